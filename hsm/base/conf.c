@@ -1,0 +1,218 @@
+#include "base/conf.h"
+#include "base/num.h"
+#include <errno.h>
+#include <ini.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SECTIONS 256 /* in one file: a cluster's nodes and a few more */
+#define MAX_ROWS 64      /* in one table: the bits of `seen` */
+
+/* A section as the file opened it. */
+struct opened {
+	char name[64]; /* "node n1" */
+	const struct conf_section *kind;
+	void *base;
+	uint64_t seen; /* by row */
+	int line;
+};
+
+struct parse {
+	const char *path;
+	const struct conf_section *sections;
+	void *arg;
+	struct err *e;
+	FILE *f;
+	int line;
+	bool failed;
+	size_t n;
+	struct opened open[MAX_SECTIONS];
+};
+
+static int fail(struct parse *p, const char *why, const char *object)
+{
+	if (!p->failed)
+		err_set(p->e, RC_USAGE, "configuration", why, NULL,
+			"%s:%d: %s", p->path, p->line, object);
+	p->failed = true;
+	return 0;
+}
+
+/* Lines for inih, counted, and refused where inih would cut them in two. */
+static char *next_line(char *buf, int cap, void *arg)
+{
+	struct parse *p = arg;
+	char *got = p->failed ? NULL : fgets(buf, cap, p->f);
+
+	if (!got)
+		return NULL;
+	p->line++;
+	if (!strchr(buf, '\n') && !feof(p->f)) {
+		fail(p, "the line is too long", "");
+		return NULL;
+	}
+	return got;
+}
+
+static bool set_text(char **at, const char *value)
+{
+	free(*at);
+	*at = strdup(value);
+	return *at != NULL;
+}
+
+/* NULL, or what is wrong with the value. */
+static const char *set_value(const struct conf_row *row, void *base,
+			     const char *value)
+{
+	void *at = (char *)base + row->at;
+	char *end;
+	unsigned long v;
+
+	switch (row->type) {
+	case CONF_PATH:
+		if (value[0] != '/')
+			return "must be an absolute path";
+		/* fallthrough */
+	case CONF_TEXT:
+		return set_text(at, value) ? NULL : "out of memory";
+	case CONF_UINT:
+		errno = 0;
+		v = strtoul(value, &end, 10);
+		if (!*value || *end || errno || value[0] == '-' ||
+		    v < row->min || v > row->max)
+			return "the number is out of range";
+		*(unsigned *)at = (unsigned)v;
+		return NULL;
+	case CONF_BOOL:
+		if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+			return "must be yes or no";
+		*(bool *)at = value[0] == 'y';
+		return NULL;
+	case CONF_ENUM:
+		for (unsigned i = 0; row->names[i]; i++)
+			if (!strcmp(row->names[i], value)) {
+				*(unsigned *)at = i;
+				return NULL;
+			}
+		return "is none of the values that are known";
+	}
+	return "unknown type";
+}
+
+static struct opened *open_section(struct parse *p, const char *name)
+{
+	const char *space = strchr(name, ' '), *id = space ? space + 1 : "";
+	size_t n = space ? num_size(space - name) : strlen(name);
+	struct opened *o;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->open[i].name, name))
+			return &p->open[i];
+	if (p->n == MAX_SECTIONS || strlen(name) >= sizeof p->open->name) {
+		fail(p, "too many sections, or too long a name", name);
+		return NULL;
+	}
+	o = &p->open[p->n];
+	for (const struct conf_section *s = p->sections; s->name; s++)
+		if (strlen(s->name) == n && !strncmp(s->name, name, n))
+			o->kind = s;
+	if (!o->kind) {
+		fail(p, "unknown section", name);
+		return NULL;
+	}
+	o->base = o->kind->open(p->arg, id, p->e);
+	if (!o->base) {
+		char object[sizeof p->e->what];
+
+		(void)snprintf(object, sizeof object, "[%s]", name);
+		fail(p, p->e->why, object);
+		return NULL;
+	}
+	(void)snprintf(o->name, sizeof o->name, "%s", name);
+	o->line = p->line;
+	p->n++;
+	for (const struct conf_row *r = o->kind->rows; r->key; r++)
+		if (r->def && r->def[0] && set_value(r, o->base, r->def)) {
+			fail(p, "has a default that is none", r->key);
+			return NULL;
+		}
+	return o;
+}
+
+static int on_key(void *arg, const char *section, const char *key,
+		  const char *value)
+{
+	struct parse *p = arg;
+	struct opened *o = p->failed ? NULL : open_section(p, section);
+	const struct conf_row *rows = o ? o->kind->rows : NULL;
+
+	for (size_t i = 0; rows && rows[i].key; i++) {
+		const char *why;
+
+		if (strcmp(rows[i].key, key) != 0)
+			continue;
+		assert(i < MAX_ROWS);
+		if (o->seen & UINT64_C(1) << i)
+			return fail(p, "the key stands twice", key);
+		o->seen |= UINT64_C(1) << i;
+		why = set_value(&rows[i], o->base, value);
+		return why ? fail(p, why, key) : 1;
+	}
+	return fail(p, "unknown key", key);
+}
+
+static void find_missing(struct parse *p)
+{
+	for (size_t i = 0; i < p->n && !p->failed; i++) {
+		const struct opened *o = &p->open[i];
+
+		for (size_t k = 0; o->kind->rows[k].key; k++)
+			if (!o->kind->rows[k].def &&
+			    !(o->seen & UINT64_C(1) << k)) {
+				p->line = o->line;
+				fail(p, "the key is missing in this section",
+				     o->kind->rows[k].key);
+			}
+	}
+}
+
+enum rc conf_read(const char *path, const struct conf_section *sections,
+		  void *arg, struct err *e)
+{
+	FILE CLEANUP(file_close) *f = fopen(path, "re");
+	struct parse *p;
+	int bad;
+
+	if (!f)
+		return err_errno(e, errno == ENOENT ? RC_NOTFOUND : RC_ERROR,
+				 "open", NULL, "%s", path);
+	p = calloc(1, sizeof *p);
+	if (!p)
+		return err_errno(e, RC_ERROR, "calloc", NULL, "%s", path);
+	*p = (struct parse){
+		.path = path, .sections = sections, .arg = arg, .e = e, .f = f};
+	bad = ini_parse_stream(next_line, p, on_key, p);
+	if (bad > 0 && !p->failed) {
+		p->line = bad;
+		fail(p, "neither [section] nor key = value", "");
+	}
+	find_missing(p);
+	bad = p->failed;
+	free(p);
+	return bad ? e->rc : RC_OK;
+}
+
+void conf_clear(const struct conf_row *rows, void *base)
+{
+	for (; rows->key; rows++) {
+		char **at = (char **)(void *)((char *)base + rows->at);
+
+		if (rows->type != CONF_TEXT && rows->type != CONF_PATH)
+			continue;
+		free(*at);
+		*at = NULL;
+	}
+}

@@ -1,0 +1,55 @@
+/*
+ * front's door: JSON over a Unix SOCK_SEQPACKET socket.
+ *
+ * A request is one message {"do": NAME, ...}. Answers are any number of
+ * {"event": NAME, ...} and then exactly one {"result": {...}} or
+ * {"error": {"rc","op","what","why","name","code","hint"}}. Then the connection
+ * may carry the next request. Members that are not known are errors.
+ *
+ * | do | who | members | result and events |
+ * | --- | --- | --- | --- |
+ * | status | all | | cluster, policy, publisher, op (null or {id,kind,who,started}), keyd ({token,...} or {error}), nodes: [{id,host,address,publisher,tftp,tvs, want,have (null or {sha1,kind,signer,made}), have_since, error, next_try}] |
+ * | list | all | node | node, sha1, kind, since, bytes (base64) of what the node serves (`have`); rc not-found if nothing |
+ * | certs | all | | certs: [{unit,node,generation,current,id,bits,subject,issuer,serial,not_before,not_after,sha1,sha256,pem}] |
+ * | services | all | | services: [{name,node,state,detail}] |
+ * | init-plan | all | | keys: [{unit,node (null for the cluster's),bits,present}], nodes: [ids of TFTP nodes without a list] |
+ * | generate | group | unit, node (null), ticket (hex), force | cert as in certs |
+ * | tftp-restart | group | node, force | events below; node, sha1, kind, built (false: the list was up to date and only bounced) |
+ * | reset-plan | all | how ("localkey"), node | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
+ * | reset-preview | group | how, node, timestamp, source_sha1, ticket | sha1 |
+ * | reset | group | how, node, timestamp, source_sha1, ticket | events below; sha1, signer, nodes: [{id,host,ok,error}] |
+ *
+ * "group" is root and members of the cluster's group; all others read.
+ * `node` is an id or a host name. A plan's timestamp is kept for 15 minutes for
+ * the same source, so that a reset has the SHA-1 that its preview announced.
+ *
+ * Events of reset: {"event":"servers","hosts":[...]}, {"event":"generated",
+ * "sha1","signer"}, {"event":"transferring"}; then of reset and tftp-restart,
+ * for each node as it happens: {"event":"transferred"|"restarting"|"restarted"|
+ * "verified","node":ID,"host":HOST} or {"event":"failed","node","host","error":{}}.
+ */
+#ifndef FRONT_CLIENT_H
+#define FRONT_CLIENT_H
+
+#include "base/err.h"
+#include <jansson.h>
+
+struct front;
+
+/* RC_STALE if nobody listens, RC_REFUSED without permission. */
+enum rc front_open(const char *socket_path, struct front **out,
+		   struct err *e) MUST_CHECK;
+void front_free(struct front *f);
+CLEANUP_DEFINE(struct front *, front_free);
+
+/* Send a request (borrowed), call `event` for each event (borrowed; may be
+ * NULL), give the result (json_decref() it). An "error" becomes *e. */
+enum rc front_call(struct front *f, json_t *request,
+		   void (*event)(void *arg, json_t *event), void *arg,
+		   json_t **result, struct err *e) MUST_CHECK;
+
+/* An error as the door's JSON, and back. */
+json_t *front_error_json(const struct err *e);
+enum rc front_error_read(json_t *j, struct err *e);
+
+#endif
