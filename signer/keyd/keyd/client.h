@@ -51,7 +51,7 @@ void keyd_keys_free(struct keyd_key *keys, size_t n);
 #define KEYD_TICKET_SECONDS 60
 
 enum keyd_op { KEYD_OP_RESET = 1, KEYD_OP_PREVIEW, KEYD_OP_GENERATE,
-	       KEYD_OP_PASSWORD, KEYD_OP_CTL };
+	       KEYD_OP_CTL };
 
 /* What a ticket is good for: an operation and the SHA-256 of its parameters. */
 struct keyd_intent {
@@ -63,6 +63,7 @@ struct keyd_intent keyd_intent_reset(bool preview, struct bytes source_list,
 				     uint32_t timestamp);
 /* node: NULL for the cluster's units. */
 struct keyd_intent keyd_intent_generate(enum unit unit, const char *node);
+struct keyd_intent keyd_intent_ctl(uint32_t timestamp);
 
 /*
  * Ask keyd directly, as the administrator: the password is derived here
@@ -101,9 +102,6 @@ enum rc keyd_reset_preview(struct keyd *k,
 enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 		      uid_t uid, enum unit unit, const char *node,
 		      struct keyd_key *out, struct err *e) MUST_CHECK;
-
-/* One CTL of these bytes' contents; see keyd/wire.h. (The command comes with
- * `utils ctl`.) */
 
 /* Put front's word into the audit log: event is a short name ("tftp-restart"),
  * text one line of key=value. */

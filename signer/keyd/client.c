@@ -1,0 +1,470 @@
+#include "keyd/client.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include "keyd/wire.h"
+#include <sodium.h>
+#include <string.h>
+#include <time.h>
+
+#define ANSWER_MS 60000       /* longer than keyd's own deadline */
+#define GENERATE_MS 900000    /* RSA-4096 on a slow token */
+#define COME_BACK_SECONDS 5.0 /* how long a restarting keyd is waited for */
+
+/* Cost of the administrator password: about 0.2 s, 64 MiB. keyd keeps the
+ * numbers with the salt, so that they can grow. */
+#define ARGON_OPS 3u
+#define ARGON_MEMORY (64u << 20)
+#define ARGON_OPS_MAX 10u
+#define ARGON_MEMORY_MAX (1u << 30)
+
+struct keyd {
+	char path[CLUSTER_PATH_MAX];
+	int fd; /* -1: not connected */
+	uint32_t next_id;
+	uint8_t *answer; /* SOCK_MESSAGE_MAX bytes, of the last call */
+};
+
+enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
+{
+	struct keyd *k = calloc(1, sizeof *k);
+
+	if (k)
+		k->answer = malloc(SOCK_MESSAGE_MAX);
+	if (!k || !k->answer) {
+		free(k);
+		return err_errno(e, RC_ERROR, "malloc", NULL, "keyd's client");
+	}
+	k->fd = -1;
+	(void)snprintf(k->path, sizeof k->path, "%s", path);
+	*out = k;
+	return RC_OK;
+}
+
+static void hang_up(struct keyd *k)
+{
+	fd_close(k->fd);
+	k->fd = -1;
+}
+
+void keyd_free(struct keyd *k)
+{
+	if (!k)
+		return;
+	hang_up(k);
+	free(k->answer);
+	free(k);
+}
+
+static enum rc dial(struct keyd *k, struct err *e)
+{
+	const struct timespec pause = {.tv_nsec = 20000000};
+	double end = proc_now() + COME_BACK_SECONDS;
+	enum rc rc = RC_OK;
+
+	if (k->fd >= 0)
+		return RC_OK;
+	while ((rc = sock_connect(k->path, &k->fd, e)) == RC_STALE &&
+	       proc_now() < end)
+		(void)nanosleep(&pause, NULL);
+	if (rc == RC_STALE)
+		return err_set(e, RC_TOKEN, "connect", "keyd does not answer",
+			       "see the log of keyd: is its token there, its PIN right?",
+			       "%s", k->path);
+	return rc;
+}
+
+/* One question over the connection that there is; *r gets the answer's body. */
+static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int pass,
+		   int ms, struct reader *r, struct err *e)
+{
+	uint8_t CLEANUP_FREE *frame = malloc(KEYD_HEADER_LEN + body.n);
+	uint32_t id = ++k->next_id, got_id;
+	struct writer w;
+	unsigned rc;
+	size_t n;
+
+	if (!frame)
+		return err_errno(e, RC_ERROR, "malloc", NULL, "a request");
+	w = writer_of(frame, KEYD_HEADER_LEN + body.n);
+	wire_header(&w, what, id);
+	write_bytes(&w, body);
+	if (sock_send(k->fd, writer_bytes(&w), pass, 0, e) != RC_OK)
+		return e->rc;
+	do {
+		if (sock_wait(k->fd, ms, e) != RC_OK ||
+		    sock_recv(k->fd, k->answer, SOCK_MESSAGE_MAX, &n, NULL, 0,
+			      e) != RC_OK)
+			return e->rc;
+		*r = reader_of(bytes_of(k->answer, n));
+		if (!wire_header_read(r, &rc, &got_id))
+			return err_set(e, RC_STALE, "keyd",
+				       "an answer that is none", NULL, "%s",
+				       k->path);
+	} while (got_id != id); /* of a call that was given up */
+	if (rc != RC_OK)
+		wire_error_read(r, rc, e);
+	return rc == RC_OK ? RC_OK : e->rc;
+}
+
+/* Ask; if keyd went away meanwhile, connect and, where that is safe, ask once
+ * more. A ticket is good for one try, so what needs one is not sent again. */
+static enum rc call(struct keyd *k, unsigned what, const struct writer *body,
+		    bool again, struct reader *r, struct err *e)
+{
+	int ms = what == KEYD_GENERATE ? GENERATE_MS : ANSWER_MS;
+	enum rc rc = RC_STALE;
+
+	if (body->bad)
+		return err_set(e, RC_USAGE, "keyd", "the request is too large",
+			       NULL, "%zu bytes", body->cap);
+	if (!again)
+		hang_up(k); /* an old connection may be to a keyd that has ended */
+	for (int tries = again ? 2 : 1; rc == RC_STALE && tries > 0; tries--) {
+		if (dial(k, e) != RC_OK)
+			return e->rc;
+		rc = ask(k, what, writer_bytes(body), -1, ms, r, e);
+		if (rc == RC_STALE)
+			hang_up(k);
+	}
+	return rc;
+}
+
+static enum rc malformed(struct keyd *k, struct err *e)
+{
+	hang_up(k);
+	return err_set(e, RC_ERROR, "keyd", "the answer cannot be read",
+		       "do the programs have one version?", "%s", k->path);
+}
+
+enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
+{
+	struct writer none = writer_of(NULL, 0);
+	struct keyd_status s = {0};
+	struct reader r;
+
+	if (call(k, KEYD_STATUS, &none, true, &r, e) != RC_OK)
+		return e->rc;
+	read_text(&r, s.token, sizeof s.token);
+	read_text(&r, s.manufacturer, sizeof s.manufacturer);
+	read_text(&r, s.model, sizeof s.model);
+	read_text(&r, s.serial, sizeof s.serial);
+	s.sessions = read_u32(&r);
+	s.keys = read_u32(&r);
+	s.password_set = read_u8(&r) == 1;
+	s.audit_entries = read_u64(&r);
+	s.started = (int64_t)read_u64(&r);
+	if (!reader_done(&r))
+		return malformed(k, e);
+	*out = s;
+	return RC_OK;
+}
+
+/* A key as KEYD_KEYS has it. */
+static bool key_read(struct reader *r, struct keyd_key *out)
+{
+	char label[LABEL_MAX];
+	struct bytes id, der;
+	const uint8_t *p;
+
+	read_text(r, label, sizeof label);
+	id = read_bytes(r, sizeof out->id);
+	out->current = read_u8(r) == 1;
+	der = read_bytes32(r);
+	if (r->bad || !label_read(label, strlen(label), &out->label))
+		return false;
+	memcpy(out->id, id.p, id.n);
+	p = der.p;
+	out->cert = d2i_X509(NULL, &p, (long)der.n);
+	return out->cert != NULL;
+}
+
+void keyd_keys_free(struct keyd_key *keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		X509_free(keys[i].cert);
+	free(keys);
+}
+
+enum rc keyd_keys(struct keyd *k, struct keyd_key **out, size_t *out_n,
+		  struct err *e)
+{
+	struct keyd_key *keys = NULL;
+	size_t n = 0, total = 1;
+
+	while (n < total) {
+		uint8_t from[4];
+		struct writer w = writer_of(from, sizeof from);
+		struct keyd_key *more;
+		struct reader r;
+		size_t before = n;
+
+		write_u32(&w, num_u32(n));
+		if (call(k, KEYD_KEYS, &w, true, &r, e) != RC_OK) {
+			keyd_keys_free(keys, n);
+			return e->rc;
+		}
+		total = read_u32(&r);
+		more = total > 65536 ? NULL
+				     : reallocarray(keys, total + 1, sizeof *keys);
+		if (more)
+			keys = more;
+		while (more && n < total && reader_left(&r) > 0 &&
+		       key_read(&r, &keys[n]))
+			n++;
+		if (!more || !reader_done(&r) || (n == before && n < total)) {
+			keyd_keys_free(keys, n);
+			return malformed(k, e);
+		}
+	}
+	*out = keys;
+	*out_n = n;
+	return RC_OK;
+}
+
+/* ---- password ---- */
+
+struct cost {
+	uint8_t salt[KEYD_SALT_LEN];
+	uint64_t ops, memory;
+};
+
+static enum rc derive(const struct secret *password, const struct cost *c,
+		      struct secret **out, struct err *e)
+{
+	struct secret CLEANUP(secret_free) *s = NULL;
+
+	if (c->ops < 1 || c->ops > ARGON_OPS_MAX ||
+	    c->memory > ARGON_MEMORY_MAX)
+		return err_set(e, RC_REFUSED, "Argon2id",
+			       "keyd asks for an absurd cost", NULL,
+			       "%llu passes, %llu bytes",
+			       (unsigned long long)c->ops,
+			       (unsigned long long)c->memory);
+	if (secret_new(KEYD_DERIVED_LEN, &s, e) != RC_OK)
+		return e->rc;
+	if (crypto_pwhash(s->p, s->n, (const char *)password->p, password->n,
+			  c->salt, c->ops, (size_t)c->memory,
+			  crypto_pwhash_ALG_ARGON2ID13) != 0)
+		return err_errno(e, RC_ERROR, "Argon2id", "free some memory",
+				 "%llu bytes", (unsigned long long)c->memory);
+	*out = s;
+	s = NULL;
+	return RC_OK;
+}
+
+static enum rc ask_cost(struct keyd *k, bool *set, struct cost *out,
+			struct err *e)
+{
+	struct writer none = writer_of(NULL, 0);
+	struct cost c;
+	struct bytes salt;
+	struct reader r;
+	bool is_set;
+
+	if (call(k, KEYD_SALT, &none, true, &r, e) != RC_OK)
+		return e->rc;
+	is_set = read_u8(&r) == 1;
+	salt = read_bytes(&r, sizeof c.salt);
+	c.ops = read_u64(&r);
+	c.memory = read_u64(&r);
+	if (!reader_done(&r))
+		return malformed(k, e);
+	memcpy(c.salt, salt.p, salt.n);
+	*set = is_set;
+	*out = c;
+	return RC_OK;
+}
+
+static enum rc no_password(struct err *e)
+{
+	return err_set(e, RC_REFUSED, "password", "none was set yet",
+		       "root sets it: itlctl cluster init, or itlctl set password user admin",
+		       "the administrator");
+}
+
+enum rc keyd_ticket(struct keyd *k, const struct secret *password,
+		    const struct keyd_intent *intent,
+		    uint8_t ticket[KEYD_TICKET_LEN], struct err *e)
+{
+	struct secret CLEANUP(secret_free) *derived = NULL;
+	struct secret CLEANUP(secret_free) *body = NULL;
+	struct bytes got;
+	struct writer w;
+	struct reader r;
+	struct cost c;
+	bool set;
+
+	if (ask_cost(k, &set, &c, e) != RC_OK)
+		return e->rc;
+	if (!set)
+		return no_password(e);
+	if (derive(password, &c, &derived, e) != RC_OK ||
+	    secret_new(1 + 32 + KEYD_DERIVED_LEN, &body, e) != RC_OK)
+		return e->rc;
+	w = writer_of(body->p, body->n);
+	write_u8(&w, num_u8(intent->op));
+	write_bytes(&w, bytes_of(intent->params, sizeof intent->params));
+	write_bytes(&w, bytes_of(derived->p, derived->n));
+	if (call(k, KEYD_TICKET, &w, true, &r, e) != RC_OK)
+		return e->rc;
+	got = read_bytes(&r, KEYD_TICKET_LEN);
+	if (!reader_done(&r))
+		return malformed(k, e);
+	memcpy(ticket, got.p, got.n);
+	return RC_OK;
+}
+
+enum rc keyd_password_set(struct keyd *k, const struct secret *old,
+			  const struct secret *new_password, struct err *e)
+{
+	struct secret CLEANUP(secret_free) *before = NULL;
+	struct secret CLEANUP(secret_free) *after = NULL;
+	struct secret CLEANUP(secret_free) *body = NULL;
+	struct cost now, next = {.ops = ARGON_OPS, .memory = ARGON_MEMORY};
+	struct writer w;
+	struct reader r;
+	bool set;
+
+	if (ask_cost(k, &set, &now, e) != RC_OK)
+		return e->rc;
+	if (old && !set)
+		return no_password(e);
+	randombytes_buf(next.salt, sizeof next.salt);
+	if (old && derive(old, &now, &before, e) != RC_OK)
+		return e->rc;
+	if (derive(new_password, &next, &after, e) != RC_OK ||
+	    secret_new(1 + 2 * KEYD_DERIVED_LEN + KEYD_SALT_LEN + 16, &body,
+		       e) != RC_OK)
+		return e->rc;
+	w = writer_of(body->p, body->n);
+	write_u8(&w, before ? 1 : 0);
+	/* without an old one: any 32 bytes, which keyd does not look at */
+	write_bytes(&w, before ? bytes_of(before->p, before->n)
+			       : bytes_of(after->p, after->n));
+	write_bytes(&w, bytes_of(next.salt, sizeof next.salt));
+	write_u64(&w, next.ops);
+	write_u64(&w, next.memory);
+	write_bytes(&w, bytes_of(after->p, after->n));
+	return call(k, KEYD_PASSWORD, &w, false, &r, e);
+}
+
+/* ---- front ---- */
+
+/* The answer's only member, malloc()ed. */
+static enum rc take_list(struct keyd *k, struct reader *r, uint8_t **list,
+			 size_t *n, struct err *e)
+{
+	struct bytes b = read_bytes32(r);
+	uint8_t *copy;
+
+	if (!reader_done(r) || b.n == 0)
+		return malformed(k, e);
+	copy = malloc(b.n);
+	if (!copy)
+		return err_errno(e, RC_ERROR, "malloc", NULL, "a list");
+	memcpy(copy, b.p, b.n);
+	*list = copy;
+	*n = b.n;
+	return RC_OK;
+}
+
+enum rc keyd_sign_itl(struct keyd *k, const char *node, uint32_t timestamp,
+		      uint8_t **list, size_t *n, struct err *e)
+{
+	uint8_t body[2 + CLUSTER_ID_MAX + 4];
+	struct writer w = writer_of(body, sizeof body);
+	struct reader r;
+
+	write_text(&w, node);
+	write_u32(&w, timestamp);
+	if (call(k, KEYD_ITL, &w, true, &r, e) != RC_OK)
+		return e->rc;
+	return take_list(k, &r, list, n, e);
+}
+
+static void write_ticket(struct writer *w, const uint8_t *ticket, uid_t uid)
+{
+	write_bytes(w, bytes_of(ticket, KEYD_TICKET_LEN));
+	write_u32(w, uid);
+}
+
+/* A reset or its preview: the same request, another answer. */
+static enum rc ask_reset(struct keyd *k, unsigned what, const uint8_t *ticket,
+			 uid_t uid, struct bytes source, uint32_t timestamp,
+			 struct reader *r, struct err *e)
+{
+	size_t cap = KEYD_TICKET_LEN + 4 + 4 + 4 + source.n;
+	uint8_t CLEANUP_FREE *body = malloc(cap);
+	struct writer w = writer_of(body, cap);
+
+	if (!body)
+		return err_errno(e, RC_ERROR, "malloc", NULL, "a reset");
+	write_ticket(&w, ticket, uid);
+	write_u32(&w, timestamp);
+	write_bytes32(&w, source);
+	return call(k, what, &w, false, r, e);
+}
+
+enum rc keyd_reset(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		   uid_t uid, struct bytes source, uint32_t timestamp,
+		   uint8_t **list, size_t *n, struct err *e)
+{
+	struct reader r;
+
+	if (ask_reset(k, KEYD_RESET, ticket, uid, source, timestamp, &r, e) !=
+	    RC_OK)
+		return e->rc;
+	return take_list(k, &r, list, n, e);
+}
+
+enum rc keyd_reset_preview(struct keyd *k,
+			   const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+			   struct bytes source, uint32_t timestamp,
+			   uint8_t sha1[20], struct err *e)
+{
+	struct bytes got;
+	struct reader r;
+
+	if (ask_reset(k, KEYD_PREVIEW, ticket, uid, source, timestamp, &r, e) !=
+	    RC_OK)
+		return e->rc;
+	got = read_bytes(&r, 20);
+	if (!reader_done(&r))
+		return malformed(k, e);
+	memcpy(sha1, got.p, got.n);
+	return RC_OK;
+}
+
+enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		      uid_t uid, enum unit unit, const char *node,
+		      struct keyd_key *out, struct err *e)
+{
+	uint8_t body[KEYD_TICKET_LEN + 4 + 1 + 2 + CLUSTER_ID_MAX];
+	struct writer w = writer_of(body, sizeof body);
+	struct keyd_key got = {0};
+	struct reader r;
+
+	write_ticket(&w, ticket, uid);
+	write_u8(&w, num_u8(unit));
+	write_text(&w, node ? node : "");
+	if (call(k, KEYD_GENERATE, &w, false, &r, e) != RC_OK)
+		return e->rc;
+	if (!key_read(&r, &got) || !reader_done(&r)) {
+		X509_free(got.cert);
+		return malformed(k, e);
+	}
+	*out = got;
+	return RC_OK;
+}
+
+enum rc keyd_note(struct keyd *k, const char *event, const char *text,
+		  struct err *e)
+{
+	uint8_t body[2048];
+	struct writer w = writer_of(body, sizeof body);
+	struct reader r;
+
+	write_text(&w, event);
+	write_text(&w, text);
+	return call(k, KEYD_NOTE, &w, true, &r, e);
+}

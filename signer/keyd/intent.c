@@ -1,0 +1,58 @@
+#include "keyd/client.h"
+#include <sodium.h>
+
+/* Lengths come first, so that no two parameter lists have the same bytes. */
+static void hash_bytes(crypto_hash_sha256_state *s, struct bytes b)
+{
+	uint8_t n[4];
+	struct writer w = writer_of(n, sizeof n);
+
+	write_u32(&w, (uint32_t)b.n);
+	crypto_hash_sha256_update(s, n, sizeof n);
+	crypto_hash_sha256_update(s, b.p, b.n);
+}
+
+static void hash_u32(crypto_hash_sha256_state *s, uint32_t v)
+{
+	uint8_t b[4];
+	struct writer w = writer_of(b, sizeof b);
+
+	write_u32(&w, v);
+	hash_bytes(s, writer_bytes(&w));
+}
+
+struct keyd_intent keyd_intent_reset(bool preview, struct bytes source_list,
+				     uint32_t timestamp)
+{
+	struct keyd_intent i = {.op = preview ? KEYD_OP_PREVIEW : KEYD_OP_RESET};
+	crypto_hash_sha256_state s;
+
+	crypto_hash_sha256_init(&s);
+	hash_u32(&s, timestamp);
+	hash_bytes(&s, source_list);
+	crypto_hash_sha256_final(&s, i.params);
+	return i;
+}
+
+struct keyd_intent keyd_intent_generate(enum unit unit, const char *node)
+{
+	struct keyd_intent i = {.op = KEYD_OP_GENERATE};
+	crypto_hash_sha256_state s;
+
+	crypto_hash_sha256_init(&s);
+	hash_u32(&s, unit);
+	hash_bytes(&s, bytes_of_text(node ? node : ""));
+	crypto_hash_sha256_final(&s, i.params);
+	return i;
+}
+
+struct keyd_intent keyd_intent_ctl(uint32_t timestamp)
+{
+	struct keyd_intent i = {.op = KEYD_OP_CTL};
+	crypto_hash_sha256_state s;
+
+	crypto_hash_sha256_init(&s);
+	hash_u32(&s, timestamp);
+	crypto_hash_sha256_final(&s, i.params);
+	return i;
+}

@@ -1,0 +1,63 @@
+/*
+ * keyd's wire: SOCK_SEQPACKET frames, big-endian. (design: Processes)
+ *
+ *   request: magic u32 | request u16 | id u32 | body
+ *   answer:  magic u32 | rc u16      | id u32 | body, or an error
+ *   error:   code u64 | name, op, what, why, hint: text (u16 length, no NUL)
+ *
+ * "text" is read_text()'s; "bytes" are read_bytes32()'s. An id is the client's,
+ * repeated in the answer; answers may come in another order than requests.
+ */
+#ifndef KEYD_WIRE_H
+#define KEYD_WIRE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/sock.h"
+
+#define KEYD_MAGIC 0x494b4431u       /* "IKD1" */
+#define KEYD_HEADER_LEN 10
+#define KEYD_INLINE_MAX (64u << 10)  /* a file's content in a frame; above: a
+					sealed memfd beside it */
+#define KEYD_FRAME_MAX (KEYD_INLINE_MAX + 2048u) /* bytes of a request */
+#define KEYD_CONTENT_MAX (16u << 20) /* of a file to sign */
+#define KEYD_NAME_MAX 256            /* of a file to sign, NUL included */
+#define KEYD_KEYS_PAGE (128u << 10)  /* bytes of certificates in one answer */
+
+/* "ticketed" bodies begin with: ticket (32 bytes) | uid u32. */
+enum keyd_request {
+	KEYD_STATUS = 1,   /* - -> see keyd_status() */
+	KEYD_KEYS,         /* from u32 -> total u32, then for each: label text,
+			      id (16 bytes), current u8, certificate bytes */
+	KEYD_SALT,         /* - -> set u8, salt (16), ops u64, memory u64 */
+	KEYD_TICKET,       /* op u8, params (32), derived (32) -> ticket (32) */
+	KEYD_PASSWORD,     /* has old u8, old derived (32), salt (16), ops u64,
+			      memory u64, derived (32) -> - */
+	KEYD_ITL,          /* node text, timestamp u32 -> list bytes */
+	KEYD_SGN,          /* node text, name text, digest u8, timestamp u32,
+			      then content bytes, or nothing and a sealed memfd
+			      -> header bytes */
+	KEYD_CTL,          /* ticketed; timestamp u32 -> list bytes */
+	KEYD_RESET,        /* ticketed; timestamp u32, list bytes -> list bytes */
+	KEYD_PREVIEW,      /* the same -> SHA-1 (20) of the list */
+	KEYD_GENERATE,     /* ticketed; unit u8, node text ("" for the cluster's)
+			      -> one key as in KEYD_KEYS */
+	KEYD_NOTE,         /* event text, text -> - */
+	KEYD_TLS_SIGN,     /* node text, digest text, pss u8, message bytes
+			      -> signature bytes */
+	KEYD_TLS_DECRYPT,  /* node text, client version u16, bytes -> 48 bytes */
+	KEYD_REQUEST_END
+};
+
+#define KEYD_DERIVED_LEN 32
+#define KEYD_SALT_LEN 16
+#define KEYD_PREMASTER_LEN 48
+
+void wire_header(struct writer *w, unsigned what, uint32_t id);
+/* False if it is none of ours. */
+bool wire_header_read(struct reader *r, unsigned *what, uint32_t *id);
+void wire_error(struct writer *w, const struct err *e);
+/* Reads an error's body into *e, with the category of the header. */
+void wire_error_read(struct reader *r, unsigned rc, struct err *e);
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * keyd: the key process. It owns the token: module, session, PIN, audit log.
+ * It accepts nothing from the network, never forks, and is crash-only.
+ */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "provider/provider.h"
+#include "server.h"
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+/* The token refused the PIN: whoever restarts us must not. */
+#define EXIT_PIN 77
+
+struct options {
+	const char *dir;
+	bool check;
+};
+
+static const char usage[] =
+	"usage: keyd [--config DIR] [-n]\n"
+	"\n"
+	"The key process of itlkeeper; started by itlkeeperd or systemd.\n"
+	"\n"
+	"  --config DIR  folder of cluster.conf and keyd.conf (" CLUSTER_DIR ")\n"
+	"  -n, --check   check the configuration and exit\n"
+	"  --help, --version\n";
+
+static void options_read(int argc, char **argv, struct options *o)
+{
+	static const struct option known[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{0},
+	};
+	int c;
+
+	*o = (struct options){.dir = CLUSTER_DIR};
+	while ((c = getopt_long(argc, argv, "c:nh", known, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			o->dir = optarg;
+			break;
+		case 'n':
+			o->check = true;
+			break;
+		case 'h':
+			(void)fputs(usage, stdout);
+			exit(0);
+		case 'v':
+			(void)puts("keyd " ITLKEEPER_VERSION);
+			exit(0);
+		default:
+			(void)fputs(usage, stderr);
+			exit(2);
+		}
+	if (optind < argc) {
+		(void)fputs(usage, stderr);
+		exit(2);
+	}
+}
+
+/* Log in, unless this very PIN was refused before. */
+static enum rc login(struct service *s, struct hsm_module **module,
+		     struct err *e)
+{
+	struct secret CLEANUP(secret_free) *pin = NULL;
+	const struct keyd_config *c = s->config;
+	char path[4096];
+
+	keyd_config_pin_path(c, path, sizeof path);
+	if (keyd_state_pin_refused(&s->state, path))
+		return err_set(e, RC_PIN, "C_Login",
+			       "the token refused this PIN before; it is not sent again",
+			       "write the right PIN into the file, then start anew",
+			       "%s", path);
+	if (keyd_config_pin(c, &pin, e) != RC_OK ||
+	    hsm_module_open(c->module, module, e) != RC_OK ||
+	    hsm_token_open(*module, c->uri, c->sessions, &s->token, e) != RC_OK)
+		return e->rc;
+	if (hsm_token_login(s->token, pin, e) == RC_OK)
+		return keyd_state_accept_pin(&s->state, e);
+	if (e->rc == RC_PIN) {
+		struct err mark;
+
+		if (keyd_state_refuse_pin(&s->state, path, &mark) != RC_OK)
+			log_error("pin-mark", &mark);
+	}
+	return e->rc;
+}
+
+static enum rc load_keys(struct service *s, struct err *e)
+{
+	struct hsm_session *session = hsm_session_take(s->token);
+	enum rc rc = keyring_load(&s->keys, s->config->cluster, session, e);
+
+	hsm_session_give(session);
+	return rc;
+}
+
+static void note_start(struct service *s)
+{
+	const struct hsm_token_info *t = hsm_token_info(s->token);
+	char detail[160];
+	struct audit_entry entry = {
+		.time = s->started,
+		.who = "keyd",
+		.uid = getuid(),
+		.event = "start",
+		.detail = detail,
+		.rc = "ok",
+	};
+
+	(void)snprintf(detail, sizeof detail,
+		       "version=%s token=\"%s\" serial=%s keys=%zu",
+		       ITLKEEPER_VERSION, t->label, t->serial,
+		       keyring_count(&s->keys));
+	release_note(s->release, &entry);
+	log_info("event=start %s", detail);
+}
+
+static enum rc run(struct service *s, struct err *e)
+{
+	struct hsm_module *module = NULL;
+	char path[CLUSTER_PATH_MAX];
+	const struct cluster *c = s->config->cluster;
+	int listener = -1;
+
+	if (geteuid() != s->config->keyd_uid)
+		return err_set(e, RC_USAGE, "start", "must run as its own user",
+			       "start it through itlkeeperd or systemd",
+			       "user id %u, not %s", geteuid(), c->keyd_user);
+	cluster_path(c, PATH_KEYD_STATE, path);
+	(void)strncat(path, "/keyd.state", sizeof path - strlen(path) - 1);
+	if (keyd_state_load(&s->state, path, e) != RC_OK)
+		return e->rc;
+	tickets_init(&s->tickets);
+	(void)pthread_mutex_init(&s->generating, NULL);
+	cluster_path(c, PATH_AUDIT_LOG, path);
+	if (login(s, &module, e) != RC_OK ||
+	    provider_context(&s->provider, e) != RC_OK ||
+	    load_keys(s, e) != RC_OK ||
+	    release_open(path, s->config->group, &s->release, e) != RC_OK)
+		return e->rc;
+	note_start(s);
+	cluster_path(c, PATH_KEYD_SOCKET, path);
+	if (sock_listen(path, 0666, &listener, e) != RC_OK)
+		return e->rc;
+	(void)sd_notify(0, "READY=1");
+	return server_run(s, listener, e);
+}
+
+static int exit_code(const struct err *e)
+{
+	return e->rc == RC_PIN ? EXIT_PIN : err_exit_code(e->rc);
+}
+
+int main(int argc, char **argv)
+{
+	static struct service s;
+	struct options o;
+	struct err e;
+
+	log_open("keyd");
+	options_read(argc, argv, &o);
+	if (keyd_config_read(o.dir, &s.config, &e) != RC_OK ||
+	    (o.check && keyd_config_check_pin(s.config, &e) != RC_OK)) {
+		log_error("configuration", &e);
+		return o.check ? 2 : err_exit_code(e.rc);
+	}
+	if (o.check)
+		return 0;
+	(void)signal(SIGPIPE, SIG_IGN);
+	s.started = (int64_t)time(NULL);
+	if (proc_harden(&e) != RC_OK || run(&s, &e) != RC_OK)
+		log_error("end", &e);
+	_exit(exit_code(&e)); /* no finaliser of a module may hold us up */
+}

@@ -1,0 +1,216 @@
+/*
+ * A new generation: note the id, generate, test-sign, certify, commit. Cut off
+ * anywhere, the token holds at most a half that does not count, under an id that
+ * the audit log knows. (spec: pkcs11, "Concurrency and crashes")
+ */
+#include "service.h"
+#include "base/proc.h"
+#include "hsm/sign.h"
+#include "provider/provider.h"
+#include "x509/x509.h"
+#include <sodium.h>
+#include <string.h>
+#include <time.h>
+
+static const struct {
+	unsigned usage; /* in the token (design: the table of keys) */
+	enum x509_profile profile;
+} units[UNIT_COUNT] = {
+	[UNIT_CALLMANAGER] = {HSM_SIGN, X509_CALLMANAGER},
+	[UNIT_TVS] = {HSM_SIGN | HSM_DECRYPT, X509_TVS},
+	[UNIT_CAPF] = {HSM_SIGN, X509_CAPF},
+	[UNIT_ITLRECOVERY] = {HSM_SIGN | HSM_EXTRACTABLE, X509_RECOVERY},
+	[UNIT_AUDIT] = {HSM_SIGN, X509_AUDIT},
+};
+
+/* A new key as the provider's callbacks get it. */
+struct maker {
+	struct hsm_session *session;
+	struct hsm_key *key;
+	struct err *e; /* what the token said, if it failed */
+};
+
+static int sign_message(void *arg, const char *md, int pss,
+			const unsigned char *tbs, size_t n, unsigned char *sig,
+			size_t *siglen)
+{
+	struct maker *m = arg;
+	struct bytes part = bytes_of(tbs, n);
+	size_t need = (size_t)EVP_PKEY_get_size(m->key->public_key);
+
+	if (*siglen < need ||
+	    hsm_sign(m->session, m->key, md, pss ? HSM_PSS : HSM_PKCS1, &part, 1,
+		     sig, need, m->e) != RC_OK)
+		return -1;
+	*siglen = need;
+	return 0;
+}
+
+static const struct provider_ops maker_ops = {.sign = sign_message};
+
+static const char *hash_name(const struct cluster *c)
+{
+	static const char *const names[] = {"SHA1", "SHA256", "SHA512"};
+
+	return names[c->cert_hash];
+}
+
+static enum rc subject_of(struct request *q, enum unit unit,
+			  const struct cluster_node *node,
+			  char cn[CLUSTER_CN_MAX + 1], struct x509_subject *out,
+			  struct err *e)
+{
+	const struct cluster *c = q->service->config->cluster;
+	uint8_t random[4];
+	char capf[9];
+
+	randombytes_buf(random, sizeof random);
+	hex_of(bytes_of(random, sizeof random), capf, sizeof capf);
+	if (cluster_common_name(c, unit, node, capf, cn, e) != RC_OK)
+		return e->rc;
+	*out = (struct x509_subject){.cn = cn, .ou = c->org_unit, .o = c->org,
+				     .l = c->locality, .st = c->state,
+				     .c = c->country};
+	return RC_OK;
+}
+
+static enum rc certify(struct request *q, enum unit unit,
+		       const struct cluster_node *node, struct hsm_key *key,
+		       X509 **out, struct err *e)
+{
+	const struct cluster *c = q->service->config->cluster;
+	struct err token = {0};
+	struct maker m = {.session = q->session, .key = key, .e = &token};
+	char cn[CLUSTER_CN_MAX + 1];
+	struct x509_subject subject;
+	EVP_PKEY *signer = NULL;
+	enum rc rc;
+
+	if (subject_of(q, unit, node, cn, &subject, e) != RC_OK ||
+	    provider_key(q->service->provider, key->public_key, &maker_ops, &m,
+			 &signer, e) != RC_OK)
+		return e->rc;
+	rc = x509_self_sign(units[unit].profile, &subject, signer,
+			    key->public_key, q->service->provider, hash_name(c),
+			    (int64_t)time(NULL),
+			    unit == UNIT_ITLRECOVERY ? c->recovery_years
+						     : c->cert_years,
+			    out, e);
+	EVP_PKEY_free(signer);
+	if (rc != RC_OK && token.rc != RC_OK)
+		*e = token; /* what the token said says more */
+	return rc == RC_OK ? RC_OK : e->rc;
+}
+
+/* The id is in the log before the token has it. */
+static void note_intention(struct request *q, const char *label,
+			   const uint8_t id[HSM_ID_LEN])
+{
+	char hex[2 * HSM_ID_LEN + 1], detail[64];
+	struct audit_entry entry = {
+		.time = (int64_t)time(NULL),
+		.who = role_name(q->conn->role),
+		.uid = q->conn->peer.uid,
+		.event = "generate-begin",
+		.key = label,
+		.detail = detail,
+		.rc = "ok",
+	};
+
+	(void)snprintf(detail, sizeof detail, "id=%s",
+		       hex_of(bytes_of(id, HSM_ID_LEN), hex, sizeof hex));
+	release_note(q->service->release, &entry);
+}
+
+/* Generate, certify, commit; *out goes to the caller. A pair that could not be
+ * certified is removed again. */
+static enum rc make(struct request *q, enum unit unit,
+		    const struct cluster_node *node, const char *text,
+		    struct hsm_key **out, struct err *e)
+{
+	const struct cluster *c = q->service->config->cluster;
+	struct hsm_key CLEANUP(hsm_key_free) *key = NULL;
+	X509 *cert = NULL;
+	struct err ignored;
+	uint8_t id[HSM_ID_LEN];
+	enum rc rc;
+
+	hsm_id_new(id);
+	note_intention(q, text, id);
+	if (hsm_key_generate(q->session, id, text,
+			     cluster_key_bits(c, unit, node),
+			     units[unit].usage, &key, e) != RC_OK)
+		return e->rc;
+	/* The certificate's own signature is the test: it was made in the token
+	 * and verified in software. */
+	rc = certify(q, unit, node, key, &cert, e);
+	if (rc == RC_OK)
+		rc = hsm_key_commit(q->session, key, cert, e);
+	X509_free(cert);
+	if (rc != RC_OK) {
+		if (hsm_key_remove(q->session, id, &ignored) != RC_OK)
+			note_detail(&q->note, "left-behind=1");
+		return rc;
+	}
+	*out = key;
+	key = NULL;
+	return RC_OK;
+}
+
+static enum rc read_place(struct request *q, enum unit *unit,
+			  const struct cluster_node **node, struct err *e)
+{
+	unsigned u = read_u8(&q->in);
+	char name[CLUSTER_ID_MAX + 1];
+	struct reader before = q->in;
+
+	read_text(&q->in, name, sizeof name);
+	if (q->in.bad || u >= UNIT_COUNT)
+		return err_set(e, RC_USAGE, "generate", "is no unit", NULL,
+			       "number %u", u);
+	*unit = (enum unit)u;
+	note_detail(&q->note, "unit=%s", unit_name(*unit));
+	*node = NULL;
+	if (unit_is_of_node(*unit)) {
+		q->in = before;
+		if (request_read_node(q, node, e) != RC_OK)
+			return e->rc;
+	} else if (name[0]) {
+		return err_set(e, RC_USAGE, "generate",
+			       "is the cluster's, not a node's", NULL, "%s",
+			       unit_name(*unit));
+	}
+	return request_read_done(q, e);
+}
+
+enum rc request_generate(struct request *q, struct err *e)
+{
+	struct consent consent = request_read_consent(q);
+	struct keyring *ring = &q->service->keys;
+	const struct cluster_node *node;
+	struct hsm_key *key = NULL;
+	struct held_key *held;
+	struct keyd_intent intent;
+	struct label label;
+	enum unit unit;
+	enum rc rc;
+
+	if (read_place(q, &unit, &node, e) != RC_OK)
+		return e->rc;
+	intent = keyd_intent_generate(unit, node ? node->id : NULL);
+	if (request_use_consent(q, &consent, &intent, e) != RC_OK)
+		return e->rc;
+	(void)pthread_mutex_lock(&q->service->generating);
+	keyring_next_label(ring, unit, node ? node->id : NULL, &label);
+	label_text(&label, q->note.key);
+	rc = make(q, unit, node, q->note.key, &key, e);
+	if (rc == RC_OK)
+		rc = keyring_add(ring, key, e);
+	(void)pthread_mutex_unlock(&q->service->generating);
+	if (rc != RC_OK || keyring_current(ring, unit, label.node, &held, e) !=
+				   RC_OK)
+		return e->rc;
+	note_digest(&q->note, bytes_of(held->der, held->der_len));
+	request_write_key(q, held);
+	return RC_OK;
+}

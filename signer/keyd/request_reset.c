@@ -1,0 +1,232 @@
+/*
+ * Reset and CTL: one list per ticket. keyd believes neither the list nor front:
+ * every record must be a certificate of its own token, for a node of its own
+ * configuration, in a role that fits.
+ */
+#include "service.h"
+#include "base/num.h"
+#include <arpa/inet.h>
+#include <string.h>
+
+/* Which unit's certificate may stand in which role. */
+static bool role_fits(unsigned role, enum unit unit)
+{
+	switch (role) {
+	case ITL_SAST:
+		return unit == UNIT_CALLMANAGER || unit == UNIT_ITLRECOVERY;
+	case ITL_TFTP:
+	case ITL_CCM_TFTP:
+	case ITL_CCM:
+		return unit == UNIT_CALLMANAGER;
+	case ITL_CAPF:
+		return unit == UNIT_CAPF;
+	case ITL_TVS:
+		return unit == UNIT_TVS;
+	default:
+		return false;
+	}
+}
+
+static bool of_this_cluster(const struct cluster *c, const struct label *l)
+{
+	if (!unit_is_of_node(l->unit))
+		return !strcmp(l->node, c->name);
+	for (size_t i = 0; i < c->nnodes; i++)
+		if (!strcmp(c->nodes[i].id, l->node))
+			return true;
+	return false;
+}
+
+static enum rc foreign(struct err *e, size_t i, const char *why)
+{
+	return err_set(e, RC_REFUSED, "reset", why,
+		       "only this cluster's own list can be reset",
+		       "record %zu", i + 1);
+}
+
+/* Check every record; find the list's CallManager and ITLRecovery. */
+static enum rc check_records(struct request *q, const struct itl *l,
+			     struct held_key **callmanager,
+			     struct held_key **recovery, struct err *e)
+{
+	const struct cluster *c = q->service->config->cluster;
+
+	for (size_t i = 0; i < l->nrecords; i++) {
+		const struct itl_record *r = &l->records[i];
+		struct held_key *k =
+			r->cert.n ? keyring_by_cert(&q->service->keys, r->cert)
+				  : keyring_by_sha1(&q->service->keys, r->hash);
+
+		if (!k)
+			return foreign(e, i,
+				       "is no certificate of this token");
+		if (!of_this_cluster(c, &k->label))
+			return foreign(e, i, "is of no node of the configuration");
+		if (!r->has_role || !role_fits(r->role, k->label.unit))
+			return foreign(e, i, "stands in a role that is not its own");
+		if (k->label.unit == UNIT_ITLRECOVERY)
+			*recovery = k;
+		if (k->label.unit == UNIT_CALLMANAGER) {
+			if (strcmp(k->label.node, c->publisher) != 0)
+				return foreign(e, i,
+					       "is a subscriber's: this is not the publisher's list");
+			if (r->role == ITL_SAST)
+				*callmanager = k;
+		}
+	}
+	if (!*recovery || !*callmanager)
+		return err_set(e, RC_REFUSED, "reset",
+			       "lacks the SAST record of CallManager or ITLRecovery",
+			       "show it: itlctl show itl", "the list");
+	return RC_OK;
+}
+
+static enum rc reset(struct request *q, bool preview, struct err *e)
+{
+	struct consent consent = request_read_consent(q);
+	uint32_t timestamp = read_u32(&q->in);
+	struct bytes source = read_bytes32(&q->in);
+	struct itl CLEANUP(itl_free) *l = NULL;
+	uint8_t CLEANUP_FREE *list = NULL;
+	struct held_key *callmanager = NULL, *recovery = NULL;
+	struct token_signer t = {.session = q->session};
+	struct itl_signer signer = token_signer_of(&t);
+	struct keyd_intent intent;
+	size_t n;
+
+	if (request_read_done(q, e) != RC_OK)
+		return e->rc;
+	intent = keyd_intent_reset(preview, source, timestamp);
+	if (request_use_consent(q, &consent, &intent, e) != RC_OK ||
+	    itl_parse(source, 0, &l, e) != RC_OK)
+		return e->rc;
+	if (!itl_is_itl(l))
+		return err_set(e, RC_REFUSED, "reset", "is no ITLFile.tlv",
+			       "only an ITL can be reset", "the list");
+	if (check_records(q, l, &callmanager, &recovery, e) != RC_OK)
+		return e->rc;
+	/* The key that phones of this list hold, retired or not. */
+	t.key = q->service->config->cluster->policy == POLICY_ITLRECOVERY
+			? callmanager
+			: recovery;
+	note_key(&q->note, t.key);
+	if (itl_resign(l, t.key->key->cert, request_list_digest(q), timestamp,
+		       NULL, NULL, &signer, &list, &n, e) != RC_OK)
+		return e->rc;
+	return request_give_list(q, bytes_of(list, n), preview, e);
+}
+
+enum rc request_reset(struct request *q, struct err *e)
+{
+	return reset(q, false, e);
+}
+
+enum rc request_preview(struct request *q, struct err *e)
+{
+	return reset(q, true, e);
+}
+
+/* ---- CTL ---- */
+
+struct ctl {
+	struct itl_entry entries[CLUSTER_MAX_NODES + 4];
+	char names[CLUSTER_MAX_NODES][CLUSTER_CN_MAX + 1];
+	size_t n, nservers;
+};
+
+static enum rc add_server(struct request *q, struct ctl *ctl,
+			  const struct cluster_node *node, struct err *e)
+{
+	const struct cluster *c = q->service->config->cluster;
+	struct held_key *k;
+	struct itl_entry entry = {.role = ITL_CCM_TFTP, .whole = true,
+				  .has_address = true};
+	char *name = ctl->names[ctl->nservers++];
+
+	if (keyring_current(&q->service->keys, UNIT_CALLMANAGER, node->id, &k,
+			    e) != RC_OK)
+		return e->rc;
+	if (inet_pton(AF_INET, node->address, entry.address) != 1)
+		return err_set(e, RC_USAGE, "ctl", "is no IPv4 address",
+			       "a CTL names servers by IPv4 address",
+			       "node %s: address %s", node->id, node->address);
+	cluster_host_name(c, node, name);
+	entry.dns = name;
+	entry.cert = k->key->cert;
+	ctl->entries[ctl->n++] = entry;
+	return RC_OK;
+}
+
+/* The order of a call manager's: the publisher as SAST, then as server, the
+ * second server, CAPF, ITLRECOVERY, further servers. (spec: itl-format, "What a
+ * CTL holds") */
+static enum rc fill_ctl(struct request *q, struct ctl *ctl,
+			struct held_key *capf, struct held_key *recovery,
+			struct err *e)
+{
+	const struct cluster *c = q->service->config->cluster;
+	const struct cluster_node *node;
+	size_t servers = 0;
+	struct itl_entry fixed[2];
+
+	for (size_t i = 0; (node = cluster_node_at(c, i)); i++) {
+		if (!node->tftp)
+			continue;
+		if (servers == 0) {
+			if (add_server(q, ctl, node, e) != RC_OK)
+				return e->rc;
+			ctl->entries[0].role = ITL_SAST;
+			ctl->entries[1] = ctl->entries[0];
+			ctl->entries[1].role = ITL_CCM_TFTP;
+			ctl->n = 2;
+			fixed[0] = fixed[1] = ctl->entries[0];
+			fixed[0].role = ITL_CAPF;
+			fixed[0].cert = capf->key->cert;
+			fixed[1].cert = recovery->key->cert;
+		} else if (add_server(q, ctl, node, e) != RC_OK) {
+			return e->rc;
+		}
+		if (servers++ == 1)
+			for (size_t k = 0; k < 2; k++)
+				ctl->entries[ctl->n++] = fixed[k];
+	}
+	if (servers == 1) /* the publisher alone */
+		for (size_t k = 0; k < 2; k++)
+			ctl->entries[ctl->n++] = fixed[k];
+	return RC_OK;
+}
+
+enum rc request_ctl(struct request *q, struct err *e)
+{
+	const struct cluster *c = q->service->config->cluster;
+	struct consent consent = request_read_consent(q);
+	struct itl_plan plan = {.file_name = "CTLFile.tlv",
+				.timestamp = read_u32(&q->in)};
+	uint8_t CLEANUP_FREE *list = NULL;
+	struct held_key *capf, *recovery, *callmanager;
+	struct token_signer t = {.session = q->session};
+	struct itl_signer signer = token_signer_of(&t);
+	struct keyd_intent intent = keyd_intent_ctl(plan.timestamp);
+	struct ctl ctl = {.n = 0};
+	size_t n;
+
+	if (request_read_done(q, e) != RC_OK ||
+	    request_use_consent(q, &consent, &intent, e) != RC_OK ||
+	    keyring_current(&q->service->keys, UNIT_CAPF, NULL, &capf, e) !=
+		    RC_OK ||
+	    keyring_current(&q->service->keys, UNIT_ITLRECOVERY, NULL, &recovery,
+			    e) != RC_OK ||
+	    keyring_current(&q->service->keys, UNIT_CALLMANAGER, c->publisher,
+			    &callmanager, e) != RC_OK ||
+	    fill_ctl(q, &ctl, capf, recovery, e) != RC_OK)
+		return e->rc;
+	t.key = c->policy == POLICY_ITLRECOVERY ? recovery : callmanager;
+	plan.signer = t.key->key->cert;
+	plan.digest = request_list_digest(q);
+	plan.entries = ctl.entries;
+	plan.nentries = ctl.n;
+	note_key(&q->note, t.key);
+	if (itl_build(&plan, &signer, &list, &n, e) != RC_OK)
+		return e->rc;
+	return request_give_list(q, bytes_of(list, n), false, e);
+}

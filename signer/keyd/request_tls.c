@@ -1,0 +1,87 @@
+/* The TVS key of a node: TLS handshakes of tvs, and nothing else. */
+#include "service.h"
+#include "base/num.h"
+#include "hsm/sign.h"
+#include "tls.h"
+#include <openssl/evp.h>
+#include <sodium.h>
+
+static enum rc tvs_key(struct request *q, struct held_key **out, struct err *e)
+{
+	const struct cluster_node *node = NULL;
+
+	if (request_read_node(q, &node, e) != RC_OK ||
+	    keyring_current(&q->service->keys, UNIT_TVS, node->id, out, e) !=
+		    RC_OK)
+		return e->rc;
+	note_key(&q->note, *out);
+	return RC_OK;
+}
+
+enum rc request_tls_sign(struct request *q, struct err *e)
+{
+	uint8_t signature[HSM_SIGNATURE_MAX];
+	struct held_key *k;
+	struct bytes message;
+	char digest[16];
+	bool pss;
+	size_t n;
+
+	if (tvs_key(q, &k, e) != RC_OK)
+		return e->rc;
+	read_text(&q->in, digest, sizeof digest);
+	pss = read_u8(&q->in) == 1;
+	message = read_bytes32(&q->in);
+	if (request_read_done(q, e) != RC_OK)
+		return e->rc;
+	if (message.n > TLS_MESSAGE_MAX ||
+	    !tls_message_fits(digest, pss, message))
+		return err_set(e, RC_REFUSED, "tls-sign",
+			       "is no message of a TLS handshake", NULL,
+			       "%zu bytes under %s", message.n, digest);
+	n = (size_t)EVP_PKEY_get_size(k->key->public_key);
+	if (hsm_sign(q->session, k->key, digest, pss ? HSM_PSS : HSM_PKCS1,
+		     &message, 1, signature, n, e) != RC_OK)
+		return e->rc;
+	note_digest(&q->note, message);
+	write_bytes32(&q->out, bytes_of(signature, n));
+	return RC_OK;
+}
+
+enum rc request_tls_decrypt(struct request *q, struct err *e)
+{
+	uint8_t block[HSM_SIGNATURE_MAX] = {0}, random[KEYD_PREMASTER_LEN];
+	uint8_t premaster[KEYD_PREMASTER_LEN];
+	struct held_key *k;
+	unsigned version;
+	struct bytes in;
+	size_t n;
+
+	if (tvs_key(q, &k, e) != RC_OK)
+		return e->rc;
+	version = read_u16(&q->in);
+	in = read_bytes32(&q->in);
+	if (request_read_done(q, e) != RC_OK)
+		return e->rc;
+	n = (size_t)EVP_PKEY_get_size(k->key->public_key);
+	if (in.n != n)
+		return err_set(e, RC_REFUSED, "tls-decrypt",
+			       "is not as long as the key", NULL, "%zu bytes",
+			       in.n);
+	/* Drawn before anything can fail, so that no fault shows in the time. */
+	randombytes_buf(random, sizeof random);
+	if (hsm_decrypt_raw(q->session, k->key, in, block, n, e) != RC_OK) {
+		/* A number above the modulus is the client's fault, and must look
+		 * like any other; a token's own failure is ours. */
+		if (e->code != CKR_ENCRYPTED_DATA_INVALID &&
+		    e->code != CKR_ENCRYPTED_DATA_LEN_RANGE &&
+		    e->code != CKR_DATA_INVALID)
+			return e->rc;
+		sodium_memzero(block, sizeof block);
+	}
+	tls_unpad(bytes_of(block, n), version, random, premaster);
+	write_bytes(&q->out, bytes_of(premaster, sizeof premaster));
+	sodium_memzero(block, sizeof block);
+	sodium_memzero(premaster, sizeof premaster);
+	return RC_OK;
+}

@@ -1,0 +1,356 @@
+#include "server.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include <poll.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+struct job {
+	struct conn *conn;
+	unsigned what;
+	uint32_t id;
+	int fd;
+	uint8_t *frame;
+	size_t n;
+	struct job *next;
+};
+
+struct worker {
+	struct server *server;
+	struct hsm_session *session;
+	uint8_t *out; /* SOCK_MESSAGE_MAX bytes */
+	_Atomic double deadline; /* proc_now() by which it must be done; 0: idle */
+	_Atomic unsigned what;
+};
+
+struct server {
+	struct service *service;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct job *first, **last;
+	size_t queued;
+	struct worker *workers;
+	size_t nworkers;
+	struct conn *conns[SERVER_MAX_CONNECTIONS];
+	size_t nconns;
+	uint8_t *frame; /* KEYD_FRAME_MAX bytes, of the reading thread */
+};
+
+/* ---- workers ---- */
+
+static struct job *take(struct server *v)
+{
+	struct job *j;
+
+	(void)pthread_mutex_lock(&v->lock);
+	while (!v->first)
+		(void)pthread_cond_wait(&v->work, &v->lock);
+	j = v->first;
+	v->first = j->next;
+	if (!v->first)
+		v->last = &v->first;
+	v->queued--;
+	(void)pthread_mutex_unlock(&v->lock);
+	return j;
+}
+
+static void put(struct server *v, struct job *j)
+{
+	(void)pthread_mutex_lock(&v->lock);
+	*v->last = j;
+	v->last = &j->next;
+	v->queued++;
+	(void)pthread_cond_signal(&v->work);
+	(void)pthread_mutex_unlock(&v->lock);
+}
+
+/* Answer and entry go to the release thread together. */
+static void answer(struct worker *w, struct job *j, const struct request *q,
+		   enum rc rc, const struct err *e)
+{
+	char detail[sizeof q->note.detail + sizeof e->why + sizeof e->name + 16];
+	struct audit_entry entry = {
+		.time = (int64_t)time(NULL),
+		.who = role_name(j->conn->role),
+		.uid = j->conn->peer.uid,
+		.event = q->note.event,
+		.key = q->note.key[0] ? q->note.key : NULL,
+		.digest = bytes_of(q->note.digest, q->note.digest_len),
+		.ticket = bytes_of(q->note.ticket, q->note.ticket_len),
+		.detail = detail,
+		.rc = rc_name(rc),
+	};
+	struct writer out = writer_of(w->out, SOCK_MESSAGE_MAX);
+	uint8_t *frame;
+
+	(void)snprintf(detail, sizeof detail, "%s%s%s%s%s", q->note.detail,
+		       rc == RC_OK ? "" : " why=", rc == RC_OK ? "" : e->why,
+		       rc == RC_OK || !e->name[0] ? "" : " ",
+		       rc == RC_OK ? "" : e->name);
+	if (!detail[0])
+		entry.detail = NULL;
+	if (rc != RC_OK) {
+		wire_header(&out, rc, j->id);
+		wire_error(&out, e);
+	} else {
+		out.n = q->out.n + KEYD_HEADER_LEN;
+		struct writer head = writer_of(w->out, KEYD_HEADER_LEN);
+
+		wire_header(&head, RC_OK, j->id);
+	}
+	frame = malloc(out.n);
+	if (!frame) {
+		log_warn("event=out-of-memory bytes=%zu", out.n);
+		_exit(1);
+	}
+	memcpy(frame, w->out, out.n);
+	sodium_memzero(w->out, out.n);
+	release_answer(w->server->service->release, j->conn, j->id, frame,
+		       out.n, q->note.wanted ? &entry : NULL,
+		       rc != RC_OK && request_is_fatal(e));
+}
+
+static void work(struct worker *w, struct job *j)
+{
+	struct service *s = w->server->service;
+	struct request q = {
+		.service = s,
+		.session = w->session,
+		.conn = j->conn,
+		.what = (enum keyd_request)j->what,
+		.in = reader_of(bytes_of(j->frame + KEYD_HEADER_LEN,
+					 j->n - KEYD_HEADER_LEN)),
+		.fd = j->fd,
+		.out = writer_of(w->out + KEYD_HEADER_LEN,
+				 SOCK_MESSAGE_MAX - KEYD_HEADER_LEN),
+	};
+	struct err e = {0};
+	enum rc rc;
+
+	atomic_store(&w->what, j->what);
+	atomic_store(&w->deadline, proc_now() + request_deadline(s, j->what));
+	rc = request_handle(&q, &e);
+	if (rc == RC_OK && q.out.bad)
+		rc = err_set(&e, RC_ERROR, q.note.event,
+			     "the answer is too large", NULL, "keyd");
+	atomic_store(&w->deadline, 0);
+	if (rc != RC_OK && (request_is_fatal(&e) || rc == RC_TOKEN))
+		log_error(q.note.event[0] ? q.note.event : "request", &e);
+	answer(w, j, &q, rc, &e);
+	fd_close(j->fd);
+	sodium_memzero(j->frame, j->n); /* a derived password may be in it */
+	free(j->frame);
+	free(j);
+}
+
+static void *worker_run(void *arg)
+{
+	struct worker *w = arg;
+
+	for (;;)
+		work(w, take(w->server));
+	return NULL;
+}
+
+static enum rc start_workers(struct server *v, struct err *e)
+{
+	v->nworkers = v->service->config->sessions;
+	v->workers = calloc(v->nworkers, sizeof *v->workers);
+	for (size_t i = 0; v->workers && i < v->nworkers; i++) {
+		struct worker *w = &v->workers[i];
+		pthread_t thread;
+
+		w->server = v;
+		w->session = hsm_session_take(v->service->token);
+		w->out = malloc(SOCK_MESSAGE_MAX);
+		if (!w->out ||
+		    pthread_create(&thread, NULL, worker_run, w) != 0)
+			return err_errno(e, RC_ERROR, "start a worker", NULL,
+					 "worker %zu", i);
+	}
+	return v->workers ? RC_OK
+			  : err_errno(e, RC_ERROR, "calloc", NULL, "workers");
+}
+
+/* A call that does not come back cannot be cancelled: end, and start anew. */
+static void watch(const struct server *v)
+{
+	double now = proc_now();
+
+	for (size_t i = 0; i < v->nworkers; i++) {
+		double deadline = atomic_load(&v->workers[i].deadline);
+
+		if (deadline == 0 || now < deadline)
+			continue;
+		log_warn("event=deadline request=%u hint=\"the token does not answer; starting anew\"",
+			 atomic_load(&v->workers[i].what));
+		_exit(1);
+	}
+}
+
+/* ---- connections ---- */
+
+static enum role role_of(const struct keyd_config *c, const struct sock_peer *p)
+{
+	if (p->uid == c->front_uid)
+		return ROLE_FRONT;
+	if (p->uid == c->tvs_uid)
+		return ROLE_TVS;
+	if (p->uid == 0 || sock_peer_in_group(p, c->group))
+		return ROLE_ADMIN;
+	return ROLE_NONE;
+}
+
+static bool too_many(const struct server *v, enum role role, uid_t uid)
+{
+	size_t same = 0;
+
+	if (v->nconns == SERVER_MAX_CONNECTIONS)
+		return true;
+	if (role == ROLE_FRONT || role == ROLE_TVS)
+		return false;
+	for (size_t i = 0; i < v->nconns; i++)
+		same += v->conns[i]->peer.uid == uid;
+	return same >= SERVER_MAX_OF_USER;
+}
+
+static void accept_one(struct server *v, int listener)
+{
+	struct sock_peer peer;
+	struct conn *c;
+	struct err e;
+	int fd;
+
+	if (sock_accept(listener, &fd, &e) != RC_OK) {
+		log_error("accept", &e);
+		return;
+	}
+	if (fd < 0)
+		return;
+	if (sock_peer(fd, &peer, &e) != RC_OK) {
+		log_error("accept", &e);
+		fd_close(fd);
+		return;
+	}
+	enum role role = role_of(v->service->config, &peer);
+
+	if (too_many(v, role, peer.uid)) {
+		log_warn("event=too-many-connections uid=%u", peer.uid);
+		fd_close(fd);
+		return;
+	}
+	c = conn_new(fd, role, &peer);
+	if (c)
+		v->conns[v->nconns++] = c;
+}
+
+static void drop(struct server *v, size_t i)
+{
+	(void)shutdown(v->conns[i]->fd, SHUT_RDWR);
+	conn_unref(v->conns[i]);
+	v->conns[i] = v->conns[--v->nconns];
+}
+
+/* A frame that cannot be understood: say so, and hang up. */
+static bool refuse_frame(struct conn *c, const char *why, size_t n)
+{
+	struct err e;
+
+	err_set(&e, RC_USAGE, "request", why,
+		"do the programs have one version?", "%zu bytes", n);
+	conn_send_error(c, 0, &e);
+	return false;
+}
+
+/* Read one frame and queue it. False: the connection is over. */
+static bool read_one(struct server *v, struct conn *c)
+{
+	int CLEANUP(fd_close) fd = -1;
+	struct reader r;
+	struct job *j;
+	struct err e;
+	unsigned what;
+	uint32_t id;
+	size_t n;
+
+	if (sock_recv(c->fd, v->frame, KEYD_FRAME_MAX, &n, &fd, MSG_DONTWAIT,
+		      &e) != RC_OK)
+		return e.rc == RC_USAGE ? refuse_frame(c, e.why, KEYD_FRAME_MAX)
+					: false;
+	r = reader_of(bytes_of(v->frame, n));
+	if (!wire_header_read(&r, &what, &id))
+		return refuse_frame(c, "is no frame of keyd's", n);
+	j = calloc(1, sizeof *j);
+	if (!j || !(j->frame = malloc(n))) {
+		free(j);
+		return false;
+	}
+	memcpy(j->frame, v->frame, n);
+	sodium_memzero(v->frame, n);
+	*j = (struct job){.conn = c, .what = what, .id = id, .fd = fd,
+			  .frame = j->frame, .n = n};
+	fd = -1;
+	conn_ref(c);
+	atomic_fetch_add(&c->in_flight, 1);
+	release_expect(v->service->release);
+	put(v, j);
+	return true;
+}
+
+/* What to poll for: a connection with much in flight, or a full queue, waits. */
+static size_t poll_set(struct server *v, int listener, struct pollfd *set)
+{
+	size_t queued;
+
+	(void)pthread_mutex_lock(&v->lock);
+	queued = v->queued;
+	(void)pthread_mutex_unlock(&v->lock);
+	set[0] = (struct pollfd){.fd = listener, .events = POLLIN};
+	for (size_t i = 0; i < v->nconns; i++) {
+		bool ready = queued < SERVER_MAX_QUEUE &&
+			     atomic_load(&v->conns[i]->in_flight) <
+				     SERVER_MAX_OF_CONNECTION;
+
+		set[i + 1] = (struct pollfd){.fd = v->conns[i]->fd,
+					     .events = ready ? POLLIN : 0};
+	}
+	return v->nconns + 1;
+}
+
+enum rc server_run(struct service *s, int listener, struct err *e)
+{
+	static struct server v;
+	struct pollfd set[SERVER_MAX_CONNECTIONS + 1];
+
+	v = (struct server){.service = s};
+	v.last = &v.first;
+	v.frame = malloc(KEYD_FRAME_MAX);
+	(void)pthread_mutex_init(&v.lock, NULL);
+	(void)pthread_cond_init(&v.work, NULL);
+	if (!v.frame)
+		return err_errno(e, RC_ERROR, "malloc", NULL, "keyd");
+	if (start_workers(&v, e) != RC_OK)
+		return e->rc;
+	for (;;) {
+		size_t n = poll_set(&v, listener, set);
+		int wait = 1000; /* the watchdog's step */
+
+		for (size_t i = 1; i < n; i++)
+			if (!set[i].events)
+				wait = 1; /* look again soon: it may have drained */
+		(void)poll(set, n, wait);
+		watch(&v);
+		/* From the end: drop() moves the last one into the gap. */
+		for (size_t i = n - 1; i >= 1; i--)
+			if ((set[i].revents & POLLIN &&
+			     !read_one(&v, v.conns[i - 1])) ||
+			    (set[i].revents & (POLLHUP | POLLERR) &&
+			     !(set[i].revents & POLLIN)))
+				drop(&v, i - 1);
+		if (set[0].revents & POLLIN)
+			accept_one(&v, listener);
+	}
+}

@@ -1,0 +1,15 @@
+/* The socket, the queue, the workers, the watchdog. */
+#ifndef KEYD_SERVER_H
+#define KEYD_SERVER_H
+
+#include "service.h"
+
+#define SERVER_MAX_CONNECTIONS 256
+#define SERVER_MAX_OF_USER 8       /* for others than front and tvs */
+#define SERVER_MAX_QUEUE 1024      /* requests that wait for a worker */
+#define SERVER_MAX_OF_CONNECTION 256 /* in flight; further ones stay unread */
+
+/* Serve for ever on a listening socket; returns only on failure. */
+enum rc server_run(struct service *s, int listener, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * keyd's inside: what a worker has when it handles a request.
+ */
+#ifndef KEYD_SERVICE_H
+#define KEYD_SERVICE_H
+
+#include "config.h"
+#include "conn.h"
+#include "itl/itl.h"
+#include "keyd/wire.h"
+#include "keyring.h"
+#include "release.h"
+#include "state.h"
+#include "ticket.h"
+#include <openssl/types.h>
+
+struct service {
+	struct keyd_config *config;
+	struct hsm_token *token;
+	struct keyring keys;
+	struct keyd_state state;
+	struct tickets tickets;
+	struct release *release;
+	OSSL_LIB_CTX *provider; /* certificates are signed through it */
+	pthread_mutex_t generating; /* one generation at a time */
+	int64_t started;
+};
+
+/* What the audit log will say of a request. A handler fills it as it learns. */
+struct note {
+	bool wanted; /* an entry is written */
+	char event[32];
+	char key[LABEL_MAX];
+	uint8_t digest[64];
+	size_t digest_len;
+	uint8_t ticket[4]; /* names it; no use without the rest */
+	size_t ticket_len;
+	char detail[600];
+};
+
+void note_detail(struct note *n, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void note_key(struct note *n, const struct held_key *k);
+/* SHA-256 of what was signed. */
+void note_digest(struct note *n, struct bytes signed_bytes);
+void note_ticket(struct note *n, struct bytes ticket);
+
+struct request {
+	struct service *service;
+	struct hsm_session *session; /* the worker's own */
+	struct conn *conn;
+	enum keyd_request what;
+	struct reader in;  /* the body */
+	int fd;            /* beside the frame, or -1 */
+	struct writer out; /* the answer's body */
+	struct note note;
+};
+
+/*
+ * Handle a request: role, then the handler of the table. The answer's body is
+ * in request->out on RC_OK. This is all that anybody can have of keyd.
+ */
+enum rc request_handle(struct request *q, struct err *e) MUST_CHECK;
+
+/* Seconds after which a request is given up, for the watchdog. */
+unsigned request_deadline(const struct service *s, unsigned what);
+
+/* True if the peer should see its answer and then keyd should end, because the
+ * token said something that is no answer. (design: crash-only) */
+bool request_is_fatal(const struct err *e);
+
+/* ---- the handlers, by file ---- */
+typedef enum rc request_handler(struct request *q, struct err *e);
+
+request_handler request_status, request_keys;                 /* request_read.c */
+request_handler request_salt, request_ticket, request_password,
+	request_note;                                         /* request_admin.c */
+request_handler request_itl, request_sgn;                     /* request_routine.c */
+request_handler request_ctl, request_reset, request_preview;  /* request_reset.c */
+request_handler request_generate;                             /* request_generate.c */
+request_handler request_tls_sign, request_tls_decrypt;        /* request_tls.c */
+
+/* ---- what several of them need ---- */
+
+/* The request's body was read to its end, and nothing was missing. */
+enum rc request_read_done(struct request *q, struct err *e) MUST_CHECK;
+
+/* ticket and uid at the begin of a body. */
+struct consent {
+	struct bytes ticket;
+	uid_t uid;
+};
+struct consent request_read_consent(struct request *q);
+enum rc request_use_consent(struct request *q, const struct consent *c,
+			    const struct keyd_intent *intent,
+			    struct err *e) MUST_CHECK;
+
+/* A node of the configuration, read as text from the body. */
+enum rc request_read_node(struct request *q, const struct cluster_node **node,
+			  struct err *e) MUST_CHECK;
+
+/* A key in this worker's session, as itl wants a signer. */
+struct token_signer {
+	struct hsm_session *session;
+	struct held_key *key;
+};
+struct itl_signer token_signer_of(struct token_signer *t);
+unsigned request_list_digest(const struct request *q);
+
+/* A built list: parse it again and verify it, note its digest, and write it into
+ * the answer (as a list, or only its SHA-1). */
+enum rc request_give_list(struct request *q, struct bytes list, bool sha1_only,
+			  struct err *e) MUST_CHECK;
+
+/* One key as KEYD_KEYS has it. */
+void request_write_key(struct request *q, const struct held_key *k);
+
+#endif

@@ -1,0 +1,296 @@
+/* The parts of keyd that need no token: tickets, TLS shapes, state. */
+#include "support/support.h"
+#include "keyd/client.h"
+#include "state.h"
+#include "ticket.h"
+#include "tls.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- tickets ---- */
+
+static struct keyd_intent some_intent(void)
+{
+	return keyd_intent_reset(false, bytes_of("a list", 6), 1000);
+}
+
+static void a_ticket_is_good_once(void **state)
+{
+	struct keyd_intent intent = some_intent();
+	uint8_t ticket[KEYD_TICKET_LEN];
+	struct tickets t;
+	struct err e;
+
+	(void)state;
+	tickets_init(&t);
+	tickets_issue(&t, 7, &intent, 100, ticket);
+	assert_ok(tickets_use(&t, ticket, 7, &intent, 101, &e), &e);
+	assert_int_equal(tickets_use(&t, ticket, 7, &intent, 101, &e),
+			 RC_REFUSED);
+}
+
+static void a_ticket_is_bound(void **state)
+{
+	struct keyd_intent good = some_intent();
+	const struct {
+		const char *name;
+		struct keyd_intent intent;
+		uid_t uid;
+		double at;
+		bool flip; /* a bit of the ticket */
+	} rows[] = {
+		{"another user", good, 8, 101, false},
+		{"expired", good, 7, 100 + KEYD_TICKET_SECONDS, false},
+		{"another list",
+		 keyd_intent_reset(false, bytes_of("a lisT", 6), 1000), 7, 101, false},
+		{"another time",
+		 keyd_intent_reset(false, bytes_of("a list", 6), 1001), 7, 101, false},
+		{"a preview's", keyd_intent_reset(true, bytes_of("a list", 6), 1000),
+		 7, 101, false},
+		{"another operation", keyd_intent_generate(UNIT_TVS, "n1"), 7, 101,
+		 false},
+		{"a guess", good, 7, 101, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint8_t ticket[KEYD_TICKET_LEN];
+		struct tickets t;
+		struct err e;
+
+		print_message("  %s\n", rows[i].name);
+		tickets_init(&t);
+		tickets_issue(&t, 7, &good, 100, ticket);
+		ticket[5] ^= rows[i].flip;
+		assert_int_equal(tickets_use(&t, ticket, rows[i].uid,
+					     &rows[i].intent, rows[i].at, &e),
+				 RC_REFUSED);
+		/* Naming it used it up; a wrong guess did not. */
+		ticket[5] ^= rows[i].flip;
+		assert_int_equal(tickets_use(&t, ticket, 7, &good, 101, &e),
+				 rows[i].flip ? RC_OK : RC_REFUSED);
+	}
+}
+
+static void intents_differ(void **state)
+{
+	struct keyd_intent all[] = {
+		keyd_intent_generate(UNIT_TVS, "n1"),
+		keyd_intent_generate(UNIT_TVS, "n2"),
+		keyd_intent_generate(UNIT_CALLMANAGER, "n1"),
+		keyd_intent_generate(UNIT_CAPF, NULL),
+		keyd_intent_ctl(1),
+		keyd_intent_ctl(2),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(all[i].params, all[k].params, 32);
+}
+
+static void wrong_passwords_wait(void **state)
+{
+	const double waits[] = {0, 1, 2, 4, 8, 16, 32, 60, 60};
+	struct tickets t;
+	double now = 1000;
+	struct err e;
+
+	(void)state;
+	tickets_init(&t);
+	for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+		assert_ok(tickets_may_try(&t, 5, now, &e), &e);
+		tickets_tried(&t, 5, false, now);
+		if (waits[i] > 0)
+			assert_int_equal(tickets_may_try(&t, 5,
+							 now + waits[i] - 0.1, &e),
+					 RC_REFUSED);
+		assert_ok(tickets_may_try(&t, 6, now, &e), &e); /* not others */
+		now += waits[i];
+	}
+	tickets_tried(&t, 5, true, now);
+	assert_ok(tickets_may_try(&t, 5, now, &e), &e);
+}
+
+static void the_oldest_ticket_gives_way(void **state)
+{
+	struct keyd_intent intent = some_intent();
+	uint8_t first[KEYD_TICKET_LEN], ticket[KEYD_TICKET_LEN];
+	struct tickets t;
+	struct err e;
+
+	(void)state;
+	tickets_init(&t);
+	tickets_issue(&t, 7, &intent, 100, first);
+	for (int i = 1; i <= TICKETS_MAX; i++)
+		tickets_issue(&t, 7, &intent, 100 + i * 0.1, ticket);
+	assert_int_equal(tickets_use(&t, first, 7, &intent, 110, &e), RC_REFUSED);
+	assert_ok(tickets_use(&t, ticket, 7, &intent, 110, &e), &e);
+}
+
+/* ---- TLS ---- */
+
+/* A message of the given length that begins with `pad` and holds `text` at `at`. */
+static struct bytes message(uint8_t *buf, size_t n, uint8_t fill, size_t at,
+			    const void *text, size_t len)
+{
+	memset(buf, fill, n);
+	memcpy(buf + at, text, len);
+	return bytes_of(buf, n);
+}
+
+#define VERIFY "TLS 1.3, server CertificateVerify" /* and its NUL */
+static const uint8_t x25519[] = {3, 0, 29, 32}, p256[] = {3, 0, 23, 65, 4},
+		     wrong_length[] = {3, 0, 29, 33}, unknown[] = {3, 1, 0, 32},
+		     explicit_prime[] = {1, 0, 29, 32}, compressed[] = {3, 0, 23, 65, 2};
+
+static void only_handshakes_fit(void **state)
+{
+	const struct {
+		const char *name, *digest;
+		bool pss, fits;
+		size_t n, at;
+		uint8_t fill;
+		const void *text;
+		size_t len;
+	} rows[] = {
+		{"1.3, SHA-256", "SHA256", true, true, 130, 64, 0x20, VERIFY, 34},
+		{"1.3, SHA-384 suite", "SHA256", true, true, 146, 64, 0x20, VERIFY, 34},
+		{"1.3, SHA-512", "SHA512", true, true, 146, 64, 0x20, VERIFY, 34},
+		{"1.3 without PSS", "SHA256", false, false, 130, 64, 0x20, VERIFY, 34},
+		{"1.3, SHA-1", "SHA1", true, false, 130, 64, 0x20, VERIFY, 34},
+		{"1.3, a byte more", "SHA256", true, false, 131, 64, 0x20, VERIFY, 34},
+		{"1.3, client's", "SHA256", true, false, 130, 64, 0x20,
+		 "TLS 1.3, client CertificateVerify", 34},
+		{"1.3, padding of zeros", "SHA256", true, false, 130, 64, 0, VERIFY, 34},
+		{"1.2, X25519", "SHA256", false, true, 100, 64, 9, x25519, 4},
+		{"1.2, X25519, PSS", "SHA256", true, true, 100, 64, 9, x25519, 4},
+		{"1.0, X25519", "MD5-SHA1", false, true, 100, 64, 9, x25519, 4},
+		{"1.0 with PSS", "MD5-SHA1", true, false, 100, 64, 9, x25519, 4},
+		{"1.2, P-256", "SHA1", false, true, 133, 64, 9, p256, 5},
+		{"1.2, compressed point", "SHA1", false, false, 133, 64, 9, compressed, 5},
+		{"1.2, a byte more", "SHA256", false, false, 101, 64, 9, x25519, 4},
+		{"1.2, a byte less", "SHA256", false, false, 99, 64, 9, x25519, 4},
+		{"1.2, wrong point length", "SHA256", false, false, 101, 64, 9, wrong_length, 4},
+		{"1.2, unknown curve", "SHA256", false, false, 100, 64, 9, unknown, 4},
+		{"1.2, explicit curve", "SHA256", false, false, 100, 64, 9, explicit_prime, 4},
+		{"unknown digest", "SHA224", false, false, 100, 64, 9, x25519, 4},
+		{"a SHA-256 digest", "SHA256", false, false, 32, 0, 9, "", 0},
+		{"a SHA-1 digest", "SHA1", false, false, 20, 0, 9, "", 0},
+		{"MD5 and SHA-1", "MD5-SHA1", false, false, 36, 0, 9, "", 0},
+		{"nothing", "SHA256", false, false, 0, 0, 9, "", 0},
+	};
+	uint8_t buf[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		print_message("  %s\n", rows[i].name);
+		assert_int_equal(
+			tls_message_fits(rows[i].digest, rows[i].pss,
+					 message(buf, rows[i].n, rows[i].fill,
+						 rows[i].at, rows[i].text,
+						 rows[i].len)),
+			rows[i].fits);
+	}
+}
+
+static void unpads_or_hides(void **state)
+{
+	uint8_t block[256], random[48], secret[48], out[48];
+	const struct {
+		const char *name;
+		size_t at;    /* byte of the block that is changed */
+		uint8_t to;
+		bool good;
+	} rows[] = {
+		{"good", 5, 0x77, true},
+		{"first byte", 0, 1, false},
+		{"second byte", 1, 1, false},
+		{"a zero in the padding", 100, 0, false},
+		{"a zero early", 2, 0, false},
+		{"no separator", 207, 9, false},
+		{"wrong version", 209, 1, false},
+		{"another secret", 255, 1, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		print_message("  %s\n", rows[i].name);
+		memset(block, 0x55, sizeof block);
+		block[0] = 0;
+		block[1] = 2;
+		block[207] = 0;
+		block[208] = 3;
+		block[209] = 3;
+		memset(random, 0xee, sizeof random);
+		block[rows[i].at] = rows[i].to;
+		memcpy(secret, block + 208, sizeof secret);
+		tls_unpad(bytes_of(block, sizeof block), 0x0303, random, out);
+		assert_memory_equal(out, rows[i].good ? secret : random, 48);
+	}
+}
+
+/* ---- state ---- */
+
+static void state_survives(void **state)
+{
+	char *dir = support_tmpdir(), path[108], pin[108];
+	struct keyd_password p = {.set = true, .ops = 3, .memory = 1 << 26}, got;
+	struct keyd_state s;
+	struct err e;
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/keyd.state", dir);
+	snprintf(pin, sizeof pin, "%s/pin", dir);
+	memset(p.hash, 7, sizeof p.hash);
+	memset(p.salt, 9, sizeof p.salt);
+	assert_ok(keyd_state_load(&s, path, &e), &e);
+	keyd_state_password(&s, &got);
+	assert_false(got.set);
+	assert_ok(keyd_state_set_password(&s, &p, &e), &e);
+
+	fd = open(pin, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "1234\n", 5), 5);
+	assert_false(keyd_state_pin_refused(&s, pin));
+	assert_ok(keyd_state_refuse_pin(&s, pin, &e), &e);
+
+	assert_ok(keyd_state_load(&s, path, &e), &e); /* a restarted process */
+	keyd_state_password(&s, &got);
+	assert_true(got.set);
+	assert_memory_equal(got.hash, p.hash, sizeof p.hash);
+	assert_int_equal(got.memory, p.memory);
+	assert_true(keyd_state_pin_refused(&s, pin));
+	struct timespec later[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	assert_int_equal(futimens(fd, later), 0); /* somebody wrote another PIN */
+	assert_false(keyd_state_pin_refused(&s, pin));
+	assert_ok(keyd_state_accept_pin(&s, &e), &e);
+	assert_ok(keyd_state_load(&s, path, &e), &e);
+	assert_false(s.pin.refused);
+	keyd_state_password(&s, &got);
+	assert_true(got.set);
+	close(fd);
+
+	assert_int_equal(truncate(path, 20), 0);
+	assert_int_equal(keyd_state_load(&s, path, &e), RC_ERROR);
+	support_tmpdir_remove(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_ticket_is_good_once),
+		cmocka_unit_test(a_ticket_is_bound),
+		cmocka_unit_test(intents_differ),
+		cmocka_unit_test(wrong_passwords_wait),
+		cmocka_unit_test(the_oldest_ticket_gives_way),
+		cmocka_unit_test(only_handshakes_fit),
+		cmocka_unit_test(unpads_or_hides),
+		cmocka_unit_test(state_survives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
