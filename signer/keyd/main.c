@@ -7,10 +7,12 @@
 #include "base/proc.h"
 #include "provider/provider.h"
 #include "server.h"
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -126,6 +128,22 @@ static void note_start(struct service *s)
 	log_info("event=start %s", detail);
 }
 
+/* One keyd for one state: two writers would break the chain. The lock lasts as
+ * long as the process. */
+static enum rc lock_state(const char *dir, struct err *e)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(e, RC_ERROR, "open",
+				 "itlkeeperd and systemd make this folder", "%s",
+				 dir);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		return err_errno(e, RC_BUSY, "lock", "another keyd runs here",
+				 "%s", dir);
+	return RC_OK;
+}
+
 static enum rc run(struct service *s, struct err *e)
 {
 	struct hsm_module *module = NULL;
@@ -138,6 +156,8 @@ static enum rc run(struct service *s, struct err *e)
 			       "start it through itlkeeperd or systemd",
 			       "user id %u, not %s", geteuid(), c->keyd_user);
 	cluster_path(c, PATH_KEYD_STATE, path);
+	if (lock_state(path, e) != RC_OK)
+		return e->rc;
 	(void)strncat(path, "/keyd.state", sizeof path - strlen(path) - 1);
 	if (keyd_state_load(&s->state, path, e) != RC_OK)
 		return e->rc;
@@ -178,6 +198,7 @@ int main(int argc, char **argv)
 	if (o.check)
 		return 0;
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a limit of the log is an error, no end */
 	s.started = (int64_t)time(NULL);
 	if (proc_harden(&e) != RC_OK || run(&s, &e) != RC_OK)
 		log_error("end", &e);

@@ -3,6 +3,8 @@
 #include "base/num.h"
 #include "hsm/sign.h"
 #include "tls.h"
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <sodium.h>
 
@@ -48,6 +50,19 @@ enum rc request_tls_sign(struct request *q, struct err *e)
 	return RC_OK;
 }
 
+/* A number above the modulus is no ciphertext: the client's fault, which some
+ * tokens answer as if they were broken. Both sides of this are public. */
+static bool below_modulus(struct bytes in, EVP_PKEY *key)
+{
+	BIGNUM *n = NULL, *c = BN_bin2bn(in.p, num_int(in.n), NULL);
+	bool below = c && EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) &&
+		     BN_cmp(c, n) < 0;
+
+	BN_free(c);
+	BN_free(n);
+	return below;
+}
+
 enum rc request_tls_decrypt(struct request *q, struct err *e)
 {
 	uint8_t block[HSM_SIGNATURE_MAX] = {0}, random[KEYD_PREMASTER_LEN];
@@ -70,15 +85,11 @@ enum rc request_tls_decrypt(struct request *q, struct err *e)
 			       in.n);
 	/* Drawn before anything can fail, so that no fault shows in the time. */
 	randombytes_buf(random, sizeof random);
-	if (hsm_decrypt_raw(q->session, k->key, in, block, n, e) != RC_OK) {
-		/* A number above the modulus is the client's fault, and must look
-		 * like any other; a token's own failure is ours. */
-		if (e->code != CKR_ENCRYPTED_DATA_INVALID &&
-		    e->code != CKR_ENCRYPTED_DATA_LEN_RANGE &&
-		    e->code != CKR_DATA_INVALID)
-			return e->rc;
-		sodium_memzero(block, sizeof block);
-	}
+	/* Any fault of the client's leaves a block of zeros, which has no padding
+	 * and so looks like any other. */
+	if (below_modulus(in, k->key->public_key) &&
+	    hsm_decrypt_raw(q->session, k->key, in, block, n, e) != RC_OK)
+		return e->rc;
 	tls_unpad(bytes_of(block, n), version, random, premaster);
 	write_bytes(&q->out, bytes_of(premaster, sizeof premaster));
 	sodium_memzero(block, sizeof block);

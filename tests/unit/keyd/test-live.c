@@ -1,0 +1,797 @@
+/* A real keyd, its real token, its real users: what it does, and what it
+ * refuses whatever its peer says. */
+#include "support/support.h"
+#include "support/live.h"
+#include "audit/audit.h"
+#include "base/file.h"
+#include "base/sock.h"
+#include "itl/itl.h"
+#include "keyd/wire.h"
+#include "x509/x509.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOW 1763900000u
+
+static struct live live;
+
+static int start(void **state)
+{
+	(void)state;
+	live_start(&live, NULL);
+	live_keyd(&live);
+	live_init(&live);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	live_stop(&live);
+	return 0;
+}
+
+static struct keyd *client(void)
+{
+	struct keyd *k = NULL;
+	struct err e;
+
+	assert_ok(keyd_open(live.keyd_socket, &k, &e), &e);
+	return k;
+}
+
+/* ---- raw frames ---- */
+
+struct frame {
+	uint8_t bytes[KEYD_FRAME_MAX + 4096];
+	struct writer w;
+};
+
+static struct frame *frame_of(unsigned what)
+{
+	static struct frame f;
+
+	f.w = writer_of(f.bytes, sizeof f.bytes);
+	wire_header(&f.w, what, 77);
+	return &f;
+}
+
+/* Send as `who`; the answer's category, its body in *r, its error in *e. */
+static enum rc ask(enum live_who who, struct bytes frame, int pass,
+		   struct reader *r, struct err *e)
+{
+	static uint8_t answer[SOCK_MESSAGE_MAX];
+	unsigned rc;
+	uint32_t id;
+	size_t n;
+	int fd = -1;
+
+	live_be(&live, who);
+	assert_ok(sock_connect(live.keyd_socket, &fd, e), e);
+	live_be(&live, LIVE_ROOT);
+	assert_ok(sock_send(fd, frame, pass, 0, e), e);
+	assert_ok(sock_wait(fd, 20000, e), e);
+	if (sock_recv(fd, answer, sizeof answer, &n, NULL, 0, e) != RC_OK) {
+		close(fd);
+		return e->rc;
+	}
+	close(fd);
+	*r = reader_of(bytes_of(answer, n));
+	assert_true(wire_header_read(r, &rc, &id));
+	if (rc != RC_OK)
+		wire_error_read(r, rc, e);
+	return (enum rc)rc;
+}
+
+static enum rc ask_frame(enum live_who who, struct frame *f, struct err *e)
+{
+	struct reader r;
+
+	assert_false(f->w.bad);
+	return ask(who, writer_bytes(&f->w), -1, &r, e);
+}
+
+/* ---- what it does ---- */
+
+static uint8_t *own_list(const char *node, size_t *n)
+{
+	struct keyd *k = client();
+	uint8_t *list = NULL;
+	struct err e;
+
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_sign_itl(k, node, NOW, &list, n, &e), &e);
+	live_be(&live, LIVE_ROOT);
+	keyd_free(k);
+	return list;
+}
+
+static void a_nodes_list(void **state)
+{
+	struct itl *l = NULL;
+	uint8_t *list;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	list = own_list("n1", &n);
+	assert_ok(itl_parse(bytes_of(list, n), 0, &l, &e), &e);
+	assert_ok(itl_verify_self(l, &e), &e);
+	assert_int_equal(l->nrecords, 6);
+	assert_int_equal(l->timestamp, NOW);
+	assert_string_equal((const char *)l->signer_name.p,
+			    "CN=test10pub.joemar2.lab;OU=tac;O=cisco;L=rtp;ST=nc;C=US");
+	assert_int_equal(l->header_length, 324);
+	itl_free(l);
+	free(list);
+}
+
+static void keys_and_status(void **state)
+{
+	struct keyd *k = client();
+	struct keyd_status s;
+	struct keyd_key *keys;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	assert_ok(keyd_status(k, &s, &e), &e);
+	assert_string_equal(s.token, "live");
+	assert_true(s.password_set);
+	assert_ok(keyd_keys(k, &keys, &n, &e), &e);
+	assert_int_equal(n, s.keys);
+	assert_true(n >= 7);
+	assert_int_equal(keys[0].label.unit, UNIT_CALLMANAGER);
+	assert_string_equal(keys[0].label.node, "n1");
+	assert_true(keys[0].current);
+	keyd_keys_free(keys, n);
+	keyd_free(k);
+}
+
+static uint8_t *reset(const struct bytes source, uint32_t at, size_t *n)
+{
+	struct keyd_intent intent = keyd_intent_reset(false, source, at);
+	uint8_t ticket[KEYD_TICKET_LEN], *list = NULL;
+	struct keyd *k = client();
+	struct err e;
+
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_reset(k, ticket, live_uid(&live, LIVE_ADMIN), source, at,
+			     &list, n, &e), &e);
+	live_be(&live, LIVE_ROOT);
+	keyd_free(k);
+	return list;
+}
+
+static void a_reset_and_its_preview(void **state)
+{
+	struct keyd_intent intent;
+	uint8_t ticket[KEYD_TICKET_LEN], announced[20], sha1[20];
+	uint8_t *source, *list;
+	struct itl *before = NULL, *after = NULL;
+	struct keyd *k = client();
+	size_t n, m;
+	struct err e;
+
+	(void)state;
+	source = own_list("n1", &n);
+	intent = keyd_intent_reset(true, bytes_of(source, n), NOW + 60);
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_reset_preview(k, ticket, live_uid(&live, LIVE_ADMIN),
+				     bytes_of(source, n), NOW + 60, announced,
+				     &e), &e);
+	live_be(&live, LIVE_ROOT);
+	list = reset(bytes_of(source, n), NOW + 60, &m);
+	itl_sha1(bytes_of(list, m), sha1);
+	assert_memory_equal(announced, sha1, 20);
+	assert_ok(itl_parse(bytes_of(source, n), 0, &before, &e), &e);
+	assert_ok(itl_parse(bytes_of(list, m), 0, &after, &e), &e);
+	assert_ok(itl_verify_self(after, &e), &e);
+	assert_int_equal(m - after->header_length, n - before->header_length);
+	assert_memory_equal(list + after->header_length,
+			    source + before->header_length,
+			    n - before->header_length);
+	assert_non_null(strstr((const char *)after->signer_name.p, "ITLRECOVERY_"));
+	itl_free(before);
+	itl_free(after);
+	free(source);
+	free(list);
+	keyd_free(k);
+}
+
+static void an_sgn(void **state)
+{
+	static const char content[] = "<device/>\n";
+	struct frame *f = frame_of(KEYD_SGN);
+	struct itl *l = NULL;
+	uint8_t file[4096];
+	struct bytes header;
+	struct reader r;
+	struct err e;
+	int fd;
+
+	(void)state;
+	write_text(&f->w, "n1");
+	write_text(&f->w, "sub/SEP001122334455.cnf.xml");
+	write_u8(&f->w, ITL_SHA1);
+	write_u32(&f->w, NOW);
+	struct frame *inline_too = f;
+	size_t without = f->w.n;
+
+	write_bytes32(&inline_too->w, bytes_of_text(content));
+	assert_int_equal(ask(LIVE_FRONT, writer_bytes(&f->w), -1, &r, &e), RC_OK);
+	header = read_bytes32(&r);
+	assert_true(reader_done(&r));
+	memcpy(file, header.p, header.n);
+	memcpy(file + header.n, content, sizeof content - 1);
+	assert_ok(itl_parse(bytes_of(file, header.n + sizeof content - 1), ITL_SGN,
+			    &l, &e), &e);
+	assert_string_equal((const char *)l->file_name.p,
+			    "sub/SEP001122334455.cnf.xml");
+	itl_free(l);
+
+	/* the same content beside the frame: sealed, or refused */
+	fd = memfd_create("content", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, sizeof content - 1),
+			 sizeof content - 1);
+	assert_int_equal(ask(LIVE_FRONT, bytes_of(f->bytes, without), fd, &r, &e),
+			 RC_REFUSED);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS,
+			       F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW), 0);
+	assert_int_equal(ask(LIVE_FRONT, bytes_of(f->bytes, without), fd, &r, &e),
+			 RC_OK);
+	struct bytes again = read_bytes32(&r);
+
+	assert_int_equal(again.n, header.n);
+	assert_memory_equal(again.p, file, header.n);
+	close(fd);
+}
+
+/* ---- what it refuses ---- */
+
+static void a_reset_without_its_ticket(void **state)
+{
+	uint8_t zero[KEYD_TICKET_LEN] = {0}, ticket[KEYD_TICKET_LEN];
+	struct keyd *k = client();
+	struct keyd_intent intent;
+	uid_t admin = live_uid(&live, LIVE_ADMIN);
+	uint8_t *source, *list = NULL;
+	struct err e;
+	size_t n, m;
+
+	(void)state;
+	source = own_list("n1", &n);
+	struct bytes s = bytes_of(source, n);
+
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_reset(k, zero, admin, s, NOW, &list, &m, &e),
+			 RC_REFUSED);
+	/* used */
+	intent = keyd_intent_reset(false, s, NOW);
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_reset(k, ticket, admin, s, NOW, &list, &m, &e), &e);
+	free(list);
+	list = NULL;
+	assert_int_equal(keyd_reset(k, ticket, admin, s, NOW, &list, &m, &e),
+			 RC_REFUSED);
+	/* another uid, another time, other content: one ticket each */
+	for (int i = 0; i < 3; i++) {
+		live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+		live_be(&live, LIVE_FRONT);
+		source[n - 1] ^= i == 2;
+		assert_int_equal(keyd_reset(k, ticket, i == 0 ? admin + 1 : admin,
+					    s, NOW + (i == 1), &list, &m, &e),
+				 RC_REFUSED);
+		source[n - 1] ^= i == 2;
+	}
+	/* a preview's ticket is none for the reset */
+	intent = keyd_intent_reset(true, s, NOW);
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_reset(k, ticket, admin, s, NOW, &list, &m, &e),
+			 RC_REFUSED);
+	live_be(&live, LIVE_ROOT);
+	assert_null(list);
+	free(source);
+	keyd_free(k);
+}
+
+static enum rc software_sign(void *arg, enum itl_digest digest,
+			     const struct bytes *parts, size_t nparts,
+			     uint8_t *signature, size_t length, struct err *e)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	size_t n = length;
+	int ok = EVP_DigestSignInit_ex(c, NULL, itl_digest_name(digest), NULL,
+				       NULL, arg, NULL);
+
+	for (size_t i = 0; i < nparts; i++)
+		ok &= EVP_DigestSignUpdate(c, parts[i].p, parts[i].n);
+	ok &= EVP_DigestSignFinal(c, signature, &n);
+	EVP_MD_CTX_free(c);
+	return ok == 1 ? RC_OK
+		       : err_set(e, RC_ERROR, "sign", NULL, NULL, "software");
+}
+
+/* A list of the right form whose certificates are software's. `mine` (or NULL)
+ * takes the place of the recovery certificate. */
+static uint8_t *foreign_list(X509 *mine, size_t *n)
+{
+	struct x509_subject subject = {.cn = "test10pub.joemar2.lab", .o = "cisco"};
+	EVP_PKEY *key = EVP_RSA_gen(1024);
+	struct itl_entry entries[8];
+	struct itl_signer signer = {.sign = software_sign, .arg = key};
+	uint8_t *list = NULL;
+	X509 *cert = NULL;
+	struct err e;
+
+	assert_ok(x509_self_sign(X509_CALLMANAGER, &subject, key, key, NULL, "SHA1",
+				 NOW, 5, &cert, &e), &e);
+	struct itl_plan plan = {
+		.file_name = "ITLFile.tlv",
+		.signer = cert,
+		.digest = ITL_SHA1,
+		.timestamp = NOW,
+		.entries = entries,
+		.nentries = itl_entries(cert, cert, cert, mine ? mine : cert, NULL,
+					0, entries),
+	};
+
+	assert_ok(itl_build(&plan, &signer, &list, n, &e), &e);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	return list;
+}
+
+static enum rc try_reset(struct bytes source, struct err *e)
+{
+	struct keyd_intent intent = keyd_intent_reset(false, source, NOW);
+	uint8_t ticket[KEYD_TICKET_LEN], *list = NULL;
+	struct keyd *k = client();
+	enum rc rc;
+	size_t n;
+
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	rc = keyd_reset(k, ticket, live_uid(&live, LIVE_ADMIN), source, NOW, &list,
+			&n, e);
+	live_be(&live, LIVE_ROOT);
+	free(list);
+	keyd_free(k);
+	return rc;
+}
+
+static void other_lists(void **state)
+{
+	struct keyd *k = client();
+	struct keyd_key *keys;
+	X509 *recovery = NULL;
+	uint8_t *list;
+	struct err e;
+	size_t n, nkeys;
+
+	(void)state;
+	/* another cluster's */
+	list = foreign_list(NULL, &n);
+	assert_int_equal(try_reset(bytes_of(list, n), &e), RC_REFUSED);
+	assert_string_equal(e.what, "record 1");
+	free(list);
+	/* another cluster's that names our recovery certificate */
+	assert_ok(keyd_keys(k, &keys, &nkeys, &e), &e);
+	for (size_t i = 0; i < nkeys; i++)
+		if (keys[i].label.unit == UNIT_ITLRECOVERY)
+			recovery = keys[i].cert;
+	list = foreign_list(recovery, &n);
+	assert_int_equal(try_reset(bytes_of(list, n), &e), RC_REFUSED);
+	free(list);
+	keyd_keys_free(keys, nkeys);
+	keyd_free(k);
+	/* a subscriber's, ours */
+	list = own_list("n2", &n);
+	assert_int_equal(try_reset(bytes_of(list, n), &e), RC_REFUSED);
+	/* truncated: does not parse */
+	assert_int_equal(try_reset(bytes_of(list, n - 1), &e), RC_VERIFY);
+	assert_int_equal(try_reset(bytes_of("", 0), &e), RC_VERIFY);
+	free(list);
+}
+
+static void names_that_are_lists(void **state)
+{
+	static const char *const names[] = {
+		"ITLFile.tlv", "itlfile.TLV", "CTLFile.tlv", "sub/ITLFile.tlv",
+		"CTLSEP001122334455.tlv", "", "/etc/passwd", "../x", "a\nb",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct frame *f = frame_of(KEYD_SGN);
+		struct err e;
+
+		write_text(&f->w, "n1");
+		write_text(&f->w, names[i]);
+		write_u8(&f->w, ITL_SHA1);
+		write_u32(&f->w, NOW);
+		write_bytes32(&f->w, bytes_of_text("content"));
+		assert_int_equal(ask_frame(LIVE_FRONT, f, &e), RC_REFUSED);
+	}
+}
+
+static void what_is_no_handshake(void **state)
+{
+	uint8_t message[100] = {0};
+	struct reader r;
+	struct err e;
+
+	(void)state;
+	for (int good = 0; good < 2; good++) {
+		struct frame *f = frame_of(KEYD_TLS_SIGN);
+
+		write_text(&f->w, "n1");
+		write_text(&f->w, "SHA256");
+		write_u8(&f->w, 0);
+		if (good) /* the shape of an X25519 key exchange */
+			memcpy(message + 64, "\3\0\35\40", 4);
+		write_bytes32(&f->w, bytes_of(message, good ? 100 : 32));
+		assert_int_equal(ask(LIVE_TVS, writer_bytes(&f->w), -1, &r, &e),
+				 good ? RC_OK : RC_REFUSED);
+	}
+	assert_int_equal(read_bytes32(&r).n, 128);
+	/* decryption: 48 bytes, whatever the fault; other lengths refused */
+	for (size_t n = 127; n <= 129; n++) {
+		struct frame *f = frame_of(KEYD_TLS_DECRYPT);
+
+		write_text(&f->w, "n1");
+		write_u16(&f->w, 0x0303);
+		memset(f->w.p + f->w.n + 4, 0xff, n); /* above the modulus */
+		write_u32(&f->w, (uint32_t)n);
+		f->w.n += n;
+		assert_int_equal(ask(LIVE_TVS, writer_bytes(&f->w), -1, &r, &e),
+				 n == 128 ? RC_OK : RC_REFUSED);
+		if (n == 128)
+			assert_int_equal(reader_left(&r), 48);
+	}
+}
+
+/* Every request of every role, sent by every other. */
+static void roles(void **state)
+{
+	static const struct {
+		unsigned what;
+		bool front, tvs, admin;
+	} rows[] = {
+		{KEYD_STATUS, true, true, true},
+		{KEYD_KEYS, true, true, true},
+		{KEYD_SALT, false, false, true},
+		{KEYD_TICKET, false, false, true},
+		{KEYD_PASSWORD, false, false, true},
+		{KEYD_ITL, true, false, false},
+		{KEYD_SGN, true, false, false},
+		{KEYD_CTL, true, false, false},
+		{KEYD_RESET, true, false, false},
+		{KEYD_PREVIEW, true, false, false},
+		{KEYD_GENERATE, true, false, false},
+		{KEYD_NOTE, true, false, false},
+		{KEYD_TLS_SIGN, false, true, false},
+		{KEYD_TLS_DECRYPT, false, true, false},
+	};
+
+	(void)state;
+	assert_int_equal(sizeof rows / sizeof *rows, KEYD_REQUEST_END - 1);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct {
+			enum live_who who;
+			bool may;
+		} peers[] = {
+			{LIVE_FRONT, rows[i].front}, {LIVE_TVS, rows[i].tvs},
+			{LIVE_ADMIN, rows[i].admin}, {LIVE_ROOT, rows[i].admin},
+			{LIVE_STRANGER, false},	     {LIVE_KEYD, false},
+		};
+
+		for (size_t p = 0; p < sizeof peers / sizeof *peers; p++) {
+			/* An empty body: malformed for who may, refused for others. */
+			struct frame *f = frame_of(rows[i].what);
+			struct err e = {0};
+			enum rc rc = ask_frame(peers[p].who, f, &e);
+
+			if (peers[p].may)
+				assert_int_not_equal(rc, RC_REFUSED);
+			else
+				assert_int_equal(rc, RC_REFUSED);
+		}
+	}
+}
+
+static void malformed_frames(void **state)
+{
+	struct frame *f;
+	struct reader r;
+	struct err e;
+	size_t whole;
+
+	(void)state;
+	/* every truncation of a good request */
+	f = frame_of(KEYD_ITL);
+	write_text(&f->w, "n1");
+	write_u32(&f->w, NOW);
+	whole = f->w.n;
+	for (size_t n = 1; n < whole; n++)
+		assert_int_equal(ask(LIVE_FRONT, bytes_of(f->bytes, n), -1, &r, &e),
+				 RC_USAGE);
+	assert_int_equal(ask(LIVE_FRONT, bytes_of(f->bytes, whole), -1, &r, &e),
+			 RC_OK);
+	/* a byte too many, another magic, an unknown request */
+	f->bytes[whole] = 0;
+	assert_int_equal(ask(LIVE_FRONT, bytes_of(f->bytes, whole + 1), -1, &r, &e),
+			 RC_USAGE);
+	f->bytes[0] ^= 1;
+	assert_int_equal(ask(LIVE_FRONT, bytes_of(f->bytes, whole), -1, &r, &e),
+			 RC_USAGE);
+	assert_int_equal(ask_frame(LIVE_FRONT, frame_of(KEYD_REQUEST_END), &e),
+			 RC_USAGE);
+	assert_int_equal(ask_frame(LIVE_FRONT, frame_of(0), &e), RC_USAGE);
+	/* oversize */
+	memset(f->bytes, 0, sizeof f->bytes);
+	assert_int_equal(ask(LIVE_FRONT, bytes_of(f->bytes, KEYD_FRAME_MAX + 1), -1,
+			     &r, &e), RC_USAGE);
+	/* lengths that lie */
+	f = frame_of(KEYD_SGN);
+	write_text(&f->w, "n1");
+	write_text(&f->w, "a");
+	write_u8(&f->w, ITL_SHA1);
+	write_u32(&f->w, NOW);
+	write_u32(&f->w, UINT32_MAX);
+	assert_int_equal(ask_frame(LIVE_FRONT, f, &e), RC_USAGE);
+	/* and it still works */
+	free(own_list("n1", &whole));
+}
+
+static void wrong_password(void **state)
+{
+	struct secret *wrong = softhsm_secret("wrong horse");
+	struct keyd_intent intent = keyd_intent_ctl(1);
+	uint8_t ticket[KEYD_TICKET_LEN];
+	struct keyd *k = client();
+	struct err e;
+
+	(void)state;
+	live_be(&live, LIVE_ROOT); /* root has no way around the password */
+	assert_int_equal(keyd_ticket(k, wrong, &intent, ticket, &e), RC_REFUSED);
+	assert_int_equal(keyd_ticket(k, wrong, &intent, ticket, &e), RC_REFUSED);
+	assert_int_equal(keyd_ticket(k, wrong, &intent, ticket, &e), RC_REFUSED);
+	assert_non_null(strstr(e.why, "wait"));
+	/* a member of the group cannot set it without the old one */
+	live_be(&live, LIVE_ADMIN);
+	assert_int_equal(keyd_password_set(k, NULL, wrong, &e), RC_REFUSED);
+	live_be(&live, LIVE_ROOT);
+	secret_free(wrong);
+	keyd_free(k);
+}
+
+static void ctl(void **state)
+{
+	struct keyd_intent intent = keyd_intent_ctl(NOW);
+	uint8_t ticket[KEYD_TICKET_LEN], copy[65536];
+	struct frame *f = frame_of(KEYD_CTL);
+	struct itl *l = NULL;
+	struct bytes list;
+	struct reader r;
+	struct err e;
+
+	(void)state;
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	write_bytes(&f->w, bytes_of(ticket, sizeof ticket));
+	write_u32(&f->w, live_uid(&live, LIVE_ADMIN));
+	write_u32(&f->w, NOW);
+	assert_int_equal(ask(LIVE_FRONT, writer_bytes(&f->w), -1, &r, &e), RC_OK);
+	list = read_bytes32(&r);
+	memcpy(copy, list.p, list.n);
+	assert_ok(itl_parse(bytes_of(copy, list.n), 0, &l, &e), &e);
+	assert_true(itl_is_ctl(l));
+	assert_ok(itl_verify_self(l, &e), &e);
+	const unsigned roles_in_order[] = {ITL_SAST, ITL_CCM_TFTP, ITL_CCM_TFTP,
+					   ITL_CAPF, ITL_SAST};
+
+	assert_int_equal(l->nrecords, 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(l->records[i].role, roles_in_order[i]);
+	itl_free(l);
+	assert_int_equal(ask(LIVE_FRONT, writer_bytes(&f->w), -1, &r, &e),
+			 RC_REFUSED); /* used */
+}
+
+/* ---- the audit log ---- */
+
+static void everything_is_in_the_log(void **state)
+{
+	struct audit_report report;
+	uint8_t *log = NULL;
+	struct stat st;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	assert_ok(file_read(live.audit_log, 1 << 24, &log, &n, &e), &e);
+	assert_ok(audit_verify(bytes_of(log, n), &report, &e), &e);
+	assert_true(report.entries > 40);
+	static const char *const said[] = {
+		"\"event\":\"start\"", "\"event\":\"generate-begin\"",
+		"\"event\":\"generate\"", "\"event\":\"itl\"",
+		"\"event\":\"reset\"", "\"event\":\"preview\"",
+		"\"event\":\"sgn\"", "\"event\":\"tls-sign\"",
+		"\"event\":\"ticket\"", "\"event\":\"ctl\"",
+		"\"rc\":\"refused\"", "\"key\":\"ITLRecovery/lab/1\"",
+	};
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+		assert_non_null(strstr((const char *)log, said[i]));
+	assert_null(strstr((const char *)log, LIVE_PASSWORD));
+	assert_int_equal(stat(live.audit_log, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_int_equal(st.st_gid, live.group);
+	free(log);
+}
+
+/* ---- life and death ---- */
+
+/* Killed and started again: the same keys, the same password, one chain; what
+ * the token has is all that it needs. */
+static void comes_back(void **state)
+{
+	struct keyd_status before, after;
+	struct keyd *k = client();
+	uint8_t *first, *second;
+	struct itl *a = NULL, *b = NULL;
+	struct err e;
+	size_t n, m;
+
+	(void)state;
+	first = own_list("n1", &n);
+	assert_ok(keyd_status(k, &before, &e), &e);
+	live_kill(&live);
+	live_keyd(&live);
+	assert_ok(keyd_status(k, &after, &e), &e); /* the old connection: again, once */
+	assert_int_equal(before.keys, after.keys);
+	assert_true(after.password_set);
+	assert_true(after.audit_entries > before.audit_entries);
+	second = own_list("n1", &m);
+	assert_int_equal(n, m);
+	assert_memory_equal(first, second, n); /* same time, same key, same list */
+	itl_free(a);
+	itl_free(b);
+	free(first);
+	free(second);
+	keyd_free(k);
+	everything_is_in_the_log(state);
+}
+
+/* A second keyd on the same state would break the chain. */
+static void one_at_a_time(void **state)
+{
+	pid_t first = live.keyd;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(live_keyd_status(&live), 1);
+	live.keyd = first;
+	free(own_list("n1", &n));
+}
+
+/* SIGSTOP of the token is not to be had; a token that vanished is: keyd gives
+ * its answer and ends. */
+static void ends_when_the_token_is_gone(void **state)
+{
+	char away[4096];
+	struct frame *f = frame_of(KEYD_ITL);
+	struct reader r;
+	struct err e;
+	int status;
+
+	(void)state;
+	(void)snprintf(away, sizeof away, "%s.away", live.hsm.dir);
+	assert_int_equal(rename(live.hsm.dir, away), 0);
+	write_text(&f->w, "n1");
+	write_u32(&f->w, NOW);
+	assert_int_not_equal(ask(LIVE_FRONT, writer_bytes(&f->w), -1, &r, &e), RC_OK);
+	assert_int_equal(waitpid(live.keyd, &status, 0), live.keyd);
+	live.keyd = 0;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	/* still away: a clear error, not a loop */
+	assert_int_equal(live_keyd_status(&live), 4);
+	assert_int_equal(rename(away, live.hsm.dir), 0);
+	live_keyd(&live);
+	free(own_list("n1", &(size_t){0}));
+}
+
+/* A refused PIN: exit 77, and never sent again by a restart. */
+static void a_refused_pin(void **state)
+{
+	char path[4096];
+	struct err e;
+
+	(void)state;
+	live_kill(&live);
+	(void)snprintf(path, sizeof path, "%s/pin", live.dir);
+	assert_ok(file_replace(path, bytes_of_text("9999\n"), 0400, &e), &e);
+	assert_int_equal(chown(path, live.keyd_uid, (gid_t)-1), 0);
+	assert_int_equal(live_keyd_status(&live), 77);
+	/* The token is not even asked: it is not there, and still it is 77. */
+	char away[4096];
+
+	(void)snprintf(away, sizeof away, "%s.away", live.hsm.dir);
+	assert_int_equal(rename(live.hsm.dir, away), 0);
+	assert_int_equal(live_keyd_status(&live), 77);
+	assert_int_equal(rename(away, live.hsm.dir), 0);
+	/* the right PIN, written anew */
+	assert_ok(file_replace(path, bytes_of_text(SOFTHSM_PIN "\n"), 0400, &e), &e);
+	assert_int_equal(chown(path, live.keyd_uid, (gid_t)-1), 0);
+	live_keyd(&live);
+}
+
+/* The log's disk is full (RLIMIT_FSIZE stands in): the request is refused, keyd
+ * ends, and the chain still holds. */
+static void a_full_log(void **state)
+{
+	struct audit_report report;
+	struct frame *f = frame_of(KEYD_ITL);
+	uint8_t *log = NULL;
+	struct reader r;
+	struct stat st;
+	struct err e;
+	size_t n;
+	int status;
+
+	(void)state;
+	live_kill(&live);
+	assert_int_equal(stat(live.audit_log, &st), 0);
+	live.file_limit = (size_t)st.st_size + 300; /* room for its start */
+	live_keyd(&live);
+	live.file_limit = 0;
+	write_text(&f->w, "n1");
+	write_u32(&f->w, NOW);
+	assert_int_equal(ask(LIVE_FRONT, writer_bytes(&f->w), -1, &r, &e), RC_ERROR);
+	assert_string_equal(e.what, "the audit log");
+	assert_string_equal(e.name, "EFBIG");
+	assert_int_equal(waitpid(live.keyd, &status, 0), live.keyd);
+	live.keyd = 0;
+	live_keyd(&live);
+	free(own_list("n1", &n));
+	assert_ok(file_read(live.audit_log, 1 << 24, &log, &n, &e), &e);
+	assert_ok(audit_verify(bytes_of(log, n), &report, &e), &e);
+	free(log);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_nodes_list),
+		cmocka_unit_test(keys_and_status),
+		cmocka_unit_test(a_reset_and_its_preview),
+		cmocka_unit_test(an_sgn),
+		cmocka_unit_test(ctl),
+		cmocka_unit_test(a_reset_without_its_ticket),
+		cmocka_unit_test(other_lists),
+		cmocka_unit_test(names_that_are_lists),
+		cmocka_unit_test(what_is_no_handshake),
+		cmocka_unit_test(roles),
+		cmocka_unit_test(malformed_frames),
+		cmocka_unit_test(wrong_password),
+		cmocka_unit_test(everything_is_in_the_log),
+		cmocka_unit_test(comes_back),
+		cmocka_unit_test(one_at_a_time),
+		cmocka_unit_test(ends_when_the_token_is_gone),
+		cmocka_unit_test(a_refused_pin),
+		cmocka_unit_test(a_full_log),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
