@@ -62,14 +62,21 @@ static enum rc check(struct keyd_config *c, const char *path, struct err *e)
 	if (!c->module || !c->uri || !c->pin)
 		return err_set(e, RC_USAGE, "configuration",
 			       "the section [token] is missing", NULL, "%s", path);
-	if (hsm_uri_check(c->uri, e) != RC_OK)
+	if (hsm_uri_check(c->uri, e) != RC_OK) {
+		char attribute[sizeof e->what];
+
+		(void)snprintf(attribute, sizeof attribute, "%s", e->what);
+		(void)snprintf(e->what, sizeof e->what, "%.90s:%d: uri: %.80s",
+			       path, conf_line(path, "token", "uri"), attribute);
 		return e->rc;
+	}
 	if (strncmp(c->pin, "credential:", 11) != 0 &&
 	    strncmp(c->pin, "file:/", 6) != 0 && strcmp(c->pin, "prompt") != 0)
 		/* The value is not shown: it may be a PIN by mistake. */
 		return err_set(e, RC_USAGE, "configuration",
 			       "must be credential:NAME, file:/PATH, or prompt",
-			       NULL, "%s: pin", path);
+			       NULL, "%s:%d: pin", path,
+			       conf_line(path, "token", "pin"));
 	return RC_OK;
 }
 
