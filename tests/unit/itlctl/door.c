@@ -1,0 +1,243 @@
+#include "support/support.h"
+#include "door.h"
+#include "base/file.h"
+#include "base/num.h"
+#include "base/sock.h"
+#include "itlctl/prompt.h"
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+
+struct keyd_seen keyd_seen;
+
+/* ---- keyd: these stand in for its client ---- */
+
+struct keyd {
+	int unused;
+};
+
+enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
+{
+	(void)path;
+	*out = calloc(1, sizeof **out);
+	return *out ? RC_OK : err_errno(e, RC_ERROR, "calloc", NULL, "keyd");
+}
+
+void keyd_free(struct keyd *k)
+{
+	free(k);
+}
+
+enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
+{
+	(void)k, (void)e;
+	*out = (struct keyd_status){.password_set = keyd_seen.password_set};
+	return RC_OK;
+}
+
+static bool is_password(const struct secret *s)
+{
+	return s->n == strlen(PASSWORD) && !memcmp(s->p, PASSWORD, s->n);
+}
+
+enum rc keyd_ticket(struct keyd *k, const struct secret *password,
+		    const struct keyd_intent *intent,
+		    uint8_t ticket[KEYD_TICKET_LEN], struct err *e)
+{
+	(void)k;
+	if (!is_password(password))
+		return err_set(e, RC_REFUSED, "ticket", "wrong password", NULL,
+			       "administrator");
+	assert_true(keyd_seen.ntickets < COUNT_OF(keyd_seen.tickets));
+	keyd_seen.tickets[keyd_seen.ntickets++] = *intent;
+	memset(ticket, num_int(keyd_seen.ntickets), KEYD_TICKET_LEN);
+	return RC_OK;
+}
+
+enum rc keyd_password_set(struct keyd *k, const struct secret *old,
+			  const struct secret *new_password, struct err *e)
+{
+	(void)k, (void)e;
+	keyd_seen.password_set = true;
+	keyd_seen.with_old = old != NULL;
+	(void)snprintf(keyd_seen.new_password, sizeof keyd_seen.new_password,
+		       "%.*s", num_int(new_password->n),
+		       (const char *)new_password->p);
+	return RC_OK;
+}
+
+/* ---- the door ---- */
+
+static const char *const conf =
+	"[cluster]\nname = test10\npublisher = n1\ndomain = joemar2.lab\n"
+	"run = %s/run\nstate-dir = %s/state\n"
+	"[node n2]\nhost = test10sub\naddress = 127.0.0.2\nfolder = %s/n2\nrestart = true\n"
+	"[node n1]\nhost = test10pub\naddress = 127.0.0.1\nfolder = %s/n1\nrestart = true\n"
+	"[node n3]\nhost = test10sub2\naddress = 127.0.0.3\nfolder = %s/n3\nrestart = true\n";
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	char path[512];
+	struct err e;
+
+	assert_ok(file_path(path, sizeof path, dir, name, &e), &e);
+	assert_ok(file_replace(path, bytes_of_text(text), 0600, &e), &e);
+}
+
+int world_setup(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	char text[4096], path[512];
+	struct err e;
+	const char *d;
+
+	assert_non_null(w);
+	w->dir = support_tmpdir();
+	d = w->dir;
+	(void)snprintf(text, sizeof text, conf, d, d, d, d, d);
+	put(d, "cluster.conf", text);
+	put(d, "password", PASSWORD "\n");
+	put(d, "wrong", "wrong\n");
+	(void)snprintf(path, sizeof path, "%s/run/front", d);
+	assert_ok(file_make_dir(path, 0755, (uid_t)-1, (gid_t)-1, &e), &e);
+	w->requests = json_array();
+	keyd_seen = (struct keyd_seen){.password_set = true};
+	*state = w;
+	return 0;
+}
+
+static const struct reply *find_reply(const struct world *w, const char *name)
+{
+	const struct reply *r = w->replies;
+
+	while (r->name && strcmp(r->name, name) != 0)
+		r++;
+	return r;
+}
+
+/* Wait for a peer; false if the test is over. A test that failed midway may
+ * have left its connection open. */
+static bool wait_for(const struct world *w, int fd)
+{
+	struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+			      {.fd = w->stop, .events = POLLIN}};
+
+	return poll(p, 2, -1) > 0 && !p[1].revents;
+}
+
+/* One peer, until it goes. */
+static void serve(struct world *w, int fd)
+{
+	static char buf[SOCK_MESSAGE_MAX];
+	struct err e;
+	size_t n;
+
+	while (wait_for(w, fd) &&
+	       sock_recv(fd, buf, sizeof buf, &n, NULL, 0, &e) == RC_OK) {
+		json_t *request = json_loadb(buf, n, 0, NULL);
+		const char *name = json_string_value(json_object_get(request, "do"));
+		const struct reply *r = find_reply(w, name ? name : "");
+
+		(void)json_array_append_new(w->requests, request);
+		for (size_t i = 0; r->name && r->messages[i]; i++)
+			if (sock_send(fd, bytes_of_text(r->messages[i]), -1, 0, &e) != RC_OK)
+				return;
+		if (!r->name)
+			return; /* hangs up */
+	}
+}
+
+static void *listen_on(void *arg)
+{
+	struct world *w = arg;
+	struct err e;
+	int fd;
+
+	while (wait_for(w, w->listener))
+		if (sock_accept(w->listener, &fd, &e) == RC_OK && fd >= 0) {
+			serve(w, fd);
+			fd_close(fd);
+		}
+	return NULL;
+}
+
+void world_open(struct world *w, const struct reply *replies)
+{
+	char path[512];
+	struct err e;
+
+	w->replies = replies;
+	w->stop = eventfd(0, EFD_CLOEXEC);
+	assert_true(w->stop >= 0);
+	(void)snprintf(path, sizeof path, "%s/run/front/front.sock", w->dir);
+	assert_ok(sock_listen(path, 0666, &w->listener, &e), &e);
+	assert_int_equal(pthread_create(&w->thread, NULL, listen_on, w), 0);
+	w->open = true;
+}
+
+int world_teardown(void **state)
+{
+	struct world *w = *state;
+
+	if (w->open) {
+		assert_int_equal(eventfd_write(w->stop, 1), 0);
+		assert_int_equal(pthread_join(w->thread, NULL), 0);
+		fd_close(w->listener);
+		fd_close(w->stop);
+	}
+	json_decref(w->requests);
+	support_tmpdir_remove(w->dir);
+	free(w);
+	return 0;
+}
+
+json_t *world_request(struct world *w, size_t n)
+{
+	return json_array_get(w->requests, n);
+}
+
+struct output world_run(struct world *w, const char *line)
+{
+	struct output o = {0};
+	size_t nout, nerr;
+	struct session s = {.out = open_memstream(&o.out, &nout),
+			    .err = open_memstream(&o.err, &nerr)};
+	char password[512];
+
+	(void)snprintf(password, sizeof password, "%s/password", w->dir);
+	assert_true(s.out && s.err);
+	s.opt.value[OPT_CONFIG] = w->dir;
+	s.opt.value[OPT_PASSWORD_FILE] = password;
+	o.code = prompt_line(&s, line);
+	(void)fclose(s.out);
+	(void)fclose(s.err);
+	return o;
+}
+
+void output_clear(struct output *o)
+{
+	free(o->out);
+	free(o->err);
+}
+
+char *squeezed(const char *text)
+{
+	char *to = malloc(strlen(text) + 1);
+	size_t n = 0;
+
+	assert_non_null(to);
+	for (; *text; text++) {
+		bool blank = strchr(" \t\n", *text) != NULL;
+
+		if (!blank)
+			to[n++] = *text;
+		else if (n && to[n - 1] != ' ')
+			to[n++] = ' ';
+	}
+	while (n && to[n - 1] == ' ')
+		n--;
+	to[n] = '\0';
+	return to;
+}

@@ -1,0 +1,55 @@
+/* A cluster of three nodes, a door that answers what a test recorded, and a
+ * keyd that knows one password: what itlctl sees of the service. */
+#ifndef ITLCTL_DOOR_H
+#define ITLCTL_DOOR_H
+
+#include "itlctl/ctl.h"
+#include "keyd/client.h"
+#include <pthread.h>
+
+#define PASSWORD "correct horse"
+
+/* What the door says to {"do": NAME}: JSON messages, the last one the result or
+ * the error; NULL ends them. */
+struct reply {
+	const char *name;
+	const char *messages[24];
+};
+
+struct world {
+	char *dir;       /* holds cluster.conf, run/, and the password's file */
+	int listener, stop; /* stop: an eventfd */
+	const struct reply *replies; /* ended by one without a name */
+	json_t *requests; /* an array of all that was asked */
+	pthread_t thread;
+	bool open;
+};
+
+/* What the fake keyd was asked, and what it shall answer. */
+extern struct keyd_seen {
+	bool password_set;
+	size_t ntickets;
+	struct keyd_intent tickets[16];
+	char new_password[64]; /* what was set; "": nothing */
+	bool with_old;
+} keyd_seen;
+
+int world_setup(void **state);    /* *state: a struct world */
+int world_teardown(void **state);
+/* Let the door listen (replies must live until world_teardown()). */
+void world_open(struct world *w, const struct reply *replies);
+/* The n-th request, or NULL. */
+json_t *world_request(struct world *w, size_t n);
+
+struct output {
+	char *out, *err; /* free() them */
+	int code;
+};
+/* Run one line of itlctl with the world's configuration and password. */
+struct output world_run(struct world *w, const char *line);
+void output_clear(struct output *o);
+
+/* A copy with every run of white space as one blank, and none at the ends. */
+char *squeezed(const char *text);
+
+#endif

@@ -1,0 +1,163 @@
+/* Questions to people, keyd and front, and what they answered. */
+#include "itlctl/ctl.h"
+#include "base/hex.h"
+#include "base/num.h"
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ASK_PASSWORD "Enter CCM Administrator password :"
+#define ASK_NEW      "Enter new CCM Administrator password :"
+#define ASK_AGAIN    "Reenter new password to confirm :"
+
+/* Control characters, C1 among them, must not reach a terminal; line breaks
+ * only within a certificate. */
+static void clean_string(json_t *text, bool lines)
+{
+	size_t n = json_string_length(text);
+	char CLEANUP_FREE *copy = malloc(n + 1);
+
+	if (!copy)
+		return;
+	memcpy(copy, json_string_value(text), n + 1);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char b = (unsigned char)copy[i];
+		bool c1 = b == 0xc2 && (unsigned char)copy[i + 1] < 0xa0;
+
+		if ((b < ' ' && !(lines && b == '\n')) || b == 0x7f)
+			copy[i] = '?';
+		if (c1)
+			copy[i] = copy[i + 1] = '?';
+	}
+	(void)json_string_setn(text, copy, n);
+}
+
+static void clean(json_t *j, bool lines)
+{
+	const char *key;
+	json_t *at;
+	size_t i;
+
+	if (json_is_string(j))
+		clean_string(j, lines);
+	json_object_foreach(j, key, at)
+		clean(at, !strcmp(key, "pem"));
+	json_array_foreach(j, i, at)
+		clean(at, false);
+}
+
+struct listener {
+	void (*event)(void *arg, json_t *event);
+	void *arg;
+	size_t heard;
+};
+
+static void hear(void *arg, json_t *event)
+{
+	struct listener *l = arg;
+
+	l->heard++;
+	clean(event, false);
+	if (l->event)
+		l->event(l->arg, event);
+}
+
+enum rc ctl_call(struct ctl *c, json_t *request,
+		 void (*event)(void *arg, json_t *event), void *arg,
+		 json_t **result, struct err *e)
+{
+	struct listener l = {event, arg, 0};
+	json_t *answer = NULL;
+	enum rc rc;
+
+	if (!request)
+		return err_set(e, RC_ERROR, "request", "out of memory", NULL,
+			       "front");
+	rc = front_call(c->front, request, hear, &l, &answer, e);
+	json_decref(request);
+	if (rc == RC_STALE && l.heard)
+		return err_hint(e, "the service goes on with it, or takes it up again when it starts: itlctl show status");
+	if (rc != RC_OK)
+		return rc;
+	clean(answer, false);
+	*result = answer;
+	return RC_OK;
+}
+
+static void print_line(struct ctl *c, json_t *line)
+{
+	(void)json_dumpf(line, c->out, JSON_COMPACT);
+	(void)fprintf(c->out, "\n");
+	(void)fflush(c->out);
+}
+
+void ctl_event_json(void *arg, json_t *event)
+{
+	print_line(arg, event);
+}
+
+enum rc ctl_result(struct ctl *c, json_t *result, struct err *e)
+{
+	json_auto_t *line = result ? json_pack("{s:o}", "result", result) : NULL;
+
+	if (!line)
+		return err_set(e, RC_ERROR, "print", "out of memory", NULL,
+			       "the result as JSON");
+	print_line(c, line);
+	return RC_OK;
+}
+
+static enum rc ask(const char *prompt, const char *option, struct secret **out,
+		   struct err *e)
+{
+	enum rc rc = secret_ask(prompt, out, e);
+
+	return rc == RC_USAGE ? err_hint(e, option) : rc;
+}
+
+enum rc ctl_password(const struct ctl *c, struct secret **out, struct err *e)
+{
+	const char *file = c->opt.value[OPT_PASSWORD_FILE];
+
+	if (file)
+		return secret_read_file(file, out, e);
+	return ask(ASK_PASSWORD, "name a file that only you can read: --password-file FILE",
+		   out, e);
+}
+
+enum rc ctl_new_password(const struct ctl *c, const char *file,
+			 struct secret **out, struct err *e)
+{
+	static const char *const hint =
+		"name a file that only you can read: --new-password-file FILE";
+	struct secret CLEANUP(secret_free) *first = NULL;
+	struct secret CLEANUP(secret_free) *again = NULL;
+
+	if (c->opt.value[OPT_NEW_PASSWORD_FILE])
+		file = c->opt.value[OPT_NEW_PASSWORD_FILE];
+	if (file)
+		return secret_read_file(file, out, e);
+	if (ask(ASK_NEW, hint, &first, e) != RC_OK ||
+	    ask(ASK_AGAIN, hint, &again, e) != RC_OK)
+		return e->rc;
+	if (first->n != again->n || sodium_memcmp(first->p, again->p, first->n))
+		return err_set(e, RC_USAGE, NULL,
+			       "the two passwords are not the same",
+			       "nothing was changed: try again",
+			       "new password");
+	*out = first;
+	first = NULL;
+	return RC_OK;
+}
+
+enum rc ctl_ticket(struct ctl *c, const struct secret *password,
+		   const struct keyd_intent *intent, char ticket[TICKET_HEX],
+		   struct err *e)
+{
+	uint8_t bytes[KEYD_TICKET_LEN];
+
+	if (keyd_ticket(c->keyd, password, intent, bytes, e) != RC_OK)
+		return e->rc;
+	hex_of(bytes_of(bytes, sizeof bytes), ticket, TICKET_HEX);
+	return RC_OK;
+}

@@ -1,0 +1,139 @@
+#include "itlctl/dialogue.h"
+#include "itlctl/answer.h"
+#include "base/num.h"
+#include <string.h>
+
+#define KEPT_MAX 1024 /* bytes: three lines with two host names */
+
+struct node_lines {
+	const struct cluster_node *node;
+	bool done;  /* verified or failed, or not asked for */
+	size_t n;
+	char kept[KEPT_MAX]; /* lines that may not be printed yet */
+};
+
+struct dialogue {
+	FILE *out;
+	const struct cluster *cluster;
+	bool reset;
+	size_t now; /* the node whose lines are printed as they come */
+	size_t nnodes;
+	struct node_lines nodes[CLUSTER_MAX_NODES];
+};
+
+struct dialogue *dialogue_new(FILE *out, const struct cluster *c,
+			      const struct cluster_node *only)
+{
+	struct dialogue *d = calloc(1, sizeof *d);
+	const struct cluster_node *n;
+
+	if (!d)
+		return NULL;
+	d->out = out;
+	d->cluster = c;
+	d->reset = only == NULL;
+	while ((n = cluster_node_at(c, d->nnodes)))
+		d->nodes[d->nnodes++] =
+			(struct node_lines){.node = n, .done = n != only};
+	return d;
+}
+
+/* Print what the nodes before and at `now` have, and go on to the first that
+ * is not done. */
+static void advance(struct dialogue *d)
+{
+	for (; d->now < d->nnodes; d->now++) {
+		struct node_lines *l = &d->nodes[d->now];
+
+		(void)fwrite(l->kept, 1, l->n, d->out);
+		l->n = 0;
+		if (!l->done)
+			break;
+	}
+	(void)fflush(d->out);
+}
+
+void dialogue_free(struct dialogue *d)
+{
+	if (!d)
+		return;
+	for (size_t i = 0; i < d->nnodes; i++)
+		d->nodes[i].done = true;
+	advance(d);
+	free(d);
+}
+
+static struct node_lines *find(struct dialogue *d, const char *name)
+{
+	for (size_t i = 0; i < d->nnodes; i++)
+		if (!strcmp(d->nodes[i].node->id, name) ||
+		    !strcmp(d->nodes[i].node->host, name))
+			return &d->nodes[i];
+	return NULL;
+}
+
+static void say(struct node_lines *l, const char *fmt, const char *host)
+{
+	int n = snprintf(l->kept + l->n, sizeof l->kept - l->n, fmt, host);
+
+	if (n > 0 && num_size(n) < sizeof l->kept - l->n)
+		l->n += num_size(n);
+}
+
+static void servers(struct dialogue *d, const json_t *hosts)
+{
+	json_t *host;
+	size_t i, printed = 0;
+
+	json_array_foreach(hosts, i, host) {
+		const char *name = json_string_value(host);
+		struct node_lines *l = name ? find(d, name) : NULL;
+
+		if (l)
+			l->done = false; /* it will report */
+	}
+	(void)fprintf(d->out,
+		      "\nLocating active Tftp servers in the cluster.....\n\n"
+		      "Following is the list of Active tftp servers in the cluster\n\n[");
+	for (i = 0; i < d->nnodes; i++)
+		if (!d->nodes[i].done)
+			(void)fprintf(d->out, "%s'%s'", printed++ ? ", " : "",
+				      d->nodes[i].node->host);
+	(void)fprintf(d->out, "]\n");
+}
+
+static void node_event(struct dialogue *d, const char *name, struct node_lines *l)
+{
+	const char *host = l->node->host;
+	bool publisher = l->node == cluster_publisher(d->cluster);
+
+	if (!strcmp(name, "transferred") && d->reset && !publisher)
+		say(l, "Successfully transferred reset ITL to node %s\n\n", host);
+	else if (!strcmp(name, "restarting"))
+		say(l, "Restarting Cisco Tftp service on host %s\n", host);
+	else if (!strcmp(name, "restarted"))
+		say(l, "Cisco Tftp service restarted on host %s\n", host);
+	else if (!strcmp(name, "verified") || !strcmp(name, "failed"))
+		l->done = true;
+}
+
+void dialogue_event(void *arg, json_t *event)
+{
+	struct dialogue *d = arg;
+	const char *name = answer_text(event, "event");
+	struct node_lines *l = find(d, answer_text(event, "node"));
+
+	if (!strcmp(name, "servers")) {
+		servers(d, json_object_get(event, "hosts"));
+	} else if (!strcmp(name, "generated")) {
+		(void)fprintf(d->out, "The reset ITL file was generated successfully\n\n\n");
+	} else if (!strcmp(name, "transferring")) {
+		(void)fprintf(d->out,
+			      "Transferring new reset ITL file to the TFTP server nodes in the cluster.........\n\n");
+	} else if (l) {
+		node_event(d, name, l);
+		advance(d);
+		return;
+	}
+	(void)fflush(d->out);
+}

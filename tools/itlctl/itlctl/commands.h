@@ -1,0 +1,31 @@
+/* The functions behind the table's rows, by the file that holds them. */
+#ifndef ITLCTL_COMMANDS_H
+#define ITLCTL_COMMANDS_H
+
+#include "itlctl/ctl.h"
+
+typedef enum rc command_fn(struct ctl *c, struct err *e) MUST_CHECK;
+
+/* show.c */
+command_fn show_itl;
+/* status.c */
+command_fn show_status;
+/* cert.c */
+command_fn show_cert_own, show_cert_list, set_cert_regen;
+/* reset.c */
+command_fn reset_localkey;
+/* service.c */
+command_fn service_list, service_restart_tftp;
+/* Restart a node's TFTP service, with its dialogue; json_decref() *result. */
+enum rc service_restart(struct ctl *c, const struct cluster_node *node,
+			json_t **result, struct err *e) MUST_CHECK;
+/* init.c */
+command_fn cluster_init, set_password_admin;
+/* audit.c */
+command_fn audit_verify_log;
+/* filecmd.c */
+command_fn file_show, file_verify, file_diff, file_accept;
+/* session.c */
+command_fn session_node, session_help, session_exit;
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * The dialogue of `utils itl reset` and of a TFTP restart (spec: commands).
+ *
+ * Nodes report in any order; the lines are printed in configured order, the
+ * publisher first: those of a node as soon as all nodes before it are done,
+ * what comes too early is kept.
+ */
+#ifndef ITLCTL_DIALOGUE_H
+#define ITLCTL_DIALOGUE_H
+
+#include "cluster/cluster.h"
+#include <jansson.h>
+#include <stdio.h>
+
+struct dialogue;
+
+/* Of a reset (only == NULL: the nodes that the event "servers" names report), or
+ * of one node's restart. out and c must outlive it. NULL out of memory. */
+struct dialogue *dialogue_new(FILE *out, const struct cluster *c,
+			      const struct cluster_node *only);
+/* Prints what is still kept. NULL is fine. */
+void dialogue_free(struct dialogue *d);
+CLEANUP_DEFINE(struct dialogue *, dialogue_free);
+
+/* An event of the door; arg is the struct dialogue. */
+void dialogue_event(void *arg, json_t *event);
+
+#endif

@@ -1,0 +1,63 @@
+/* One command line: options anywhere, the rest are words. */
+#ifndef ITLCTL_LINE_H
+#define ITLCTL_LINE_H
+
+#include "base/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+enum option {
+	OPT_CONFIG,
+	OPT_NODE,
+	OPT_JSON,
+	OPT_FORCE,
+	OPT_DRY_RUN,
+	OPT_YES,
+	OPT_PASSWORD_FILE,
+	OPT_NEW_PASSWORD_FILE,
+	OPT_LENIENT,
+	OPT_CTL,
+	OPT_ITL,
+	OPT_HELP,
+	OPT_VERSION,
+	OPT_COUNT
+};
+
+#define OPT_BIT(option) (1u << (option))
+
+struct option_row {
+	const char *name; /* without the dashes */
+	const char *arg;  /* what its argument is called, or NULL */
+	const char *help;
+};
+extern const struct option_row options[OPT_COUNT];
+
+/* What was given: NULL if not; "" for an option without argument. */
+struct option_values {
+	const char *value[OPT_COUNT];
+};
+
+/* The options that were given, as OPT_BIT()s. */
+unsigned options_given(const struct option_values *v);
+
+#define LINE_MAX_WORDS 16
+
+struct line {
+	struct option_values opt;
+	size_t nwords;
+	const char *words[LINE_MAX_WORDS];
+};
+
+/*
+ * Sort argv (without the program's name) into options and words; behind "--"
+ * all are words. Options are written out ("--node NAME" or "--node=NAME").
+ * RC_USAGE for an unknown or doubled option and for a missing or needless
+ * argument. *out points into argv.
+ */
+enum rc line_parse(int argc, const char *const *argv, struct line *out,
+		   struct err *e) MUST_CHECK;
+
+/* Whether --json is among them: how to report a line that cannot be parsed. */
+bool line_wants_json(int argc, const char *const *argv);
+
+#endif

@@ -1,0 +1,104 @@
+#include "itlctl/line.h"
+#include "base/num.h"
+#include <string.h>
+
+const struct option_row options[OPT_COUNT] = {
+	[OPT_CONFIG] = {"config", "DIR", "folder of the configuration"},
+	[OPT_NODE] = {"node", "NAME", "the node one stands on (default: the publisher)"},
+	[OPT_JSON] = {"json", NULL, "answer in JSON, one object a line"},
+	[OPT_FORCE] = {"force", NULL, "do it although policy would refuse"},
+	[OPT_DRY_RUN] = {"dry-run", NULL, "show what would be done, change nothing"},
+	[OPT_YES] = {"yes", NULL, "answer yes where a yes or no is asked"},
+	[OPT_PASSWORD_FILE] = {"password-file", "FILE",
+			       "read the administrator password there"},
+	[OPT_NEW_PASSWORD_FILE] = {"new-password-file", "FILE",
+				   "read the new administrator password there"},
+	[OPT_LENIENT] = {"lenient", NULL, "show unknown tags instead of refusing them"},
+	[OPT_CTL] = {"ctl", "FILE", "the CTL that the phone has installed"},
+	[OPT_ITL] = {"itl", "FILE", "the ITL that the phone has installed"},
+	[OPT_HELP] = {"help", NULL, "say how the command is used"},
+	[OPT_VERSION] = {"version", NULL, "print the version"},
+};
+
+unsigned options_given(const struct option_values *v)
+{
+	unsigned given = 0;
+
+	for (unsigned i = 0; i < OPT_COUNT; i++)
+		if (v->value[i])
+			given |= OPT_BIT(i);
+	return given;
+}
+
+static const struct option_row *find(const char *name, size_t n)
+{
+	for (size_t i = 0; i < OPT_COUNT; i++)
+		if (strlen(options[i].name) == n &&
+		    !strncmp(options[i].name, name, n))
+			return &options[i];
+	return NULL;
+}
+
+/* The option at argv[*at], which begins with a dash; *at moves over its
+ * argument. */
+static enum rc parse_option(int argc, const char *const *argv, int *at,
+			    struct option_values *to, struct err *e)
+{
+	const char *given = argv[*at];
+	const char *name = !strncmp(given, "--", 2) ? given + 2 : "";
+	const char *equals = strchr(name, '='), *value = "";
+	size_t n = equals ? num_size(equals - name) : strlen(name);
+	const struct option_row *row = find(name, n);
+
+	if (!row)
+		return err_set(e, RC_USAGE, NULL, "unknown option",
+			       "itlctl --help names all of them", "%.100s",
+			       given);
+	if (to->value[row - options])
+		return err_set(e, RC_USAGE, NULL, "the option stands twice",
+			       NULL, "--%s", row->name);
+	if (!row->arg && equals)
+		return err_set(e, RC_USAGE, NULL,
+			       "the option takes no argument", NULL, "--%s",
+			       row->name);
+	if (row->arg && equals)
+		value = equals + 1;
+	else if (row->arg)
+		value = *at + 1 < argc ? argv[++*at] : "";
+	if (row->arg && !*value)
+		return err_set(e, RC_USAGE, NULL, "the option's argument is missing",
+			       NULL, "--%s %s", row->name, row->arg);
+	to->value[row - options] = value;
+	return RC_OK;
+}
+
+enum rc line_parse(int argc, const char *const *argv, struct line *out,
+		   struct err *e)
+{
+	struct line l = {0};
+	bool words_only = false;
+
+	for (int i = 0; i < argc; i++) {
+		if (!words_only && !strcmp(argv[i], "--")) {
+			words_only = true;
+		} else if (!words_only && argv[i][0] == '-' && argv[i][1]) {
+			if (parse_option(argc, argv, &i, &l.opt, e) != RC_OK)
+				return e->rc;
+		} else if (l.nwords == LINE_MAX_WORDS) {
+			return err_set(e, RC_USAGE, NULL, "too many words",
+				       NULL, "%.100s", argv[i]);
+		} else {
+			l.words[l.nwords++] = argv[i];
+		}
+	}
+	*out = l;
+	return RC_OK;
+}
+
+bool line_wants_json(int argc, const char *const *argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (!strcmp(argv[i], "--json"))
+			return true;
+	return false;
+}

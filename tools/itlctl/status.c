@@ -1,0 +1,158 @@
+#include "itlctl/answer.h"
+#include "itlctl/commands.h"
+#include "base/num.h"
+#include <string.h>
+
+#define PAGE_WIDTH 100 /* columns */
+
+/* Long texts on lines of their own, broken at blanks. */
+static void print_wrapped(FILE *out, const char *label, const char *text)
+{
+	size_t room = PAGE_WIDTH - 4 - strlen(label);
+
+	while (*text) {
+		size_t n = strlen(text), cut = n;
+
+		if (n > room) {
+			for (cut = room; cut > 0 && text[cut] != ' '; cut--)
+				;
+			if (cut == 0)
+				cut = room;
+		}
+		(void)fprintf(out, "    %s%.*s\n", label, num_int(cut), text);
+		text += cut;
+		text += strspn(text, " ");
+		/* The following lines stand below the first one's text. */
+		label = "  ";
+		room = PAGE_WIDTH - 6;
+	}
+}
+
+static bool has(const json_t *j, const char *key)
+{
+	const json_t *at = json_object_get(j, key);
+
+	return at && !json_is_null(at) &&
+	       !(json_is_string(at) && json_string_length(at) == 0);
+}
+
+/* A list's SHA-1: the door gives the list, or its SHA-1 alone. */
+static const char *list_sha1(const json_t *node, const char *key)
+{
+	const json_t *list = json_object_get(node, key);
+
+	return json_is_object(list) ? answer_text(list, "sha1")
+				    : answer_text(node, key);
+}
+
+static const char *state_of(const json_t *node)
+{
+	if (!json_is_true(json_object_get(node, "tftp")))
+		return "no TFTP";
+	if (has(node, "error"))
+		return "failing";
+	if (!has(node, "have") && !has(node, "want"))
+		return "no list yet";
+	if (has(node, "want") &&
+	    strcmp(list_sha1(node, "want"), list_sha1(node, "have")) != 0)
+		return "on its way";
+	return "up to date";
+}
+
+static void print_node(FILE *out, const json_t *node, const char *publisher)
+{
+	const json_t *have = json_object_get(node, "have");
+	bool first = json_is_true(json_object_get(node, "publisher")) ||
+		     !strcmp(answer_text(node, "id"), publisher);
+	char since[ANSWER_TIME], next[ANSWER_TIME], text[1200];
+
+	(void)fprintf(out, "%-18.18s%c %-40.40s %-8.8s %-16.16s %.12s\n",
+		      answer_text(node, "host"), first ? '*' : ' ',
+		      list_sha1(node, "have"), answer_text(have, "kind"),
+		      answer_time(node, "have_since", since), state_of(node));
+	if (has(have, "signer"))
+		print_wrapped(out, "signed by ", answer_text(have, "signer"));
+	if (!strcmp(state_of(node), "on its way") ||
+	    (has(node, "error") && has(node, "want")))
+		print_wrapped(out, "shall serve ", list_sha1(node, "want"));
+	if (has(node, "error")) {
+		print_wrapped(out, "error: ",
+			      answer_any(node, "error", text, sizeof text));
+		print_wrapped(out, "next try: ",
+			      answer_time(node, "next_try", next));
+	}
+}
+
+static void print_token(FILE *out, const json_t *keyd)
+{
+	char text[1200], started[ANSWER_TIME];
+
+	if (has(keyd, "error")) {
+		(void)fprintf(out, "Token:      not available\n");
+		print_wrapped(out, "error: ",
+			      answer_any(keyd, "error", text, sizeof text));
+		return;
+	}
+	(void)fprintf(out, "Token:      %.32s (%.32s %.16s), %lld sessions, %lld keys\n",
+		      answer_text(keyd, "token"),
+		      answer_text(keyd, "manufacturer"),
+		      answer_text(keyd, "model"),
+		      (long long)answer_int(keyd, "sessions"),
+		      (long long)answer_int(keyd, "keys"));
+	(void)fprintf(out, "Key server: since %s, %lld entries in the audit log, password %s\n",
+		      answer_time(keyd, "started", started),
+		      (long long)answer_int(keyd, "audit_entries"),
+		      json_is_true(json_object_get(keyd, "password_set"))
+			      ? "set" : "not set");
+}
+
+static void print_operation(FILE *out, const json_t *op)
+{
+	char who[64], started[ANSWER_TIME];
+
+	if (!json_is_object(op))
+		(void)fprintf(out, "Operation:  none runs\n");
+	else
+		(void)fprintf(out, "Operation:  %.24s by %.32s since %s\n",
+			      answer_text(op, "kind"),
+			      answer_any(op, "who", who, sizeof who),
+			      answer_time(op, "started", started));
+}
+
+/* The publisher's host, for people; its id if it is not among the nodes. */
+static const char *publisher_host(const json_t *nodes, const char *id)
+{
+	json_t *node;
+	size_t i;
+
+	json_array_foreach(nodes, i, node)
+		if (!strcmp(answer_text(node, "id"), id))
+			return answer_text(node, "host");
+	return id;
+}
+
+enum rc show_status(struct ctl *c, struct err *e)
+{
+	json_auto_t *s = NULL;
+	json_t *nodes, *node;
+	const char *publisher;
+	size_t i;
+
+	if (ctl_call(c, json_pack("{s:s}", "do", "status"), NULL, NULL, &s, e) != RC_OK)
+		return e->rc;
+	if (c->json)
+		return ctl_result(c, json_incref(s), e);
+	if (answer_unpack(s, "status", e, "{s:s, s:o}", "publisher", &publisher,
+			  "nodes", &nodes) != RC_OK)
+		return e->rc;
+	(void)fprintf(c->out, "Cluster:    %.32s, policy %.16s, publisher %.32s\n",
+		      answer_text(s, "cluster"), answer_text(s, "policy"),
+		      publisher_host(nodes, publisher));
+	print_token(c->out, json_object_get(s, "keyd"));
+	print_operation(c->out, json_object_get(s, "op"));
+	(void)fprintf(c->out, "\n%-19s %-40s %-8s %-16s %s\n", "Node",
+		      "Serves (SHA-1)", "List", "Since", "State");
+	json_array_foreach(nodes, i, node)
+		print_node(c->out, node, publisher);
+	return RC_OK;
+}
