@@ -122,7 +122,9 @@ const struct itl_record *itl_find_signer(const struct itl *in,
 bool itl_signed_by(const struct itl *l, const X509 *cert);
 
 /* RC_VERIFY, with the reason, unless the signature verifies with cert's key
- * and cert is the signer that the header names. RSA 1024, 2048, 4096. */
+ * and cert is the signer that the header names. RSA 1024, 2048, 4096. Where the
+ * signature's TLV stands among the header's is not signed (spec: What is
+ * signed): a list with it moved verifies too, with another SHA-1. */
 enum rc itl_verify(const struct itl *l, X509 *cert, struct err *e) MUST_CHECK;
 
 /* The list verifies with the signer that is one of its own SAST records, and
@@ -180,7 +182,8 @@ enum rc itl_build(const struct itl_plan *plan, const struct itl_signer *signer,
 		  uint8_t **out, size_t *n, struct err *e) MUST_CHECK;
 
 /* A .sgn: the header alone (version 1.0, no tag 28), to be written before the
- * content. `content` as parts of the signed message; not copied. */
+ * content. `content` as parts of the signed message; not copied. RC_REFUSED for
+ * a name that ends in ".tlv": a signed file must never pass for a list. */
 enum rc itl_build_sgn(const struct itl_plan *plan, struct bytes content,
 		      const struct itl_signer *signer, uint8_t *header,
 		      size_t cap, size_t *n, struct err *e) MUST_CHECK;
