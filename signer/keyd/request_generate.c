@@ -187,12 +187,12 @@ enum rc request_generate(struct request *q, struct err *e)
 {
 	struct consent consent = request_read_consent(q);
 	struct keyring *ring = &q->service->keys;
-	const struct cluster_node *node;
+	const struct cluster_node *node = NULL;
 	struct hsm_key *key = NULL;
 	struct held_key *held;
 	struct keyd_intent intent;
 	struct label label;
-	enum unit unit;
+	enum unit unit = UNIT_COUNT;
 	enum rc rc;
 
 	if (read_place(q, &unit, &node, e) != RC_OK)

@@ -164,10 +164,13 @@ static char *manual(void)
 {
 	uint8_t *text = NULL;
 	struct err e;
+	char *page;
 	size_t n;
 
 	assert_ok(file_read(ITLCTL_PAGE, 1 << 20, &text, &n, &e), &e);
-	return (char *)text;
+	page = strndup((const char *)text, n);
+	free(text);
+	return page;
 }
 
 /* The heading of a row: ".It Ic show itl Op Ar NODE|FILE". */
