@@ -1,0 +1,28 @@
+/* The measurements of itlbench. */
+#ifndef ITLBENCH_H
+#define ITLBENCH_H
+
+#include "base/err.h"
+
+struct settings {
+	const char *file;   /* of parse */
+	const char *config; /* DIR of cluster.conf and keyd.conf */
+	const char *module, *uri, *pin_file;
+	unsigned threads, window, bits;
+	double seconds; /* of each side of a measurement */
+};
+
+/* How fast a list's structure is parsed, beside an RSA-2048 verification. */
+enum rc measure_parse(const struct settings *s, struct err *e) MUST_CHECK;
+
+/* The ceiling by number of threads, beside OpenSSL in memory. */
+enum rc measure_token(const struct settings *s, struct err *e) MUST_CHECK;
+
+/* Lists through keyd beside the ceiling of its token. Forks before it loads
+ * the token's module; as root, or as front's user. */
+enum rc measure_list(const struct settings *s, struct err *e) MUST_CHECK;
+
+/* All of them on a private token and cluster; as root. */
+enum rc measure_demo(const struct settings *s, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,119 @@
+/* itlbench: rates of tokens, lists and parsers, as ratios. */
+#include "itlbench.h"
+#include "base/num.h"
+#include "bench.h"
+#include "cluster/cluster.h"
+#include "options.h"
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct arguments, member)
+
+struct arguments {
+	struct settings s;
+	bool help, version;
+};
+
+static const struct option_row options[] = {
+	{"seconds", "S", OPTION_SECONDS, AT(s.seconds), 0, 3600,
+	 "for each side of a measurement (default 4)"},
+	{"module", "M", OPTION_TEXT, AT(s.module), 0, 0,
+	 "token, demo: PKCS#11 module, path or p11-kit name (default softhsm2)"},
+	{"uri", "U", OPTION_TEXT, AT(s.uri), 0, 0,
+	 "token: which token, an RFC 7512 URI"},
+	{"pin-file", "F", OPTION_TEXT, AT(s.pin_file), 0, 0,
+	 "token, list: file with the PIN, readable by its owner alone"},
+	{"threads", "N", OPTION_UINT, AT(s.threads), 1, BENCH_THREADS_MAX,
+	 "token: up to so many threads; demo: keyd's sessions (default 4)"},
+	{"config", "DIR", OPTION_TEXT, AT(s.config), 0, 0,
+	 "list: cluster.conf and keyd.conf (default " CLUSTER_DIR ")"},
+	{"window", "W", OPTION_UINT, AT(s.window), 1, BENCH_THREADS_MAX,
+	 "list, demo: requests in flight (default 32)"},
+	{"bits", "B", OPTION_UINT, AT(s.bits), 1024, 4096,
+	 "demo: size of the keys (default 2048)"},
+	{"help", NULL, OPTION_FLAG, AT(help), 0, 0, "this text"},
+	{"version", NULL, OPTION_FLAG, AT(version), 0, 0, "the version"},
+	{0},
+};
+
+static const struct command {
+	const char *name;
+	enum rc (*run)(const struct settings *s, struct err *e);
+	bool takes_file;
+	const char *help;
+} commands[] = {
+	{"demo", measure_demo, true,
+	 "all of these, on a private token and cluster (as root)"},
+	{"token", measure_token, false,
+	 "the ceiling: bare C_Sign by threads, beside OpenSSL in memory"},
+	{"list", measure_list, false,
+	 "lists through keyd, beside the ceiling of its token (as root)"},
+	{"parse", measure_parse, true,
+	 "[FILE]: a list's structure, beside an RSA-2048 verification"},
+};
+
+static void usage(FILE *to)
+{
+	(void)fputs("usage: itlbench [options] COMMAND\n\ncommands:\n", to);
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		(void)fprintf(to, "  %-24s %s\n", commands[i].name,
+			      commands[i].help);
+	(void)fputs("\noptions:\n", to);
+	options_help(to, options);
+}
+
+static enum rc run_command(struct settings *s, int nwords, char **words,
+			   struct err *e)
+{
+	for (size_t i = 0; nwords > 0 && i < COUNT_OF(commands); i++) {
+		const struct command *c = &commands[i];
+
+		if (strcmp(c->name, words[0]) != 0)
+			continue;
+		if (nwords > (c->takes_file ? 2 : 1))
+			return err_set(e, RC_USAGE, "itlbench", "is one word too many",
+				       "see --help", "%s", words[nwords - 1]);
+		if (nwords == 2)
+			s->file = words[1];
+		return c->run(s, e);
+	}
+	return err_set(e, RC_USAGE, "itlbench", "no such command",
+		       "demo, token, list or parse; see --help", "%s",
+		       nwords > 0 ? words[0] : "the command line");
+}
+
+static enum rc run(int argc, char **argv, struct err *e)
+{
+	struct arguments a = {
+		.s = {.file = SAMPLE, .config = CLUSTER_DIR,
+		      .module = "softhsm2", .threads = 4, .window = 32,
+		      .bits = 2048, .seconds = 4},
+	};
+	int words;
+
+	if (options_read(argc, argv, options, &a, &words, e))
+		return e->rc;
+	if (a.help)
+		usage(stdout);
+	else if (a.version)
+		(void)puts("itlbench " ITLKEEPER_VERSION);
+	else
+		return run_command(&a.s, argc - words, argv + words, e);
+	return RC_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = {0};
+	char text[1200];
+	enum rc rc = run(argc, argv, &e);
+
+	if (rc == RC_OK && (fflush(stdout) != 0 || ferror(stdout)))
+		rc = err_errno(&e, RC_ERROR, "write", NULL, "standard output");
+	if (rc == RC_OK)
+		return 0;
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "itlbench: %s\n", err_text(&e, text, sizeof text));
+	return err_exit_code(rc);
+}

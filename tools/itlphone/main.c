@@ -1,0 +1,126 @@
+/* itlphone: simulated phones. */
+#include "itlphone.h"
+#include "base/hex.h"
+#include "base/num.h"
+#include "fetch.h"
+#include "options.h"
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct arguments, member)
+
+struct arguments {
+	struct settings s;
+	bool help, version;
+};
+
+static const struct option_row options[] = {
+	{"state", "DIR", OPTION_TEXT, AT(s.state), 0, 0,
+	 "folder of the phones' folders (default .)"},
+	{"count", "N", OPTION_UINT, AT(s.count), 1, PHONES_MAX,
+	 "phones with consecutive MAC addresses (default 1)"},
+	{"mac", "HEX12", OPTION_TEXT, AT(s.mac_text), 0, 0,
+	 "MAC address of the first (default 001122330000)"},
+	{"server", "HOST", OPTION_TEXT, AT(s.server), 0, 0,
+	 "the TFTP server: host name or address"},
+	{"tftp-port", "P", OPTION_UINT, AT(s.tftp_port), 0, 65535,
+	 "its TFTP port (default 69; 0: no TFTP)"},
+	{"http-port", "P", OPTION_UINT, AT(s.http_port), 0, 65535,
+	 "its HTTP port, tried first (default 0: no HTTP)"},
+	{"timeout", "SECONDS", OPTION_SECONDS, AT(s.timeout), 1, 600,
+	 "how long one try of a file may take (default 10)"},
+	{"tries", "N", OPTION_UINT, AT(s.tries), 1, 20,
+	 "tries of a file over TFTP (default 3)"},
+	{"parallel", "K", OPTION_UINT, AT(s.parallel), 1, FETCH_LANES_MAX,
+	 "phones that fetch at once (default 64)"},
+	{"json", NULL, OPTION_FLAG, AT(s.json), 0, 0,
+	 "one JSON object per phone and line"},
+	{"help", NULL, OPTION_FLAG, AT(help), 0, 0, "this text"},
+	{"version", NULL, OPTION_FLAG, AT(version), 0, 0, "the version"},
+	{0},
+};
+
+static const struct command {
+	const char *name;
+	enum rc (*run)(const struct settings *s, int *code, struct err *e);
+	const char *help;
+} commands[] = {
+	{"reset", phones_reset, "fetch and decide as phones do after a reset"},
+	{"show", phones_show, "what the phones hold, and their last status line"},
+	{"erase", phones_erase, "delete the phones' lists, as by hand"},
+};
+
+static void usage(FILE *to)
+{
+	(void)fputs("usage: itlphone [options] COMMAND\n\ncommands:\n", to);
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		(void)fprintf(to, "  %-24s %s\n", commands[i].name,
+			      commands[i].help);
+	(void)fputs("\noptions:\n", to);
+	options_help(to, options);
+}
+
+static enum rc read_mac(struct settings *s, struct err *e)
+{
+	uint8_t mac[6];
+
+	if (strlen(s->mac_text) != 12 || !hex_read(s->mac_text, mac, sizeof mac))
+		return err_set(e, RC_USAGE, "options", "is not 12 hex digits",
+			       "see --help", "--mac %s", s->mac_text);
+	s->mac = 0;
+	for (size_t i = 0; i < sizeof mac; i++)
+		s->mac = s->mac << 8 | mac[i];
+	if (s->mac + (s->count - 1) > MAC_MAX)
+		return err_set(e, RC_USAGE, "options",
+			       "leaves no room for so many phones", NULL,
+			       "--mac %s --count %u", s->mac_text, s->count);
+	return RC_OK;
+}
+
+static enum rc run(int argc, char **argv, int *code, struct err *e)
+{
+	struct arguments a = {
+		.s = {.state = ".", .mac_text = "001122330000", .count = 1,
+		      .tftp_port = 69, .timeout = 10, .tries = 3,
+		      .parallel = 64},
+	};
+	int words;
+
+	*code = 0;
+	if (options_read(argc, argv, options, &a, &words, e))
+		return e->rc;
+	if (a.help || a.version) {
+		if (a.help)
+			usage(stdout);
+		else
+			(void)puts("itlphone " ITLKEEPER_VERSION);
+		return RC_OK;
+	}
+	if (argc - words != 1)
+		return err_set(e, RC_USAGE, "itlphone", "give one command",
+			       "see --help", "%s",
+			       argc > words ? argv[words + 1] : "the command line");
+	if (read_mac(&a.s, e))
+		return e->rc;
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		if (!strcmp(commands[i].name, argv[words]))
+			return commands[i].run(&a.s, code, e);
+	return err_set(e, RC_USAGE, "itlphone", "no such command",
+		       "reset, show or erase", "%s", argv[words]);
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = {0};
+	char text[1200];
+	int code = 0;
+	enum rc rc = run(argc, argv, &code, &e);
+
+	if (rc == RC_OK && (fflush(stdout) != 0 || ferror(stdout)))
+		rc = err_errno(&e, RC_ERROR, "write", NULL, "standard output");
+	if (rc == RC_OK)
+		return code;
+	(void)fprintf(stderr, "itlphone: %s\n", err_text(&e, text, sizeof text));
+	return err_exit_code(rc);
+}

@@ -1,0 +1,79 @@
+#include "options.h"
+#include "base/num.h"
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* NULL, or what is wrong with the value. */
+static const char *set_value(const struct option_row *row, void *base,
+			     char *value)
+{
+	void *at = (char *)base + row->at;
+	char *end = value;
+	double v;
+
+	if (row->type == OPTION_FLAG) {
+		*(bool *)at = true;
+		return NULL;
+	}
+	if (row->type == OPTION_TEXT) {
+		*(const char **)at = value;
+		return *value ? NULL : "must not be empty";
+	}
+	errno = 0;
+	v = row->type == OPTION_UINT ? (double)strtoul(value, &end, 10)
+				     : strtod(value, &end);
+	if (!*value || *end || errno || value[0] == '-')
+		return "is not a number";
+	if (!(v >= row->min && v <= row->max))
+		return "the number is out of range";
+	if (row->type == OPTION_UINT)
+		*(unsigned *)at = (unsigned)v;
+	else
+		*(double *)at = v;
+	return NULL;
+}
+
+enum rc options_read(int argc, char **argv, const struct option_row *rows,
+		     void *base, int *words, struct err *e)
+{
+	struct option known[OPTIONS_MAX + 1] = {{0}};
+	int got, index = 0;
+
+	for (int i = 0; rows[i].name; i++) {
+		assert(i < OPTIONS_MAX);
+		known[i].name = rows[i].name;
+		known[i].has_arg =
+			rows[i].arg ? required_argument : no_argument;
+	}
+	opterr = 0;
+	optind = 1;
+	while ((got = getopt_long(argc, argv, ":", known, &index)) != -1) {
+		const char *wrong;
+
+		if (got != 0)
+			return err_set(e, RC_USAGE, "options",
+				       got == ':' ? "needs a value"
+						  : "is not known, or takes no value",
+				       "see --help", "%s", argv[optind - 1]);
+		wrong = set_value(&rows[index], base, optarg);
+		if (wrong)
+			return err_set(e, RC_USAGE, "options", wrong,
+				       "see --help", "--%s %s",
+				       rows[index].name, optarg);
+	}
+	*words = optind;
+	return RC_OK;
+}
+
+void options_help(FILE *to, const struct option_row *rows)
+{
+	for (; rows->name; rows++) {
+		char left[40];
+
+		(void)snprintf(left, sizeof left, "--%s %s", rows->name,
+			       rows->arg ? rows->arg : "");
+		(void)fprintf(to, "  %-24s %s\n", left, rows->help);
+	}
+}

@@ -1,0 +1,426 @@
+/*
+ * The reset of phones: each fetches its files in a phone's order and decides.
+ * One thread; as many phones at once as there are lanes. A phone's report is
+ * one JSON object; what people read is printed from it.
+ */
+#include "itlphone.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include "fetch.h"
+#include "phone.h"
+#include <stdio.h>
+#include <string.h>
+
+#define PROGRESS_SECONDS 0.1
+
+/* What a phone asks for, in its order. */
+enum step { STEP_CTL, STEP_OWN_ITL, STEP_ITL, STEP_SGN, STEP_XML, STEP_END };
+
+/* From good to bad: of a phone's two lists the worse one counts. */
+enum outcome { SAME, ACCEPTED, UNANSWERED, REJECTED, OUTCOMES };
+static const char *const outcome_texts[OUTCOMES] = {
+	"up to date", "accepted a list", "could not fetch", "rejected a list",
+};
+
+/* A phone while it resets. */
+struct visit {
+	struct phone phone;
+	unsigned index; /* among the phones */
+	enum step step;
+	bool virgin; /* had no list at all */
+	bool concluded;
+	enum outcome outcome;
+	json_t *report, *status, *fetched; /* the last two are the report's */
+};
+
+struct fleet {
+	const struct settings *s;
+	struct fetcher *fetcher;
+	struct visit *visits; /* one per lane */
+	json_t **reports;     /* of phones that are done and not yet printed */
+	unsigned started, done, printed;
+	unsigned counts[OUTCOMES];
+	char first_why[300]; /* of the first phone that did not succeed */
+	double drawn;        /* when the progress line was */
+};
+
+/* Fails out of memory alone; the member is then missing. */
+static void put(json_t *object, const char *key, json_t *value)
+{
+	(void)json_object_set_new(object, key, value);
+}
+
+static json_t *sha1_json(struct bytes list)
+{
+	char hex[SHA1_HEX];
+
+	return list.n ? json_string(itl_sha1_hex(list, hex)) : json_null();
+}
+
+static void add_status(struct visit *v, const char *line)
+{
+	(void)json_array_append_new(v->status, json_string(line));
+}
+
+static void conclude(struct visit *v, enum outcome outcome,
+		     const char *verdict, const char *why)
+{
+	if (v->concluded && outcome < v->outcome)
+		return;
+	v->concluded = true;
+	v->outcome = outcome;
+	put(v->report, "accepted", json_boolean(outcome <= ACCEPTED));
+	put(v->report, "verdict", json_string(verdict));
+	put(v->report, "why", json_string(why));
+}
+
+static void step_name(const struct visit *v, char to[FETCH_NAME_MAX])
+{
+	const char *name = v->phone.name;
+
+	switch (v->step) {
+	case STEP_CTL:
+		(void)snprintf(to, FETCH_NAME_MAX, "CTL%s.tlv", name);
+		break;
+	case STEP_OWN_ITL:
+		(void)snprintf(to, FETCH_NAME_MAX, "ITL%s.tlv", name);
+		break;
+	case STEP_ITL:
+		(void)snprintf(to, FETCH_NAME_MAX, "ITLFile.tlv");
+		break;
+	case STEP_SGN:
+		(void)snprintf(to, FETCH_NAME_MAX, "%s.cnf.xml.sgn", name);
+		break;
+	case STEP_XML:
+	case STEP_END:
+		(void)snprintf(to, FETCH_NAME_MAX, "%s.cnf.xml", name);
+		break;
+	}
+}
+
+/* ---- what a phone makes of what it fetched ---- */
+
+static enum rc offer(struct visit *v, enum phone_list which, struct bytes list,
+		     struct err *e)
+{
+	struct phone_decision d;
+
+	if (phone_offer(&v->phone, which, list, NULL, NULL, &d, e))
+		return e->rc;
+	conclude(v, d.same ? SAME : d.accepted ? ACCEPTED : REJECTED, d.verdict,
+		 d.why);
+	return RC_OK;
+}
+
+static enum rc on_list(struct visit *v, enum phone_list which,
+		       const struct fetched *f, struct err *e)
+{
+	char line[64];
+
+	switch (f->result) {
+	case FETCH_OK:
+	case FETCH_TOO_LARGE: /* itl_accept() has the limit, and the reason */
+		return offer(v, which, f->content, e);
+	case FETCH_ABSENT:
+		if (v->step == STEP_OWN_ITL)
+			break; /* it asks for the common one next */
+		(void)snprintf(line, sizeof line, "File Not Found <%s>",
+			       phone_list_files[which]);
+		add_status(v, line);
+		if (which == PHONE_ITL)
+			conclude(v, UNANSWERED, "absent",
+				 "the server has no ITLFile.tlv");
+		break;
+	case FETCH_NO_ANSWER:
+		add_status(v, "TFTP Timeout");
+		conclude(v, UNANSWERED, "no-answer", f->error);
+		break;
+	case FETCH_ERROR:
+		add_status(v, "TFTP Error");
+		conclude(v, UNANSWERED, "error", f->error);
+		break;
+	}
+	return RC_OK;
+}
+
+/* A configuration has no status line of its own: an absent one is normal. */
+static void on_configuration(struct visit *v, const struct fetched *f)
+{
+	struct err e;
+	const char *came = "absent";
+
+	if (f->result == FETCH_OK && v->step == STEP_XML)
+		came = "unsigned";
+	else if (f->result == FETCH_OK)
+		came = phone_check_sgn(&v->phone, f->name, f->content, &e)
+			       ? "rejected"
+			       : "accepted";
+	else if (f->result != FETCH_ABSENT)
+		came = "error";
+	put(v->report, "configuration", json_string(came));
+}
+
+static enum step after(const struct visit *v, enum fetch_result r)
+{
+	bool has_list = v->phone.lists[PHONE_CTL].p || v->phone.lists[PHONE_ITL].p;
+
+	/* Whom the first question reached no further one will reach. */
+	if (r == FETCH_NO_ANSWER || r == FETCH_ERROR)
+		return STEP_END;
+	switch (v->step) {
+	case STEP_CTL:
+		return STEP_OWN_ITL;
+	case STEP_OWN_ITL:
+		if (r == FETCH_ABSENT)
+			return STEP_ITL;
+		/* fallthrough */
+	case STEP_ITL:
+		return has_list ? STEP_SGN : STEP_XML;
+	case STEP_SGN:
+	case STEP_XML:
+	case STEP_END:
+		break;
+	}
+	return STEP_END;
+}
+
+static void note_fetched(struct visit *v, const struct fetched *f)
+{
+	bool ok = f->result == FETCH_OK;
+
+	(void)json_array_append_new(
+		v->fetched,
+		json_pack("{ss ss sb sI ss}", "name", f->name, "over", f->over,
+			  "ok", ok, "bytes",
+			  (json_int_t)(ok ? f->content.n : 0), "error",
+			  f->error));
+}
+
+static enum rc on_fetched(struct visit *v, const struct fetched *f,
+			  struct err *e)
+{
+	if (v->step == STEP_SGN || v->step == STEP_XML)
+		on_configuration(v, f);
+	else if (on_list(v, v->step == STEP_CTL ? PHONE_CTL : PHONE_ITL, f, e))
+		return e->rc;
+	v->step = after(v, f->result);
+	return RC_OK;
+}
+
+/* ---- a phone's reset, from its start to its report ---- */
+
+static enum rc begin(struct fleet *fl, unsigned lane, struct err *e)
+{
+	struct visit *v = &fl->visits[lane];
+	char name[FETCH_NAME_MAX];
+
+	*v = (struct visit){.index = fl->started};
+	if (phone_load(&v->phone, fl->s->state, fl->s->mac + v->index, e))
+		return e->rc;
+	v->virgin = !v->phone.lists[PHONE_CTL].p && !v->phone.lists[PHONE_ITL].p;
+	v->report = json_pack("{ss ss so so s[] s[]}", "phone", v->phone.name,
+			      "server", fl->s->server, "before",
+			      sha1_json(phone_installed(&v->phone, PHONE_ITL)),
+			      "ctl_before",
+			      sha1_json(phone_installed(&v->phone, PHONE_CTL)),
+			      "status", "fetched");
+	if (!v->report)
+		return err_errno(e, RC_ERROR, "malloc", NULL, "%s",
+				 v->phone.name);
+	v->status = json_object_get(v->report, "status");
+	v->fetched = json_object_get(v->report, "fetched");
+	fl->started++;
+	fetcher_begin(fl->fetcher, lane);
+	step_name(v, name);
+	return fetcher_start(fl->fetcher, lane, name, e);
+}
+
+/* The line with which a phone ends: what became of its trust. */
+static const char *last_line(const struct visit *v)
+{
+	if (v->outcome == REJECTED)
+		return "Trust List Update Failed";
+	if (v->outcome == ACCEPTED && !v->virgin)
+		return "Trust List Updated";
+	return phone_trust_text(&v->phone);
+}
+
+static enum rc finish(struct fleet *fl, struct visit *v, struct err *e)
+{
+	const char *verdict = json_string_value(json_object_get(v->report, "verdict"));
+
+	/* A phone that reached nobody ends with that. */
+	if (v->outcome != UNANSWERED || (verdict && !strcmp(verdict, "absent")))
+		add_status(v, last_line(v));
+	put(v->report, "after", sha1_json(phone_installed(&v->phone, PHONE_ITL)));
+	put(v->report, "ctl", sha1_json(phone_installed(&v->phone, PHONE_CTL)));
+	fl->counts[v->outcome]++;
+	if (v->outcome > ACCEPTED && !fl->first_why[0])
+		(void)snprintf(fl->first_why, sizeof fl->first_why, "%s: %s",
+			       v->phone.name,
+			       json_string_value(json_object_get(v->report, "why")));
+	if (phone_save_report(&v->phone, v->report, e))
+		return e->rc;
+	fl->reports[v->index] = v->report;
+	v->report = NULL;
+	phone_clear(&v->phone);
+	fl->done++;
+	return RC_OK;
+}
+
+/* ---- printing ---- */
+
+static void print_row(const json_t *report)
+{
+	const char *before = json_string_value(json_object_get(report, "before"));
+	const char *now = json_string_value(json_object_get(report, "after"));
+	json_t *line;
+	size_t i;
+
+	(void)printf("%-15s  %-12.12s  %-12.12s  ",
+		     json_string_value(json_object_get(report, "phone")),
+		     before ? before : "-", now ? now : "-");
+	json_array_foreach(json_object_get(report, "status"), i, line)
+		(void)printf("%s%s", i ? ", " : "", json_string_value(line));
+	(void)putchar('\n');
+}
+
+static bool draws(void)
+{
+	return isatty(STDERR_FILENO) == 1;
+}
+
+/* Phones end in any order and are printed in theirs. */
+static void print_done(struct fleet *fl)
+{
+	bool some = fl->printed < fl->started && fl->reports[fl->printed];
+
+	if (some && draws())
+		(void)fputs("\r\033[K", stderr);
+	while (fl->printed < fl->started && fl->reports[fl->printed]) {
+		json_t *r = fl->reports[fl->printed];
+
+		if (fl->s->json) {
+			(void)json_dumpf(r, stdout, JSON_COMPACT);
+			(void)putchar('\n');
+		} else {
+			print_row(r);
+		}
+		json_decref(r);
+		fl->reports[fl->printed++] = NULL;
+	}
+	if (some)
+		(void)fflush(stdout);
+	if (draws() && (some || proc_now() - fl->drawn > PROGRESS_SECONDS)) {
+		(void)fprintf(stderr, "\r\033[K%u of %u phones", fl->done,
+			      fl->s->count);
+		fl->drawn = proc_now();
+	}
+}
+
+static void print_summary(const struct fleet *fl)
+{
+	if (draws())
+		(void)fputs("\r\033[K", stderr);
+	(void)fprintf(stderr, "%u phone%s:", fl->s->count,
+		      fl->s->count == 1 ? "" : "s");
+	for (int i = 0, n = 0; i < OUTCOMES; i++)
+		if (fl->counts[i])
+			(void)fprintf(stderr, "%s %u %s", n++ ? "," : "",
+				      fl->counts[i], outcome_texts[i]);
+	(void)fprintf(stderr, "\n%s%s", fl->first_why,
+		      fl->first_why[0] ? "\n" : "");
+}
+
+/* ---- all of them ---- */
+
+static enum rc turn(struct fleet *fl, struct err *e)
+{
+	struct fetched f;
+	struct visit *v;
+	unsigned lane;
+	bool again;
+	char name[FETCH_NAME_MAX];
+
+	if (fetcher_wait(fl->fetcher, &lane, &f, &again, e))
+		return e->rc;
+	v = &fl->visits[lane];
+	note_fetched(v, &f);
+	if (again)
+		return RC_OK;
+	if (on_fetched(v, &f, e))
+		return e->rc;
+	if (v->step != STEP_END) {
+		step_name(v, name);
+		return fetcher_start(fl->fetcher, lane, name, e);
+	}
+	if (finish(fl, v, e))
+		return e->rc;
+	print_done(fl);
+	return fl->started < fl->s->count ? begin(fl, lane, e) : RC_OK;
+}
+
+static void fleet_clear(struct fleet *fl, unsigned lanes)
+{
+	fetcher_free(fl->fetcher);
+	for (unsigned i = 0; fl->visits && i < lanes; i++) {
+		json_decref(fl->visits[i].report);
+		phone_clear(&fl->visits[i].phone);
+	}
+	for (unsigned i = 0; fl->reports && i < fl->s->count; i++)
+		json_decref(fl->reports[i]);
+	free(fl->visits);
+	free(fl->reports);
+}
+
+static enum rc fleet_run(struct fleet *fl, unsigned lanes, struct err *e)
+{
+	const struct fetch_options o = {
+		.server = fl->s->server,
+		.tftp_port = fl->s->tftp_port,
+		.http_port = fl->s->http_port,
+		.timeout = fl->s->timeout,
+		.tries = fl->s->tries,
+	};
+
+	fl->visits = calloc(lanes, sizeof *fl->visits);
+	fl->reports = calloc(fl->s->count, sizeof(json_t *));
+	if (!fl->visits || !fl->reports)
+		return err_errno(e, RC_ERROR, "malloc", NULL, "%u phones",
+				 fl->s->count);
+	if (fetcher_new(&o, lanes, &fl->fetcher, e))
+		return e->rc;
+	if (!fl->s->json)
+		(void)printf("%-15s  %-12s  %-12s  %s\n", "PHONE", "BEFORE",
+			     "NOW", "STATUS");
+	for (unsigned i = 0; i < lanes; i++)
+		if (begin(fl, i, e))
+			return e->rc;
+	while (fl->done < fl->s->count)
+		if (turn(fl, e))
+			return e->rc;
+	return RC_OK;
+}
+
+enum rc phones_reset(const struct settings *s, int *code, struct err *e)
+{
+	struct fleet fl = {.s = s};
+	unsigned lanes = s->parallel < s->count ? s->parallel : s->count;
+	enum rc rc;
+
+	if (!s->server)
+		return err_set(e, RC_USAGE, "options", "is missing",
+			       "name the TFTP server", "--server");
+	if (!s->tftp_port && !s->http_port)
+		return err_set(e, RC_USAGE, "options", "both are 0",
+			       "give one of them", "--tftp-port, --http-port");
+	rc = fleet_run(&fl, lanes, e);
+	if (rc == RC_OK) {
+		print_summary(&fl);
+		*code = err_exit_code(fl.counts[REJECTED]     ? RC_VERIFY
+				      : fl.counts[UNANSWERED] ? RC_ERROR
+							      : RC_OK);
+	}
+	fleet_clear(&fl, lanes);
+	return rc;
+}
