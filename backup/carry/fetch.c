@@ -1,0 +1,163 @@
+#include "base/bytes.h"
+#include "base/num.h"
+#include "carry/carry.h"
+#include "job.h"
+#include <curl/curl.h>
+#include <errno.h>
+#include <string.h>
+
+#define MAX_HEADERS 32768u /* bytes that an HTTP server may send before the file */
+
+struct fetch {
+	const char *url;
+	size_t max;
+	size_t n;
+	size_t headers;
+	bool too_large;
+	char text[CURL_ERROR_SIZE];
+	uint8_t body[CARRY_CONTENT_MAX];
+};
+
+static size_t on_body(char *p, size_t size, size_t count, void *arg)
+{
+	struct fetch *f = arg;
+	size_t n = size * count;
+
+	if (n > f->max - f->n) {
+		f->too_large = true;
+		return CURL_WRITEFUNC_ERROR;
+	}
+	memcpy(f->body + f->n, p, n);
+	f->n += n;
+	return n;
+}
+
+static size_t on_header(char *p, size_t size, size_t count, void *arg)
+{
+	struct fetch *f = arg;
+
+	(void)p;
+	f->headers += size * count;
+	return f->headers <= MAX_HEADERS ? size * count : 0;
+}
+
+#define IS_IT_RUNNING "is the server running, on this address and port?"
+
+/* What the codes mean for somebody who looks after a TFTP server. */
+static const struct {
+	CURLcode code;
+	enum rc rc;
+	const char *name, *why, *hint;
+} meanings[] = {
+	{CURLE_TFTP_NOTFOUND, RC_NOTFOUND, "TFTP_NOTFOUND",
+	 "the server has no such file",
+	 "is `folder` in cluster.conf the one that this server serves?"},
+	{CURLE_TFTP_PERM, RC_ERROR, "TFTP_PERM", "the server may not read the file",
+	 "the file and its folders must be readable by all"},
+	{CURLE_OPERATION_TIMEDOUT, RC_STALE, "OPERATION_TIMEDOUT",
+	 "no answer, or not the whole file, in time", IS_IT_RUNNING},
+	{CURLE_COULDNT_CONNECT, RC_STALE, "COULDNT_CONNECT",
+	 "nobody answers there", IS_IT_RUNNING},
+	{CURLE_COULDNT_RESOLVE_HOST, RC_ERROR, "COULDNT_RESOLVE_HOST",
+	 "the name has no address",
+	 "correct `address` in cluster.conf, or the name service"},
+	{CURLE_UNSUPPORTED_PROTOCOL, RC_USAGE, "UNSUPPORTED_PROTOCOL", NULL,
+	 "only tftp:// and http:// are fetched"},
+	{CURLE_URL_MALFORMAT, RC_USAGE, "URL_MALFORMAT", NULL,
+	 "correct `address` in cluster.conf"},
+};
+
+static enum rc fetch_error(const struct fetch *f, CURLcode code, long status,
+			   struct err *e)
+{
+	const char *why = f->text[0] ? f->text : curl_easy_strerror(code);
+	const char *hint = "look at the server's log", *name = "";
+	enum rc rc = RC_ERROR;
+
+	if (f->too_large)
+		return err_set(e, RC_VERIFY, "fetch", "the file is too large",
+			       "put back a file that phones can load",
+			       "%s: over %zu bytes", f->url, f->max);
+	if (code == CURLE_HTTP_RETURNED_ERROR && status == 404)
+		rc = RC_NOTFOUND;
+	for (size_t i = 0; i < COUNT_OF(meanings); i++)
+		if (meanings[i].code == code) {
+			rc = meanings[i].rc;
+			name = meanings[i].name;
+			hint = meanings[i].hint;
+			why = meanings[i].why ? meanings[i].why : why;
+		}
+	err_set(e, rc, "fetch", why, hint, "%s", f->url);
+	e->code = code;
+	(void)snprintf(e->name, sizeof e->name, "%s", name);
+	return rc;
+}
+
+static enum rc write_result(struct bytes b, struct err *e)
+{
+	while (b.n) {
+		ssize_t r = write(CARRY_RESULT_FD, b.p, b.n);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_errno(e, RC_ERROR, "write", NULL,
+					 "descriptor %d", CARRY_RESULT_FD);
+		b = bytes_of(b.p + r, b.n - num_size(r));
+	}
+	return RC_OK;
+}
+
+static void set_options(CURL *c, struct fetch *f, long seconds)
+{
+	/* Options of constant values: they fail only out of memory, and then
+	 * the transfer does. */
+	(void)curl_easy_setopt(c, CURLOPT_URL, f->url);
+	(void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)curl_easy_setopt(c, CURLOPT_PROXY, "");
+	(void)curl_easy_setopt(c, CURLOPT_HTTP09_ALLOWED, 0L);
+	(void)curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
+	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT, seconds);
+	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, seconds);
+	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, f->text);
+	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, f);
+	(void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	(void)curl_easy_setopt(c, CURLOPT_HEADERDATA, f);
+}
+
+CLEANUP_DEFINE(CURL *, curl_easy_cleanup);
+
+enum rc job_fetch(json_t *job, struct err *e)
+{
+	static struct fetch f; /* 64 KB, and a process does one job */
+	int seconds, max;
+	long status = 0;
+	CURLcode r;
+
+	if (job_members(job, e, "{s:s, s:i, s:i}", "url", &f.url, "seconds",
+			&seconds, "max", &max) != RC_OK)
+		return e->rc;
+	if (seconds < 1 || max < 1 || (unsigned)max > CARRY_CONTENT_MAX)
+		return err_set(e, RC_USAGE, "fetch", "out of range", NULL,
+			       "seconds=%d max=%d", seconds, max);
+	f.max = (size_t)max;
+	CURL CLEANUP(curl_easy_cleanup) *c = NULL;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	    !(c = curl_easy_init()))
+		return err_set(e, RC_ERROR, "curl_easy_init", NULL, NULL, "%s",
+			       f.url);
+	/* The one option that a stranger's URL depends on. */
+	r = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "tftp,http");
+	if (r != CURLE_OK)
+		return err_set(e, RC_ERROR, "CURLOPT_PROTOCOLS_STR",
+			       curl_easy_strerror(r), NULL, "%s", f.url);
+	set_options(c, &f, seconds);
+	r = curl_easy_perform(c);
+	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+	if (r != CURLE_OK)
+		return fetch_error(&f, r, status, e);
+	return write_result(bytes_of(f.body, f.n), e);
+}

@@ -1,0 +1,104 @@
+#include "bounce.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include <limits.h>
+#include <poll.h>
+#include <sodium.h>
+#include <string.h>
+
+#define NONCE_HEX 33
+#define MAX_ANSWER 4096    /* bytes */
+#define LOOK_EVERY_MS 40   /* a rename in a tmpfs; a restart takes longer */
+#define HELPER_SECONDS 5   /* that root's helper may take beside the command */
+#define STATUS_DEADLINE 124
+
+static enum rc path_of(const struct cluster *c, enum cluster_path which,
+		       const struct cluster_node *n, char *to, size_t cap,
+		       struct err *e)
+{
+	char dir[CLUSTER_PATH_MAX];
+
+	cluster_path(c, which, dir);
+	return file_path(to, cap, dir, n->id, e);
+}
+
+/* True if the file is the answer to this nonce: its status and last line. */
+static bool read_answer(const char *path, const char *nonce, int *status,
+			char *said, size_t cap)
+{
+	uint8_t CLEANUP_FREE *text = NULL;
+	char *line, *end;
+	struct err ignored;
+	size_t n = 0;
+	long v;
+
+	if (file_read(path, MAX_ANSWER, &text, &n, &ignored) != RC_OK ||
+	    n < NONCE_HEX || text[NONCE_HEX - 1] != '\n' ||
+	    memcmp(text, nonce, NONCE_HEX - 1) != 0)
+		return false;
+	line = (char *)text + NONCE_HEX;
+	v = strtol(line, &end, 10);
+	if (end == line || v < 0 || v > 255)
+		return false;
+	*status = (int)v;
+	if (*end == '\n')
+		end++;
+	(void)snprintf(said, cap, "%.*s", num_int(strcspn(end, "\n")), end);
+	return true;
+}
+
+static enum rc wait_answer(const struct cluster *c, const char *path,
+			   const char *nonce, int stop_fd, int *status,
+			   char *said, size_t cap, struct err *e)
+{
+	double deadline = proc_now() + c->restart_seconds + HELPER_SECONDS;
+	struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
+
+	while (!read_answer(path, nonce, status, said, cap)) {
+		if (proc_now() > deadline)
+			return err_set(e, RC_STALE, "restart",
+				       "nobody answered the request",
+				       "does itlkeeperd (or its systemd path unit) run? see its log",
+				       "%s", path);
+		if (poll(&stop, 1, LOOK_EVERY_MS) > 0)
+			return err_set(e, RC_STALE, "restart",
+				       "front is being stopped",
+				       "it goes on with the next start", "%s",
+				       path);
+	}
+	return RC_OK;
+}
+
+enum rc bounce(const struct cluster *c, const struct cluster_node *n,
+	       int stop_fd, struct err *e)
+{
+	char request[PATH_MAX], answer[PATH_MAX], nonce[NONCE_HEX + 1];
+	char said[160] = "", why[256];
+	uint8_t random[16];
+	int status = 0;
+
+	randombytes_buf(random, sizeof random);
+	hex_of(bytes_of(random, sizeof random), nonce, sizeof nonce);
+	strcat(nonce, "\n");
+	if (path_of(c, PATH_RESTART, n, request, sizeof request, e) != RC_OK ||
+	    path_of(c, PATH_RESTARTED, n, answer, sizeof answer, e) != RC_OK)
+		return e->rc;
+	if (file_replace(request, bytes_of_text(nonce), 0644, e) != RC_OK)
+		return err_hint(e, "itlkeeperd makes this folder; it must belong to front's user");
+	if (wait_answer(c, answer, nonce, stop_fd, &status, said, sizeof said,
+			e) != RC_OK) {
+		(void)unlink(request); /* nobody shall find it much later */
+		return e->rc;
+	}
+	if (status == 0)
+		return RC_OK;
+	(void)snprintf(why, sizeof why, "the command %s: %s%sstatus %d",
+		       status == STATUS_DEADLINE ? "did not end in time"
+						 : "failed",
+		       said, said[0] ? ", " : "", status);
+	return err_set(e, RC_ERROR, "restart", why,
+		       "run this `restart` command of cluster.conf by hand, as root",
+		       "%s", n->restart);
+}

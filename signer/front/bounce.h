@@ -1,0 +1,15 @@
+/*
+ * A TFTP server's restart, done by root: front leaves run/restart/NODE with a
+ * nonce, and run/restarted/NODE answers with that nonce, the command's exit
+ * status and the last line that it said (itlkeeperd, or a systemd path unit).
+ */
+#ifndef FRONT_BOUNCE_H
+#define FRONT_BOUNCE_H
+
+#include "cluster/cluster.h"
+
+/* Blocks until the answer, restart-seconds and a little, or stop_fd. */
+enum rc bounce(const struct cluster *c, const struct cluster_node *n,
+	       int stop_fd, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,200 @@
+#include "front/client.h"
+#include "base/num.h"
+#include "base/sock.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define MAX_ANSWER (8u << 20) /* bytes of an answer in all its pieces */
+
+struct front {
+	int fd;
+	char *path;
+	uint8_t message[SOCK_MESSAGE_MAX];
+};
+
+enum rc front_open(const char *socket_path, struct front **out, struct err *e)
+{
+	struct front CLEANUP(front_free) *f = calloc(1, sizeof *f);
+
+	if (!f || !(f->path = strdup(socket_path)))
+		return err_errno(e, RC_ERROR, "malloc", NULL, "%s", socket_path);
+	f->fd = -1;
+	if (sock_connect(socket_path, &f->fd, e) != RC_OK)
+		return e->rc;
+	*out = f;
+	f = NULL;
+	return RC_OK;
+}
+
+void front_free(struct front *f)
+{
+	if (!f)
+		return;
+	fd_close(f->fd);
+	free(f->path);
+	free(f);
+}
+
+/* What waits to be read: more than 0, 0 at the end, less if nothing does. */
+static ssize_t pending(const struct front *f)
+{
+	char byte;
+
+	return recv(f->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+}
+
+/* A prompt can stand open longer than front keeps a silent peer: nothing was
+ * asked yet, so a connection that has ended is simply made anew. */
+static enum rc connect_again(struct front *f, struct err *e)
+{
+	int fd = -1;
+
+	if (pending(f) != 0)
+		return RC_OK;
+	if (sock_connect(f->path, &fd, e) != RC_OK)
+		return e->rc;
+	fd_close(f->fd);
+	f->fd = fd;
+	return RC_OK;
+}
+
+static enum rc send_request(struct front *f, json_t *request, struct err *e)
+{
+	char CLEANUP_FREE *text = json_dumps(request, JSON_COMPACT);
+
+	if (!text)
+		return err_set(e, RC_ERROR, "front", "the request is no JSON",
+			       NULL, "%s", f->path);
+	if (connect_again(f, e) != RC_OK)
+		return e->rc;
+	return sock_send(f->fd, bytes_of_text(text), -1, 0, e);
+}
+
+/* A peer that hangs up without having read makes the first call fail, even if
+ * it said why before. */
+static enum rc receive_message(struct front *f, size_t *n, struct err *e)
+{
+	enum rc rc = sock_recv(f->fd, f->message, sizeof f->message, n, NULL, 0,
+			       e);
+
+	if (rc != RC_OK && e->code == ECONNRESET)
+		rc = sock_recv(f->fd, f->message, sizeof f->message, n, NULL, 0,
+			       e);
+	return rc;
+}
+
+/* One answer: pieces that a '+' leads, then the last one. */
+static enum rc receive(struct front *f, json_t **out, struct err *e)
+{
+	char CLEANUP_FREE *text = NULL;
+	size_t total = 0, n = 0;
+	bool more;
+	json_error_t je;
+
+	do {
+		char *grown;
+
+		if (receive_message(f, &n, e) != RC_OK)
+			return err_hint(e, "what was asked may go on: see `show status`, and front's log");
+		more = n > 0 && f->message[0] == '+';
+		if (total + n > MAX_ANSWER)
+			return err_set(e, RC_ERROR, "front",
+				       "the answer is too long", NULL, "%s",
+				       f->path);
+		grown = realloc(text, total + n);
+		if (!grown)
+			return err_errno(e, RC_ERROR, "realloc", NULL, "%s",
+					 f->path);
+		text = grown;
+		memcpy(text + total, f->message + more, n - more);
+		total += n - more;
+	} while (more);
+	*out = json_loadb(text, total, JSON_REJECT_DUPLICATES, &je);
+	if (!*out)
+		return err_set(e, RC_ERROR, "front", je.text, NULL, "%s",
+			       f->path);
+	return RC_OK;
+}
+
+enum rc front_call(struct front *f, json_t *request,
+		   void (*event)(void *arg, json_t *event), void *arg,
+		   json_t **result, struct err *e)
+{
+	/* One who is turned away at the door is told so, and not heard. */
+	if (send_request(f, request, e) != RC_OK &&
+	    (e->rc != RC_STALE || e->code != EPIPE))
+		return e->rc;
+	for (;;) {
+		json_t *answer = NULL, *j;
+
+		if (receive(f, &answer, e) != RC_OK)
+			return e->rc;
+		if ((j = json_object_get(answer, "result"))) {
+			*result = json_incref(j);
+			json_decref(answer);
+			return RC_OK;
+		}
+		if (!json_object_get(answer, "event")) {
+			enum rc rc = front_error_read(
+				json_object_get(answer, "error"), e);
+
+			json_decref(answer);
+			return rc;
+		}
+		if (event)
+			event(arg, answer);
+		json_decref(answer);
+	}
+}
+
+/*
+ * Words of servers and commands end here, on their way to a terminal: no
+ * control characters, and no bytes that are not UTF-8.
+ */
+static json_t *words(const char *s)
+{
+	char t[sizeof((struct err *)0)->why + 1];
+	size_t n = 0;
+	json_t *j;
+
+	for (; s[n] && n < sizeof t - 1; n++)
+		t[n] = (unsigned char)s[n] < ' ' || s[n] == 0x7f ? '?' : s[n];
+	t[n] = '\0';
+	j = json_stringn(t, n);
+	if (j)
+		return j;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)t[i] > '~')
+			t[i] = '?';
+	return json_stringn(t, n);
+}
+
+json_t *front_error_json(const struct err *e)
+{
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "rc",
+			 rc_name(e->rc), "op", words(e->op), "what",
+			 words(e->what), "why", words(e->why), "name",
+			 words(e->name), "code", (json_int_t)e->code, "hint",
+			 words(e->hint));
+}
+
+enum rc front_error_read(json_t *j, struct err *e)
+{
+	const char *rc, *op, *what, *why, *name, *hint;
+	json_int_t code;
+	enum rc known;
+
+	if (json_unpack(j, "{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "rc", &rc,
+			"op", &op, "what", &what, "why", &why, "name", &name,
+			"code", &code, "hint", &hint) != 0)
+		return err_set(e, RC_ERROR, "front",
+			       "the answer is neither a result nor an error",
+			       "are both programs of one version?", "an answer");
+	known = rc_from_name(rc);
+	/* An error is never a success, whatever it says. */
+	err_set(e, known == RC_OK ? RC_ERROR : known, op, why, hint, "%s", what);
+	e->code = (unsigned long)code;
+	(void)snprintf(e->name, sizeof e->name, "%s", name);
+	return e->rc;
+}

@@ -1,0 +1,130 @@
+#include "lists.h"
+#include <string.h>
+
+const struct keyd_key *key_that_signed(const struct keyd_key *keys, size_t n,
+				       const struct itl *l)
+{
+	for (size_t i = 0; i < n; i++)
+		if (itl_signed_by(l, keys[i].cert))
+			return &keys[i];
+	return NULL;
+}
+
+/* Parsed and verified, or what is wrong with it. */
+static enum rc open_list(const struct list *l, struct itl **out, struct err *e)
+{
+	struct itl CLEANUP(itl_free) *itl = NULL;
+
+	if (itl_parse(bytes_of(l->bytes, l->n), 0, &itl, e) != RC_OK ||
+	    itl_verify_self(itl, e) != RC_OK)
+		return e->rc;
+	if (!itl_is_itl(itl))
+		return err_set(e, RC_VERIFY, "list", "is no ITL", NULL, "%s",
+			       "tag 14, FILENAME");
+	*out = itl;
+	itl = NULL;
+	return RC_OK;
+}
+
+/* Under each policy one of the two keys signs every day, the other resets. */
+static enum list_kind kind_of(const struct cluster *c, enum unit signer)
+{
+	bool daily = (signer == UNIT_CALLMANAGER) ==
+		     (c->policy == POLICY_CALLMANAGER);
+
+	if (signer != UNIT_CALLMANAGER && signer != UNIT_ITLRECOVERY)
+		return LIST_OTHER;
+	return daily ? LIST_ITL : LIST_RESET;
+}
+
+static enum rc judge(struct service *s, const struct itl *itl, struct list *l,
+		     struct err *e)
+{
+	const struct keyd_key *k;
+	struct keyd_key *keys = NULL;
+	size_t n = 0;
+
+	if (service_keys(s, &keys, &n, e) != RC_OK)
+		return e->rc;
+	k = key_that_signed(keys, n, itl);
+	if (k) {
+		l->kind = kind_of(s->cluster, k->label.unit);
+		label_text(&k->label, l->signer);
+	}
+	keyd_keys_free(keys, n);
+	return RC_OK;
+}
+
+enum rc list_identify(struct service *s, const struct cluster_node *n,
+		      struct list *l, struct err *e)
+{
+	struct itl CLEANUP(itl_free) *itl = NULL;
+	struct list CLEANUP(list_clear) known = {0};
+	struct target t;
+	struct err why;
+
+	itl_sha1_hex(bytes_of(l->bytes, l->n), l->sha1);
+	(void)snprintf(l->node, sizeof l->node, "%s", n->id);
+	l->kind = LIST_OTHER;
+	if (store_target(s->store, n->id, &t, e) != RC_OK)
+		return e->rc;
+	if (store_list(s->store, l->sha1, &known, &why) == RC_OK &&
+	    known.kind != LIST_OTHER) {
+		l->kind = known.kind;
+		l->made = known.made;
+		(void)snprintf(l->node, sizeof l->node, "%s", known.node);
+		(void)snprintf(l->signer, sizeof l->signer, "%s", known.signer);
+		return RC_OK;
+	}
+	if (open_list(l, &itl, &why) != RC_OK)
+		return RC_OK; /* served, but nothing that a phone would take */
+	l->made = itl->timestamp;
+	/* Who wants another list anyway need not know whose this one is. */
+	if (judge(s, itl, l, e) != RC_OK && !t.want[0])
+		return e->rc;
+	return RC_OK;
+}
+
+enum rc list_signed(struct service *s, const struct cluster_node *n,
+		    enum list_kind kind, uint8_t *bytes, size_t len,
+		    struct list *out, struct err *e)
+{
+	struct itl CLEANUP(itl_free) *itl = NULL;
+	struct list CLEANUP(list_clear) l = {
+		.kind = kind, .bytes = bytes, .n = len};
+
+	itl_sha1_hex(bytes_of(bytes, len), l.sha1);
+	(void)snprintf(l.node, sizeof l.node, "%s", n->id);
+	if (open_list(&l, &itl, e) != RC_OK)
+		return err_hint(e, "nothing was changed; keyd must be repaired: see its log");
+	l.made = itl->timestamp;
+	if (judge(s, itl, &l, e) != RC_OK)
+		return e->rc;
+	if (l.kind != kind)
+		return err_set(e, RC_VERIFY, "list", "another key signed it",
+			       "front and keyd must have one cluster.conf: restart both",
+			       "%s: %s, signed by %s", n->host,
+			       list_kind_name(kind),
+			       l.signer[0] ? l.signer : "a stranger");
+	*out = l;
+	l.bytes = NULL;
+	return RC_OK;
+}
+
+bool list_same_contents(const struct list *a, const struct list *b)
+{
+	struct itl CLEANUP(itl_free) *x = NULL, CLEANUP(itl_free) *y = NULL;
+	struct err ignored;
+
+	if (itl_parse(bytes_of(a->bytes, a->n), 0, &x, &ignored) != RC_OK ||
+	    itl_parse(bytes_of(b->bytes, b->n), 0, &y, &ignored) != RC_OK ||
+	    a->n != b->n || x->header_length != y->header_length ||
+	    x->has_signer_version != y->has_signer_version ||
+	    x->digest != y->digest ||
+	    memcmp(x->signer_version, y->signer_version, 2) != 0)
+		return false;
+	return bytes_equal(x->signer_serial, y->signer_serial) &&
+	       bytes_equal(x->signer_issuer, y->signer_issuer) &&
+	       !memcmp(a->bytes + x->header_length, b->bytes + y->header_length,
+		       a->n - x->header_length);
+}

@@ -1,0 +1,27 @@
+/* What front knows of lists: whose they are, and whether they say the same. */
+#ifndef FRONT_LISTS_H
+#define FRONT_LISTS_H
+
+#include "itl/itl.h"
+#include "service.h"
+
+/*
+ * l->bytes came from this node: fill in the rest. A list that state knows is
+ * what state says; else one of this token's keys must have signed it, or it is
+ * LIST_OTHER. Fails if keyd cannot tell and the node wants nothing yet.
+ */
+enum rc list_identify(struct service *s, const struct cluster_node *n,
+		      struct list *l, struct err *e) MUST_CHECK;
+
+/*
+ * bytes that keyd signed (taken over, on failure too): parsed again, verified.
+ * RC_VERIFY if that fails: nothing may publish them.
+ */
+enum rc list_signed(struct service *s, const struct cluster_node *n,
+		    enum list_kind kind, uint8_t *bytes, size_t len,
+		    struct list *out, struct err *e) MUST_CHECK;
+
+/* True if a and b differ in nothing but timestamp and signature. */
+bool list_same_contents(const struct list *a, const struct list *b);
+
+#endif

@@ -1,0 +1,364 @@
+#include "loop.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include "bounce.h"
+#include "child.h"
+#include "front/client.h"
+#include "lists.h"
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define KILL_SECONDS 2 /* that carry may take beside its own deadline */
+
+/* ---- one node's server ---- */
+
+/* "test10sub: /srv/tftp": every error of a node says whose it is. */
+static enum rc of_node(const struct cluster_node *n, struct err *e)
+{
+	char what[sizeof e->what];
+
+	(void)snprintf(what, sizeof what, "%s", e->what);
+	(void)snprintf(e->what, sizeof e->what, "%s: %.*s", n->host,
+		       (int)sizeof what - 70, what);
+	return e->rc;
+}
+
+static enum rc fetch(struct service *s, const struct cluster_node *n,
+		     const char *scheme, unsigned port, uint8_t **list,
+		     size_t *len, struct err *e)
+{
+	unsigned seconds = s->cluster->fetch_seconds;
+	bool v6 = strchr(n->address, ':') != NULL;
+	char url[256];
+	json_t *job;
+
+	(void)snprintf(url, sizeof url, "%s://%s%s%s:%u/%s", scheme,
+		       v6 ? "[" : "", n->address, v6 ? "]" : "", port, ITL_FILE);
+	job = json_pack("{s:s, s:s, s:i, s:i}", "do", "fetch", "url", url,
+			"seconds", (int)seconds, "max", ITL_MAX);
+	if (child_run(s->carry, job, bytes_of(NULL, 0), seconds + KILL_SECONDS,
+		      s->stop_fd, list, len, e) != RC_OK)
+		return of_node(n, e);
+	return RC_OK;
+}
+
+enum rc loop_fetch(struct service *s, const struct cluster_node *n,
+		   uint8_t **list, size_t *len, struct err *e)
+{
+	uint8_t CLEANUP_FREE *tftp = NULL, CLEANUP_FREE *http = NULL;
+	size_t ntftp = 0, nhttp = 0;
+
+	if (fetch(s, n, "tftp", n->tftp_port, &tftp, &ntftp, e) != RC_OK)
+		return e->rc;
+	if (n->http_port &&
+	    fetch(s, n, "http", n->http_port, &http, &nhttp, e) != RC_OK) {
+		/* TFTP has it: then this is a fault, not an empty node. */
+		e->rc = e->rc == RC_NOTFOUND ? RC_ERROR : e->rc;
+		return e->rc;
+	}
+	if (n->http_port &&
+	    !bytes_equal(bytes_of(tftp, ntftp), bytes_of(http, nhttp)))
+		return err_set(e, RC_VERIFY, "fetch",
+			       "its HTTP and TFTP servers serve different lists",
+			       "let both serve the folder of cluster.conf", "%s",
+			       n->host);
+	*list = tftp;
+	*len = ntftp;
+	tftp = NULL;
+	return RC_OK;
+}
+
+static enum rc put(struct loop *l, const char *sha1, struct err *e)
+{
+	struct service *s = l->service;
+	struct list CLEANUP(list_clear) list = {0};
+	json_t *job;
+
+	if (store_list(s->store, sha1, &list, e) != RC_OK)
+		return e->rc;
+	job = json_pack("{s:s, s:s, s:s, s:i}", "do", "put", "folder",
+			l->node->folder, "name", ITL_FILE, "mode", 0644);
+	if (child_run(s->carry, job, bytes_of(list.bytes, list.n),
+		      s->cluster->put_seconds, s->stop_fd, NULL, NULL,
+		      e) != RC_OK)
+		return of_node(l->node, e);
+	return RC_OK;
+}
+
+/* `have` only ever comes from here. */
+static enum rc look(struct loop *l, struct err *e)
+{
+	struct service *s = l->service;
+	struct list CLEANUP(list_clear) list = {0};
+	enum rc rc = loop_fetch(s, l->node, &list.bytes, &list.n, e);
+
+	if (rc == RC_NOTFOUND)
+		rc = store_have(s->store, l->node->id, NULL, e);
+	else if (rc == RC_OK && list_identify(s, l->node, &list, e) == RC_OK)
+		rc = store_have(s->store, l->node->id, &list, e);
+	else
+		rc = e->rc;
+	l->looked = rc == RC_OK;
+	return rc;
+}
+
+/* ---- an attempt ---- */
+
+static void emit(struct loop *l, const char *name, const struct err *error)
+{
+	struct service *s = l->service;
+	json_t *j = json_pack("{s:s, s:s, s:s}", "event", name, "node",
+			      l->node->id, "host", l->node->host);
+
+	if (j && error)
+		(void)json_object_set_new(j, "error", front_error_json(error));
+	pthread_mutex_lock(&s->lock);
+	if (j && s->events && l->heard && l->running >= l->heard)
+		(void)json_array_append(s->events, j);
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	json_decref(j);
+}
+
+static enum rc check_served(struct loop *l, struct err *e)
+{
+	struct target t;
+	char why[sizeof e->why];
+
+	if (store_target(l->service->store, l->node->id, &t, e) != RC_OK)
+		return e->rc;
+	if (!strcmp(t.want, t.have))
+		return RC_OK;
+	if (!t.want[0])
+		return err_set(e, RC_VERIFY, "fetch",
+			       "it serves a list that is not this cluster's",
+			       "`utils service restart Cisco Tftp` on this node gives it its own list",
+			       "%s: %s", l->node->host, t.have);
+	(void)snprintf(why, sizeof why, "it serves %s, not %s",
+		       t.have[0] ? t.have : "no list", t.want);
+	return err_set(e, RC_VERIFY, "fetch", why,
+		       "does its TFTP server serve the folder of cluster.conf?",
+		       "%s: %s", l->node->host, l->node->folder);
+}
+
+static enum rc put_and_prove(struct loop *l, const struct target *t,
+			     struct err *e)
+{
+	struct service *s = l->service;
+
+	if (t->want[0]) {
+		if (put(l, t->want, e) != RC_OK)
+			return e->rc;
+		emit(l, "transferred", NULL);
+	}
+	emit(l, "restarting", NULL);
+	if (bounce(s->cluster, l->node, s->stop_fd, e) != RC_OK)
+		return of_node(l->node, e);
+	emit(l, "restarted", NULL);
+	if (look(l, e) != RC_OK || check_served(l, e) != RC_OK)
+		return e->rc;
+	emit(l, "verified", NULL);
+	return RC_OK;
+}
+
+/* *op: the operation whose bounce this attempt did. */
+static enum rc attempt(struct loop *l, int64_t *op, struct err *e)
+{
+	struct target t;
+	struct err seen = {0};
+
+	if (!l->looked)
+		(void)!look(l, &seen);
+	if (store_target(l->service->store, l->node->id, &t, e) != RC_OK)
+		return e->rc;
+	if (target_pending(&t)) {
+		/* Also if the server did not answer: a bounce may help it. */
+		*op = t.bounce;
+		return put_and_prove(l, &t, e);
+	}
+	if (!l->looked) {
+		*e = seen;
+		return e->rc;
+	}
+	return check_served(l, e);
+}
+
+static void record(struct loop *l, int64_t op, const struct err *error)
+{
+	struct service *s = l->service;
+	unsigned most = s->conf.retry_seconds, pause = most;
+	struct err e;
+
+	l->failures = error ? l->failures + 1 : 0;
+	if (l->failures < 6 && 1u << l->failures >> 1 < most)
+		pause = 1u << l->failures >> 1; /* 1, 2, 4, 8, 16 */
+	if (!error)
+		pause = s->conf.check_seconds;
+	l->due = pause ? proc_now() + pause : 0;
+	if (store_attempt(s->store, l->node->id, op, error,
+			  error ? (int64_t)time(NULL) + pause : 0, &e) != RC_OK)
+		log_error("state", &e);
+	/* Once for each fault: a node can be down for days. */
+	if (error && strcmp(l->last.why, error->why) != 0)
+		log_error("node", error);
+	else if (!error && (l->last.rc != RC_OK || op))
+		log_info("event=node node=%s settled=yes", l->node->id);
+}
+
+/* ---- the thread ---- */
+
+/* The service's lock and `changed`, until `due` (0: for ever). */
+static void wait_changed(struct service *s, double due)
+{
+	struct timespec t;
+	double left = due - proc_now();
+
+	if (due == 0) {
+		pthread_cond_wait(&s->changed, &s->lock);
+		return;
+	}
+	if (left <= 0)
+		return;
+	/* A suspended machine wakes later: nothing depends on the second. */
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += (time_t)left + 1;
+	pthread_cond_timedwait(&s->changed, &s->lock, &t);
+}
+
+/* False: the service ends. */
+static bool wait_for_work(struct loop *l)
+{
+	struct service *s = l->service;
+	bool go;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->stopping && l->asked == l->answered &&
+	       (l->due == 0 || proc_now() < l->due))
+		wait_changed(s, l->due);
+	if (l->asked == l->answered && l->failures == 0)
+		l->looked = false; /* the regular check */
+	l->running = l->asked;
+	go = !s->stopping;
+	pthread_mutex_unlock(&s->lock);
+	return go;
+}
+
+static void *run(void *arg)
+{
+	struct loop *l = arg;
+	struct service *s = l->service;
+
+	while (wait_for_work(l)) {
+		struct err e = {0};
+		int64_t op = 0;
+		enum rc rc = attempt(l, &op, &e);
+
+		pthread_mutex_lock(&s->lock);
+		bool stopping = s->stopping;
+		pthread_mutex_unlock(&s->lock);
+		if (stopping)
+			break; /* what failed now says nothing of the node */
+		record(l, op, rc == RC_OK ? NULL : &e);
+		if (rc != RC_OK)
+			emit(l, "failed", &e);
+		pthread_mutex_lock(&s->lock);
+		l->last = rc == RC_OK ? (struct err){0} : e;
+		l->answered = l->running;
+		pthread_cond_broadcast(&s->changed);
+		pthread_mutex_unlock(&s->lock);
+	}
+	return NULL;
+}
+
+enum rc loops_start(struct service *s, struct err *e)
+{
+	const struct cluster_node *n;
+
+	for (size_t i = 0; (n = cluster_node_at(s->cluster, i)); i++) {
+		struct loop *l = &s->loops[s->nloops];
+
+		if (!n->tftp)
+			continue;
+		*l = (struct loop){.service = s, .node = n, .asked = 1};
+		errno = pthread_create(&l->thread, NULL, run, l);
+		if (errno)
+			return err_errno(e, RC_ERROR, "pthread_create", NULL,
+					 "%s", n->host);
+		s->nloops++;
+	}
+	return RC_OK;
+}
+
+void loops_join(struct service *s)
+{
+	for (size_t i = 0; i < s->nloops; i++)
+		(void)pthread_join(s->loops[i].thread, NULL);
+}
+
+struct loop *loop_of(struct service *s, const struct cluster_node *n)
+{
+	for (size_t i = 0; i < s->nloops; i++)
+		if (s->loops[i].node == n)
+			return &s->loops[i];
+	return NULL;
+}
+
+/* ---- waiting for loops ---- */
+
+static bool all_answered(struct loop *const *loops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		/* A difference, so that the counters may wrap. */
+		if ((int)(loops[i]->answered - loops[i]->heard) < 0)
+			return false;
+	return true;
+}
+
+/* With the lock held; without it while events are sent. */
+static void send_events(struct service *s, void (*event)(void *, json_t *),
+			void *arg)
+{
+	while (json_array_size(s->events)) {
+		json_t *taken = s->events, *j;
+		size_t i;
+
+		s->events = json_array();
+		pthread_mutex_unlock(&s->lock);
+		json_array_foreach(taken, i, j)
+			if (event)
+				event(arg, json_incref(j));
+		json_decref(taken);
+		pthread_mutex_lock(&s->lock);
+	}
+}
+
+enum rc loops_work(struct service *s, struct loop *const *loops, size_t n,
+		   void (*event)(void *arg, json_t *event), void *arg,
+		   struct err *e)
+{
+	bool done;
+
+	pthread_mutex_lock(&s->lock);
+	s->events = json_array();
+	for (size_t i = 0; i < n; i++)
+		loops[i]->heard = ++loops[i]->asked;
+	pthread_cond_broadcast(&s->changed);
+	while (!(done = all_answered(loops, n)) && !s->stopping) {
+		send_events(s, event, arg);
+		if (!all_answered(loops, n) && !s->stopping &&
+		    !json_array_size(s->events))
+			pthread_cond_wait(&s->changed, &s->lock);
+	}
+	send_events(s, event, arg);
+	for (size_t i = 0; i < n; i++)
+		loops[i]->heard = 0;
+	json_decref(s->events);
+	s->events = NULL;
+	pthread_mutex_unlock(&s->lock);
+	if (!done)
+		return err_set(e, RC_STALE, "wait", "front is being stopped",
+			       "it goes on with the next start", "the nodes");
+	return RC_OK;
+}

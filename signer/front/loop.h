@@ -1,0 +1,33 @@
+/*
+ * A thread for each TFTP node makes the node serve what state wants: put,
+ * bounce, fetch as a phone would, compare. What fails is tried again, with
+ * growing pauses, for ever. An operation is no more than a new `want`.
+ */
+#ifndef FRONT_LOOP_H
+#define FRONT_LOOP_H
+
+#include "service.h"
+
+#define ITL_FILE "ITLFile.tlv" /* what phones ask for */
+
+enum rc loops_start(struct service *s, struct err *e) MUST_CHECK;
+void loops_join(struct service *s); /* after service_halt() */
+
+/* NULL if the node serves no lists. */
+struct loop *loop_of(struct service *s, const struct cluster_node *n);
+
+/*
+ * Ask these loops for an attempt and wait until each has ended one. `event`
+ * (or NULL) gets {"event","node","host"...}, without the lock, and frees it.
+ * RC_STALE if the service ends meanwhile.
+ */
+enum rc loops_work(struct service *s, struct loop *const *loops, size_t n,
+		   void (*event)(void *arg, json_t *event), void *arg,
+		   struct err *e) MUST_CHECK;
+
+/* What a phone gets from the node now, over TFTP and (if it has a port for
+ * that) HTTP, the same over both. RC_NOTFOUND if it serves no list. */
+enum rc loop_fetch(struct service *s, const struct cluster_node *n,
+		   uint8_t **list, size_t *len, struct err *e) MUST_CHECK;
+
+#endif

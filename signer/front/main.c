@@ -1,0 +1,128 @@
+/* front: the door for administrators, and what each node shall serve. */
+#include "base/log.h"
+#include "base/proc.h"
+#include "door.h"
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+struct options {
+	const char *config;
+	bool check;
+	int exit; /* -1: go on */
+};
+
+static const char usage_text[] =
+	"usage: front [--config DIR] [-n]\n"
+	"  --config DIR  read DIR/cluster.conf and DIR/front.conf (" CLUSTER_DIR ")\n"
+	"  -n            check the configuration and exit\n"
+	"  --version     print the version\n"
+	"  --help        print this\n";
+
+static struct options read_options(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	struct options o = {.config = CLUSTER_DIR, .exit = -1};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "nc:", known, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			o.config = optarg;
+			break;
+		case 'n':
+			o.check = true;
+			break;
+		case 'v':
+			puts("front " ITLKEEPER_VERSION);
+			o.exit = 0;
+			return o;
+		case 'h':
+			fputs(usage_text, stdout);
+			o.exit = 0;
+			return o;
+		default:
+			o.exit = err_exit_code(RC_USAGE);
+		}
+	if (optind < argc)
+		o.exit = err_exit_code(RC_USAGE);
+	if (o.exit > 0)
+		fputs(usage_text, stderr);
+	return o;
+}
+
+/* SIGTERM and SIGINT as a descriptor, for all threads that come. */
+static enum rc take_signals(int *fd, struct err *e)
+{
+	sigset_t end;
+
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGINT);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &end, NULL) != 0 ||
+	    (*fd = signalfd(-1, &end, SFD_CLOEXEC)) < 0)
+		return err_errno(e, RC_ERROR, "signalfd", NULL, "front");
+	return RC_OK;
+}
+
+static enum rc serve(const struct cluster *cluster,
+		     const struct front_conf *conf, struct err *e)
+{
+	struct service *s = NULL;
+	struct door *d = NULL;
+	int CLEANUP(fd_close) end = -1;
+	enum rc rc;
+
+	if (take_signals(&end, e) != RC_OK ||
+	    service_start(cluster, conf, &s, e) != RC_OK)
+		return e->rc;
+	rc = door_open(s, &d, e);
+	if (rc == RC_OK) {
+		log_info("event=start cluster=%s nodes=%zu", cluster->name,
+			 s->nloops);
+		rc = door_serve(d, end, e);
+	}
+	service_halt(s);
+	door_free(d);
+	service_stop(s);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = read_options(argc, argv);
+	struct cluster CLEANUP(cluster_free) *cluster = NULL;
+	struct front_conf conf;
+	struct err e = {0};
+	char text[1200];
+	enum rc rc;
+
+	if (o.exit >= 0)
+		return o.exit;
+	log_open("front");
+	if (proc_harden(&e) != RC_OK ||
+	    cluster_read(o.config, &cluster, &e) != RC_OK ||
+	    front_conf_read(o.config, &conf, &e) != RC_OK) {
+		fprintf(stderr, "front: %s\n", err_text(&e, text, sizeof text));
+		return err_exit_code(RC_USAGE);
+	}
+	if (o.check)
+		return 0;
+	rc = serve(cluster, &conf, &e);
+	if (rc != RC_OK)
+		log_error("end", &e);
+	else
+		log_info("event=end");
+	(void)fflush(NULL);
+	/* At once: this process may not be traced, so a leak check at the end
+	 * of a build that has one could only fail. */
+	_exit(err_exit_code(rc));
+}

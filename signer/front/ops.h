@@ -1,0 +1,31 @@
+/*
+ * Operations: requests that change something. At most one runs; it sets what
+ * nodes want in one transaction, to a list that was verified before, and then
+ * waits until each node's loop has made its first attempt.
+ */
+#ifndef FRONT_OPS_H
+#define FRONT_OPS_H
+
+#include "door.h"
+
+enum rc op_reset_plan(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_reset_preview(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_reset(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_tftp_restart(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_generate(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+
+/* An operation that a kill left running ends once its nodes were tried. */
+enum rc ops_resume(struct service *s, struct err *e) MUST_CHECK;
+
+/* ---- shared by reset.c and ops.c ---- */
+
+enum rc op_begin(struct call *c, const char *params, int64_t *id,
+		 struct err *e) MUST_CHECK;
+/* rc and *e are what became of it. A front that is being stopped leaves it
+ * running: the next start takes it up. */
+void op_end(struct call *c, int64_t id, enum rc rc, const struct err *e);
+
+/* "The ticket": KEYD_TICKET_LEN bytes in hex. */
+enum rc op_ticket(const char *hex, uint8_t *ticket, struct err *e) MUST_CHECK;
+
+#endif

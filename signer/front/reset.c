@@ -1,0 +1,382 @@
+/* utils itl reset localkey: plan, preview, do (spec: cluster, Reset). */
+#include "base/proc.h"
+#include "front/client.h"
+#include "lists.h"
+#include "loop.h"
+#include "ops.h"
+#include "show.h"
+#include <string.h>
+#include <time.h>
+
+#define PLAN_KEPT 900  /* seconds that the same source keeps its timestamp */
+#define PLAN_GOOD 1800 /* seconds after which a reset must be planned anew */
+#define PLAN_AHEAD 60  /* seconds that a plan's clock may be ahead */
+
+/* A reset's source, and what is known of it. */
+struct source {
+	struct list list;
+	struct itl *itl; /* into list.bytes */
+};
+
+static void source_clear_at(struct source *s)
+{
+	itl_free(s->itl);
+	list_clear(&s->list);
+}
+
+/* What the publisher serves now must be what state holds. */
+static enum rc check_served(struct call *c, const char *have, struct err *e)
+{
+	uint8_t CLEANUP_FREE *served = NULL;
+	char sha1[SHA1_HEX] = "no list", why[256];
+	size_t n = 0;
+
+	if (loop_fetch(c->service, c->node, &served, &n, e) == RC_OK)
+		itl_sha1_hex(bytes_of(served, n), sha1);
+	else if (e->rc != RC_NOTFOUND)
+		return e->rc;
+	if (!strcmp(sha1, have))
+		return RC_OK;
+	(void)snprintf(why, sizeof why,
+		       "the publisher serves another list than state holds: %s, not %s",
+		       sha1, have[0] ? have : "any");
+	return err_set(e, RC_REFUSED, c->name, why,
+		       "find out who changed it; `utils service restart Cisco Tftp` puts the one of state back",
+		       "%s", c->node->host);
+}
+
+/* wanted: the SHA-1 that a plan named, or NULL. source_clear_at() it. */
+static enum rc open_source(struct call *c, const char *wanted,
+			   struct source *out, struct err *e)
+{
+	struct source s __attribute__((cleanup(source_clear_at))) = {0};
+	struct store *store = c->service->store;
+	struct target t;
+
+	if (store_target(store, c->node->id, &t, e) != RC_OK ||
+	    check_served(c, t.have, e) != RC_OK)
+		return e->rc;
+	if (!t.have[0] || store_list(store, t.have, &s.list, e) != RC_OK)
+		return err_set(e, RC_REFUSED, c->name, "it serves no list yet",
+			       "`utils service restart Cisco Tftp` builds its list",
+			       "%s", c->node->host);
+	if (s.list.kind == LIST_OTHER)
+		return err_set(e, RC_REFUSED, c->name,
+			       "the list that it serves is not this cluster's",
+			       "`utils service restart Cisco Tftp` builds its own list",
+			       "%s: %s", c->node->host, t.have);
+	if (wanted && strcasecmp(wanted, t.have) != 0)
+		return err_set(e, RC_REFUSED, c->name,
+			       "the publisher's list has changed since the plan",
+			       "plan the reset again", "%.40s, now %s", wanted,
+			       t.have);
+	if (itl_parse(bytes_of(s.list.bytes, s.list.n), 0, &s.itl, e) != RC_OK)
+		return e->rc;
+	*out = s;
+	s = (struct source){0};
+	return RC_OK;
+}
+
+static enum rc check_how(const char *how, struct err *e)
+{
+	if (!strcmp(how, "localkey"))
+		return RC_OK;
+	return err_set(e, RC_USAGE, "reset", "is not supported",
+		       "use \"localkey\"", "how = \"%.40s\"", how);
+}
+
+/* ---- plan ---- */
+
+/* The ITLRecovery key whose certificate the list holds, or NULL. */
+static const struct keyd_key *recovery_in(const struct itl *l,
+					  const struct keyd_key *keys, size_t n)
+{
+	for (size_t r = 0; r < l->nrecords; r++) {
+		X509 *cert = NULL;
+		struct err ignored;
+
+		if (!l->records[r].has_role || l->records[r].role != ITL_SAST ||
+		    itl_record_x509(&l->records[r], &cert, &ignored) != RC_OK)
+			continue;
+		for (size_t i = 0; i < n; i++)
+			if (keys[i].label.unit == UNIT_ITLRECOVERY &&
+			    X509_cmp(keys[i].cert, cert) == 0) {
+				X509_free(cert);
+				return &keys[i];
+			}
+		X509_free(cert);
+	}
+	return NULL;
+}
+
+static const struct keyd_key *current_key(const struct keyd_key *keys, size_t n,
+					  enum unit unit, const char *node)
+{
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].label.unit == unit && keys[i].current &&
+		    !strcmp(keys[i].label.node, node))
+			return &keys[i];
+	return NULL;
+}
+
+static void warn(void *arg, const char *text)
+{
+	(void)json_array_append_new(arg, json_string(text));
+}
+
+static void warn_all(struct call *c, const struct source *s,
+		     const struct keyd_key *recovery, json_t *warnings)
+{
+	(void)itl_warnings(s->itl, warn, warnings);
+	if (X509_cmp_current_time(X509_get0_notAfter(recovery->cert)) < 0)
+		warn(warnings,
+		     "the ITLRecovery certificate has expired; it still signs");
+	if (!recovery->current)
+		warn(warnings,
+		     "the list holds an older ITLRecovery certificate than the current one; phones trust the older one");
+	if (c->service->cluster->policy == POLICY_ITLRECOVERY)
+		warn(warnings,
+		     "under policy itlrecovery the publisher's CallManager signs: only phones that hold the publisher's list are helped directly, the others need TVS");
+}
+
+/* Who will sign, as keyd will decide, and what to warn of. */
+static enum rc foresee(struct call *c, const struct source *s,
+		       char signer[LABEL_MAX], json_t *warnings, struct err *e)
+{
+	const struct keyd_key *recovery, *key;
+	struct keyd_key *keys = NULL;
+	size_t n = 0;
+
+	if (service_keys(c->service, &keys, &n, e) != RC_OK)
+		return e->rc;
+	recovery = key = recovery_in(s->itl, keys, n);
+	if (c->service->cluster->policy == POLICY_ITLRECOVERY)
+		key = current_key(keys, n, UNIT_CALLMANAGER, c->node->id);
+	if (recovery && key) {
+		label_text(&key->label, signer);
+		warn_all(c, s, recovery, warnings);
+	} else {
+		err_set(e, RC_REFUSED, c->name,
+			recovery ? "the publisher has no CallManager key"
+				 : "the token has no key for the ITLRecovery certificate of this list",
+			recovery ? "cluster init"
+				 : "the key that phones trust must come back from its backup",
+			"%s: %s", c->node->host, s->list.sha1);
+	}
+	keyd_keys_free(keys, n);
+	return recovery && key ? RC_OK : e->rc;
+}
+
+static uint32_t plan_timestamp(struct service *s, const char *sha1)
+{
+	uint32_t t;
+
+	pthread_mutex_lock(&s->lock);
+	if (strcmp(s->plan.sha1, sha1) != 0 ||
+	    proc_now() - s->plan.made > PLAN_KEPT) {
+		strcpy(s->plan.sha1, sha1);
+		s->plan.timestamp = (uint32_t)time(NULL);
+		s->plan.made = proc_now();
+	}
+	t = s->plan.timestamp;
+	pthread_mutex_unlock(&s->lock);
+	return t;
+}
+
+static json_t *plan_nodes(struct service *s)
+{
+	json_t *nodes = json_array();
+	struct target t;
+	struct err e;
+
+	for (size_t i = 0; i < s->nloops; i++) {
+		const struct cluster_node *n = s->loops[i].node;
+
+		if (store_target(s->store, n->id, &t, &e) != RC_OK)
+			t.have[0] = '\0';
+		(void)json_array_append_new(
+			nodes, json_pack("{s:s, s:s, s:s?}", "id", n->id,
+					 "host", n->host, "sha1",
+					 t.have[0] ? t.have : NULL));
+	}
+	return nodes;
+}
+
+enum rc op_reset_plan(struct call *c, json_t **result, struct err *e)
+{
+	struct source s __attribute__((cleanup(source_clear_at))) = {0};
+	char signer[LABEL_MAX], *how;
+	json_t *warnings;
+
+	if (call_members(c, e, "{s:s}", "how", &how) != RC_OK ||
+	    check_how(how, e) != RC_OK ||
+	    store_op_idle(c->service->store, c->name, e) != RC_OK ||
+	    open_source(c, NULL, &s, e) != RC_OK)
+		return e->rc;
+	warnings = json_array();
+	if (foresee(c, &s, signer, warnings, e) != RC_OK) {
+		json_decref(warnings);
+		return e->rc;
+	}
+	*result = json_pack("{s:o, s:o, s:s, s:I, s:s, s:o}", "nodes",
+			    plan_nodes(c->service), "source",
+			    show_base64(s.list.bytes, s.list.n), "source_sha1",
+			    s.list.sha1, "timestamp",
+			    (json_int_t)plan_timestamp(c->service, s.list.sha1),
+			    "signer", signer, "warnings", warnings);
+	return RC_OK;
+}
+
+/* ---- preview and reset: the same members ---- */
+
+struct order {
+	const char *source; /* its SHA-1; the request's */
+	uint8_t ticket[KEYD_TICKET_LEN];
+	uint32_t timestamp;
+};
+
+static enum rc read_order(struct call *c, struct order *o, struct err *e)
+{
+	json_int_t timestamp, now = (json_int_t)time(NULL);
+	const char *how, *hex;
+
+	if (call_members(c, e, "{s:s, s:I, s:s, s:s}", "how", &how, "timestamp",
+			 &timestamp, "source_sha1", &o->source, "ticket",
+			 &hex) != RC_OK ||
+	    check_how(how, e) != RC_OK || op_ticket(hex, o->ticket, e) != RC_OK)
+		return e->rc;
+	if (timestamp < now - PLAN_GOOD || timestamp > now + PLAN_AHEAD ||
+	    timestamp > UINT32_MAX)
+		return err_set(e, RC_REFUSED, c->name, "the plan is too old",
+			       "plan the reset again", "timestamp %lld",
+			       (long long)timestamp);
+	o->timestamp = (uint32_t)timestamp;
+	return RC_OK;
+}
+
+enum rc op_reset_preview(struct call *c, json_t **result, struct err *e)
+{
+	struct source s __attribute__((cleanup(source_clear_at))) = {0};
+	struct keyd CLEANUP(keyd_free) *k = NULL;
+	uint8_t sha1[SHA1_LEN];
+	char hex[SHA1_HEX];
+	struct order o;
+
+	if (read_order(c, &o, e) != RC_OK ||
+	    store_op_idle(c->service->store, c->name, e) != RC_OK ||
+	    open_source(c, o.source, &s, e) != RC_OK ||
+	    keyd_open(c->service->keyd, &k, e) != RC_OK ||
+	    keyd_reset_preview(k, o.ticket, c->peer.uid,
+			       bytes_of(s.list.bytes, s.list.n), o.timestamp,
+			       sha1, e) != RC_OK)
+		return e->rc;
+	*result = json_pack("{s:s}", "sha1",
+			    hex_of(bytes_of(sha1, sizeof sha1), hex, sizeof hex));
+	return RC_OK;
+}
+
+static void tell_servers(struct call *c)
+{
+	json_t *hosts = json_array();
+
+	for (size_t i = 0; i < c->service->nloops; i++)
+		(void)json_array_append_new(
+			hosts, json_string(c->service->loops[i].node->host));
+	call_event(c, json_pack("{s:s, s:o}", "event", "servers", "hosts",
+				hosts));
+}
+
+/* Signed, verified, and kept before anything is put: a kill loses no list. */
+static enum rc make_list(struct call *c, int64_t op, const struct order *o,
+			 const struct source *source, struct list *out,
+			 struct err *e)
+{
+	struct service *s = c->service;
+	struct keyd CLEANUP(keyd_free) *k = NULL;
+	const char *nodes[CLUSTER_MAX_NODES];
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+
+	if (keyd_open(s->keyd, &k, e) != RC_OK ||
+	    keyd_reset(k, o->ticket, c->peer.uid,
+		       bytes_of(source->list.bytes, source->list.n),
+		       o->timestamp, &bytes, &len, e) != RC_OK ||
+	    list_signed(s, c->node, LIST_RESET, bytes, len, out, e) != RC_OK)
+		return e->rc;
+	for (size_t i = 0; i < s->nloops; i++)
+		nodes[i] = s->loops[i].node->id;
+	return store_want(s->store, out, nodes, s->nloops, op, e);
+}
+
+/* Each node's outcome, and the first failure in *e. */
+static json_t *outcomes(struct service *s, enum rc *rc, struct err *e)
+{
+	json_t *nodes = json_array();
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = s->nloops; i-- > 0;) {
+		const struct loop *l = &s->loops[i];
+		bool ok = l->last.rc == RC_OK;
+
+		(void)json_array_insert_new(
+			nodes, 0,
+			json_pack("{s:s, s:s, s:b, s:o}", "id", l->node->id,
+				  "host", l->node->host, "ok", ok, "error",
+				  ok ? json_null()
+				     : front_error_json(&l->last)));
+		if (!ok) {
+			*e = l->last;
+			*rc = l->last.rc;
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	return nodes;
+}
+
+static enum rc reset(struct call *c, int64_t op, const struct order *o,
+		     json_t **result, struct err *e)
+{
+	struct source source __attribute__((cleanup(source_clear_at))) = {0};
+	struct list CLEANUP(list_clear) list = {0};
+	struct loop *loops[CLUSTER_MAX_NODES];
+	struct service *s = c->service;
+	enum rc rc = RC_OK;
+	json_t *nodes;
+
+	if (open_source(c, o->source, &source, e) != RC_OK)
+		return e->rc;
+	tell_servers(c);
+	if (make_list(c, op, o, &source, &list, e) != RC_OK)
+		return e->rc;
+	call_event(c, json_pack("{s:s, s:s, s:s}", "event", "generated", "sha1",
+				list.sha1, "signer", list.signer));
+	call_event(c, json_pack("{s:s}", "event", "transferring"));
+	for (size_t i = 0; i < s->nloops; i++)
+		loops[i] = &s->loops[i];
+	if (loops_work(s, loops, s->nloops, call_event, c, e) != RC_OK)
+		return e->rc;
+	nodes = outcomes(s, &rc, e);
+	*result = json_pack("{s:s, s:s, s:o}", "sha1", list.sha1, "signer",
+			    list.signer, "nodes", nodes);
+	return rc;
+}
+
+enum rc op_reset(struct call *c, json_t **result, struct err *e)
+{
+	char params[160];
+	struct order o;
+	int64_t op;
+	enum rc rc;
+
+	if (read_order(c, &o, e) != RC_OK)
+		return e->rc;
+	(void)snprintf(params, sizeof params,
+		       "how=localkey source=%.40s timestamp=%u", o.source,
+		       o.timestamp);
+	if (op_begin(c, params, &op, e) != RC_OK)
+		return e->rc;
+	rc = reset(c, op, &o, result, e);
+	op_end(c, op, rc, e);
+	/* Once the list is made, a node that failed is part of the result. */
+	return *result ? RC_OK : rc;
+}

@@ -1,0 +1,71 @@
+/* What front's threads share. */
+#ifndef FRONT_SERVICE_H
+#define FRONT_SERVICE_H
+
+#include "cluster/cluster.h"
+#include "conf.h"
+#include "state.h"
+#include <jansson.h>
+#include <limits.h>
+#include <pthread.h>
+
+struct service;
+
+/* The loop of one TFTP node (loop.c). The service's lock guards what changes. */
+struct loop {
+	struct service *service;
+	const struct cluster_node *node;
+	pthread_t thread;
+	unsigned asked;    /* counts who wants an attempt */
+	unsigned running;  /* `asked` when the present attempt began */
+	unsigned answered; /* `asked` when the last attempt that ended began */
+	unsigned heard;    /* an operation listens from this attempt on; 0: none */
+	struct err last;   /* of the last attempt; rc RC_OK: it went well */
+	unsigned failures; /* attempts in a row; the thread's own, as the next */
+	bool looked;       /* `have` is what the node served since we began */
+	double due;        /* the next attempt that nobody asks for; 0: none */
+};
+
+struct service {
+	const struct cluster *cluster;
+	struct front_conf conf;
+	struct store *store;
+	gid_t group;           /* who may ask for changes */
+	char carry[PATH_MAX];  /* the program */
+	char keyd[CLUSTER_PATH_MAX]; /* its socket */
+	int stop_fd;           /* readable for good once the service ends */
+
+	pthread_mutex_t lock;  /* of all that follows */
+	pthread_cond_t changed;
+	bool stopping;
+	size_t nloops;
+	struct loop loops[CLUSTER_MAX_NODES]; /* in the order of dialogues */
+	json_t *events;        /* of the operation that runs, not yet sent on */
+	bool resuming;
+	pthread_t resume;      /* ends an operation that a kill left */
+	struct {               /* the last reset-plan */
+		char sha1[SHA1_HEX];
+		uint32_t timestamp;
+		double made;
+	} plan;
+};
+
+/* Opens the state and starts the loops. cluster is borrowed until
+ * service_stop(), which ends all threads; state and operations stay. */
+enum rc service_start(const struct cluster *cluster,
+		      const struct front_conf *conf, struct service **out,
+		      struct err *e) MUST_CHECK;
+/* Everything that waits gives up; what was begun goes on with the next start. */
+void service_halt(struct service *s);
+void service_stop(struct service *s); /* NULL is fine */
+
+/* The token's keys, and the cache of them brought up to date. */
+enum rc service_keys(struct service *s, struct keyd_key **keys, size_t *n,
+		     struct err *e) MUST_CHECK;
+
+/* A key's label, or "" if none of these is the list's signer. */
+struct itl;
+const struct keyd_key *key_that_signed(const struct keyd_key *keys, size_t n,
+				       const struct itl *l);
+
+#endif

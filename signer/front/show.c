@@ -1,0 +1,343 @@
+#include "show.h"
+#include "base/num.h"
+#include "front/client.h"
+#include "itl/itl.h"
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <sodium.h>
+#include <string.h>
+#include <time.h>
+
+json_t *show_base64(const uint8_t *p, size_t n)
+{
+	const int variant = sodium_base64_VARIANT_ORIGINAL;
+	size_t cap = sodium_base64_encoded_len(n, variant);
+	char CLEANUP_FREE *text = malloc(cap);
+
+	if (!text)
+		return json_null();
+	return json_string(sodium_bin2base64(text, cap, p, n, variant));
+}
+
+/* ---- certificates ---- */
+
+static json_t *show_name(const X509_NAME *name)
+{
+	char text[ITL_MAX_NAME];
+	struct err ignored;
+	size_t n = 0;
+
+	if (itl_name(name, text, &n, &ignored) != RC_OK)
+		return json_null();
+	return json_string(text);
+}
+
+static json_t *show_serial(X509 *cert)
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
+	char hex[2 * 32 + 1];
+
+	return json_string(hex_of(bytes_of(ASN1_STRING_get0_data(serial),
+					   num_size(ASN1_STRING_length(serial))),
+				  hex, sizeof hex));
+}
+
+static json_int_t unix_time(const ASN1_TIME *t)
+{
+	struct tm tm;
+
+	return ASN1_TIME_to_tm(t, &tm) ? (json_int_t)timegm(&tm) : 0;
+}
+
+static json_t *show_digest(X509 *cert, const EVP_MD *md)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	char hex[2 * EVP_MAX_MD_SIZE + 1];
+	unsigned n = 0;
+
+	if (!X509_digest(cert, md, digest, &n))
+		return json_null();
+	return json_string(hex_of(bytes_of(digest, n), hex, sizeof hex));
+}
+
+static json_t *show_pem(X509 *cert)
+{
+	BIO *b = BIO_new(BIO_s_mem());
+	json_t *j = NULL;
+	char *text;
+	long n;
+
+	if (b && PEM_write_bio_X509(b, cert) &&
+	    (n = BIO_get_mem_data(b, &text)) > 0)
+		j = json_stringn(text, num_size(n));
+	BIO_free(b);
+	return j ? j : json_null();
+}
+
+json_t *show_key(const struct keyd_key *k)
+{
+	char id[2 * sizeof k->id + 1];
+	const char *node =
+		unit_is_of_node(k->label.unit) ? k->label.node : NULL;
+	X509 *c = k->cert;
+
+	return json_pack(
+		"{s:s, s:s?, s:i, s:b, s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
+		"unit", unit_name(k->label.unit), "node", node, "generation",
+		(int)k->label.generation, "current", k->current, "id",
+		hex_of(bytes_of(k->id, sizeof k->id), id, sizeof id), "bits",
+		EVP_PKEY_get_bits(X509_get0_pubkey(c)), "subject",
+		show_name(X509_get_subject_name(c)), "issuer",
+		show_name(X509_get_issuer_name(c)), "serial", show_serial(c),
+		"not_before", unix_time(X509_get0_notBefore(c)), "not_after",
+		unix_time(X509_get0_notAfter(c)), "sha1",
+		show_digest(c, EVP_sha1()), "sha256",
+		show_digest(c, EVP_sha256()), "pem", show_pem(c));
+}
+
+enum rc show_certs(struct call *c, json_t **result, struct err *e)
+{
+	struct keyd_key *keys = NULL;
+	struct err away = {0}, ignored;
+	json_t *certs;
+	size_t n = 0;
+
+	if (call_members(c, e, "{}") != RC_OK)
+		return e->rc;
+	/* Without the token, what it said last; and that it is so. */
+	if (service_keys(c->service, &keys, &n, &away) != RC_OK &&
+	    (store_keys(c->service->store, &keys, &n, &ignored) != RC_OK ||
+	     n == 0)) {
+		*e = away;
+		return e->rc;
+	}
+	certs = json_array();
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(certs, show_key(&keys[i]));
+	keyd_keys_free(keys, n);
+	*result = json_pack("{s:o, s:o}", "certs", certs, "error",
+			    away.rc ? front_error_json(&away) : json_null());
+	return RC_OK;
+}
+
+/* ---- status ---- */
+
+static json_t *show_stored(struct store *s, const char *sha1)
+{
+	struct list CLEANUP(list_clear) l = {0};
+	struct err ignored;
+
+	if (!sha1[0] || store_list(s, sha1, &l, &ignored) != RC_OK)
+		return json_null();
+	return json_pack("{s:s, s:s, s:s, s:I}", "sha1", l.sha1, "kind",
+			 list_kind_name(l.kind), "signer", l.signer, "made",
+			 (json_int_t)l.made);
+}
+
+static json_t *show_node(struct service *s, const struct cluster_node *n,
+			 const struct target *t)
+{
+	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:o, s:I}",
+			 "id", n->id, "host", n->host, "address", n->address,
+			 "publisher", n == cluster_publisher(s->cluster), "tftp",
+			 n->tftp, "tvs", n->tvs, "want",
+			 show_stored(s->store, t->want), "have",
+			 show_stored(s->store, t->have), "have_since",
+			 (json_int_t)t->have_since, "error",
+			 t->error.rc ? front_error_json(&t->error) : json_null(),
+			 "next_try", (json_int_t)t->next_try);
+}
+
+static enum rc ask_keyd(struct service *s, struct keyd_status *st, struct err *e)
+{
+	struct keyd CLEANUP(keyd_free) *k = NULL;
+
+	if (keyd_open(s->keyd, &k, e) != RC_OK ||
+	    keyd_status(k, st, e) != RC_OK)
+		return e->rc;
+	return RC_OK;
+}
+
+static json_t *show_keyd(struct service *s)
+{
+	struct keyd_status st;
+	struct err e;
+
+	if (ask_keyd(s, &st, &e) != RC_OK)
+		return json_pack("{s:o}", "error", front_error_json(&e));
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:I, s:I}",
+			 "token", st.token, "manufacturer", st.manufacturer,
+			 "model", st.model, "serial", st.serial, "sessions",
+			 (int)st.sessions, "keys", (int)st.keys, "password_set",
+			 st.password_set, "audit_entries",
+			 (json_int_t)st.audit_entries, "started",
+			 (json_int_t)st.started);
+}
+
+static json_t *show_op(struct service *s)
+{
+	struct err ignored;
+	struct op o;
+
+	if (store_op_running(s->store, &o, &ignored) != RC_OK)
+		return json_null();
+	return json_pack("{s:I, s:s, s:s, s:I}", "id", (json_int_t)o.id, "kind",
+			 o.kind, "who", o.who, "started", (json_int_t)o.started);
+}
+
+enum rc show_status(struct call *c, json_t **result, struct err *e)
+{
+	struct service *s = c->service;
+	const struct cluster_node *n;
+	json_t *nodes;
+	struct target t;
+
+	if (call_members(c, e, "{}") != RC_OK)
+		return e->rc;
+	nodes = json_array();
+	for (size_t i = 0; (n = cluster_node_at(s->cluster, i)); i++) {
+		if (store_target(s->store, n->id, &t, e) != RC_OK) {
+			json_decref(nodes);
+			return e->rc;
+		}
+		(void)json_array_append_new(nodes, show_node(s, n, &t));
+	}
+	*result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "cluster",
+			    s->cluster->name, "policy",
+			    s->cluster->policy == POLICY_CALLMANAGER
+				    ? "callmanager"
+				    : "itlrecovery",
+			    "publisher", s->cluster->publisher, "op", show_op(s),
+			    "keyd", show_keyd(s), "nodes", nodes);
+	return RC_OK;
+}
+
+/* ---- the others ---- */
+
+enum rc show_list(struct call *c, json_t **result, struct err *e)
+{
+	struct list CLEANUP(list_clear) l = {0};
+	struct target t;
+
+	if (call_members(c, e, "{}") != RC_OK ||
+	    store_target(c->service->store, c->node->id, &t, e) != RC_OK)
+		return e->rc;
+	if (!t.have[0])
+		return err_set(e, RC_NOTFOUND, "list", "it serves no list",
+			       "see `show status`; `utils service restart Cisco Tftp` builds its list",
+			       "%s", c->node->host);
+	if (store_list(c->service->store, t.have, &l, e) != RC_OK)
+		return e->rc;
+	*result = json_pack("{s:s, s:s, s:s, s:I, s:o}", "node", c->node->id,
+			    "sha1", l.sha1, "kind", list_kind_name(l.kind),
+			    "since", (json_int_t)t.have_since, "bytes",
+			    show_base64(l.bytes, l.n));
+	return RC_OK;
+}
+
+static json_t *service_line(const char *name, const char *node, bool started,
+			    const char *detail)
+{
+	return json_pack("{s:s, s:s?, s:s, s:s}", "name", name, "node", node,
+			 "state", started ? "STARTED" : "FAILED", "detail",
+			 detail);
+}
+
+enum rc show_services(struct call *c, json_t **result, struct err *e)
+{
+	struct service *s = c->service;
+	struct keyd_status st;
+	struct target t;
+	json_t *services;
+	char text[1200];
+	struct err why;
+	bool up;
+
+	if (call_members(c, e, "{}") != RC_OK)
+		return e->rc;
+	services = json_array();
+	for (size_t i = 0; i < s->nloops; i++) {
+		const struct cluster_node *n = s->loops[i].node;
+
+		up = store_target(s->store, n->id, &t, &t.error) == RC_OK &&
+		     t.error.rc == RC_OK;
+		(void)json_array_append_new(
+			services,
+			service_line("Cisco Tftp", n->id, up,
+				     up ? "" : err_text(&t.error, text, sizeof text)));
+	}
+	up = ask_keyd(s, &st, &why) == RC_OK;
+	(void)json_array_append_new(
+		services, service_line("itlkeeper keyd", NULL, up,
+				       up ? "" : err_text(&why, text, sizeof text)));
+	*result = json_pack("{s:o}", "services", services);
+	return RC_OK;
+}
+
+/* Does the token have it? */
+static bool present(const struct keyd_key *keys, size_t n, enum unit unit,
+		    const struct cluster_node *node)
+{
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].label.unit == unit && keys[i].current &&
+		    (!node || !strcmp(keys[i].label.node, node->id)))
+			return true;
+	return false;
+}
+
+/* A node's CallManager signs as its TFTP server. */
+static bool runs(const struct cluster_node *node, enum unit u)
+{
+	return u == UNIT_TVS ? node->tvs : node->tftp;
+}
+
+static void plan_key(json_t *plan, const struct cluster *c, enum unit u,
+		     const struct cluster_node *node,
+		     const struct keyd_key *keys, size_t n)
+{
+	(void)json_array_append_new(
+		plan, json_pack("{s:s, s:s?, s:i, s:b}", "unit", unit_name(u),
+				"node", node ? node->id : NULL, "bits",
+				(int)cluster_key_bits(c, u, node), "present",
+				present(keys, n, u, node)));
+}
+
+static json_t *plan_keys(const struct cluster *c, const struct keyd_key *keys,
+			 size_t n)
+{
+	const struct cluster_node *node;
+	json_t *plan = json_array();
+
+	for (enum unit u = 0; u < UNIT_COUNT; u++) {
+		if (!unit_is_of_node(u))
+			plan_key(plan, c, u, NULL, keys, n);
+		for (size_t i = 0; unit_is_of_node(u) &&
+				   (node = cluster_node_at(c, i)); i++)
+			if (runs(node, u))
+				plan_key(plan, c, u, node, keys, n);
+	}
+	return plan;
+}
+
+enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
+{
+	struct service *s = c->service;
+	struct keyd_key *keys = NULL;
+	json_t *nodes, *plan;
+	struct target t;
+	size_t n = 0;
+
+	if (call_members(c, e, "{}") != RC_OK ||
+	    service_keys(s, &keys, &n, e) != RC_OK)
+		return e->rc;
+	plan = plan_keys(s->cluster, keys, n);
+	keyd_keys_free(keys, n);
+	nodes = json_array();
+	for (size_t i = 0; i < s->nloops; i++)
+		if (store_target(s->store, s->loops[i].node->id, &t, e) == RC_OK &&
+		    !t.want[0])
+			(void)json_array_append_new(
+				nodes, json_string(s->loops[i].node->id));
+	*result = json_pack("{s:o, s:o}", "keys", plan, "nodes", nodes);
+	return RC_OK;
+}

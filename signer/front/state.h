@@ -1,0 +1,124 @@
+/*
+ * front's state: what each node shall serve, and what it serves.
+ *
+ * One SQLite file (WAL, synchronous=FULL), one connection behind a mutex: any
+ * thread may call anything here. All SQL is in store.c. Nothing here is the
+ * only copy of something: without the file, front adopts what the nodes serve.
+ */
+#ifndef FRONT_STATE_H
+#define FRONT_STATE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/hex.h"
+#include "cluster/label.h"
+#include "keyd/client.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+/* Opens or makes the file, and brings it to this version's schema. RC_BUSY if
+ * another front has it. store_free() it after the last thread. */
+enum rc store_open(const char *path, struct store **out,
+		   struct err *e) MUST_CHECK;
+void store_free(struct store *s);
+CLEANUP_DEFINE(struct store *, store_free);
+
+/* ---- lists: immutable ---- */
+
+enum list_kind {
+	LIST_ITL,   /* a node's own list */
+	LIST_RESET, /* signed by a reset */
+	LIST_OTHER, /* served by a node, but not signed by this token's keys */
+};
+const char *list_kind_name(enum list_kind k); /* "itl", "reset", "other" */
+
+struct list {
+	char sha1[SHA1_HEX];
+	enum list_kind kind;
+	char node[CLUSTER_ID_MAX + 1]; /* whose certificates it holds */
+	char signer[LABEL_MAX];        /* the key's label; "" if unknown */
+	int64_t made;                  /* Unix time: the list's own timestamp */
+	uint8_t *bytes;                /* malloc()ed */
+	size_t n;
+};
+void list_clear(struct list *l);
+static inline void list_clear_at(struct list *l) /* for CLEANUP(list_clear) */
+{
+	list_clear(l);
+}
+
+/* RC_NOTFOUND if it was never seen. list_clear() it. */
+enum rc store_list(struct store *s, const char *sha1, struct list *out,
+		   struct err *e) MUST_CHECK;
+
+/* ---- targets: one a node ---- */
+
+struct target {
+	char want[SHA1_HEX]; /* "": nothing yet */
+	char prev[SHA1_HEX]; /* what was wanted before */
+	char have[SHA1_HEX]; /* what was fetched last; "": nothing */
+	int64_t have_since;
+	int64_t bounce;      /* the operation that asked for a bounce; 0: none */
+	struct err error;    /* of the last attempt; rc RC_OK: none */
+	int64_t next_try;    /* 0: no attempt is due */
+};
+
+/* All zero for a node that has none yet. */
+enum rc store_target(struct store *s, const char *node, struct target *out,
+		     struct err *e) MUST_CHECK;
+/* False if the node has nothing left to do. */
+bool target_pending(const struct target *t);
+
+/* In one transaction: keep the list, and let all these nodes want it and be
+ * bounced for operation `op`. list == NULL: a bounce only. */
+enum rc store_want(struct store *s, const struct list *list,
+		   const char *const *nodes, size_t nnodes, int64_t op,
+		   struct err *e) MUST_CHECK;
+
+/* What a fetch brought; list == NULL: the server has no such file. A node that
+ * wants nothing yet adopts a list of the first two kinds. */
+enum rc store_have(struct store *s, const char *node, const struct list *list,
+		   struct err *e) MUST_CHECK;
+
+/* An attempt ended: with an error and the next try, or (error == NULL) well,
+ * and then the bounce that operation `bounce` asked for is done. */
+enum rc store_attempt(struct store *s, const char *node, int64_t bounce,
+		      const struct err *error, int64_t next_try,
+		      struct err *e) MUST_CHECK;
+
+/* ---- operations: at most one runs ---- */
+
+struct op {
+	int64_t id;
+	char kind[24];   /* "reset", "tftp-restart", "generate" */
+	char who[64];    /* "alice (uid 1000)" */
+	char params[192];
+	int64_t started;
+};
+
+/* RC_BUSY names what runs, whose it is, and since when. */
+enum rc store_op_begin(struct store *s, const char *kind, const char *who,
+		       const char *params, int64_t *id,
+		       struct err *e) MUST_CHECK;
+/* note: what is worth keeping of it, or "". */
+enum rc store_op_end(struct store *s, int64_t id, bool well, const char *note,
+		     struct err *e) MUST_CHECK;
+/* RC_BUSY, in the same words, if one runs. */
+enum rc store_op_idle(struct store *s, const char *kind,
+		      struct err *e) MUST_CHECK;
+/* The one that runs; RC_NOTFOUND if none does. */
+enum rc store_op_running(struct store *s, struct op *out,
+			 struct err *e) MUST_CHECK;
+
+/* ---- keys: what the token last said ---- */
+
+/* Replaces them all. */
+enum rc store_keys_set(struct store *s, const struct keyd_key *keys, size_t n,
+		       struct err *e) MUST_CHECK;
+/* Units in enum order, newest generation first. keyd_keys_free() them. */
+enum rc store_keys(struct store *s, struct keyd_key **out, size_t *n,
+		   struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,306 @@
+#include "support/support.h"
+
+#include "base/hex.h"
+#include "base/num.h"
+#include "fake_keyd.h"
+#include "itl/itl.h"
+#include "x509/x509.h"
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_KEYS 120
+
+struct fake_keyd fake_keyd;
+const char fake_ticket[] = "00112233445566778899aabbccddeeff"
+			   "00112233445566778899aabbccddeeff";
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct software_key {
+	struct keyd_key key;
+	EVP_PKEY *pkey;
+} keys[MAX_KEYS];
+static size_t nkeys;
+
+struct keyd {
+	int unused;
+};
+
+static const enum x509_profile profiles[UNIT_COUNT] = {
+	X509_CALLMANAGER, X509_TVS, X509_CAPF, X509_RECOVERY, X509_AUDIT};
+
+static X509 *certify(EVP_PKEY *pkey, enum x509_profile profile, const char *cn)
+{
+	const struct x509_subject subject = {.cn = cn, .o = "cisco", .c = "US"};
+	X509 *cert = NULL;
+	struct err e;
+
+	assert_ok(x509_self_sign(profile, &subject, pkey, pkey, NULL, "SHA1",
+				 time(NULL) - 60, 5, &cert, &e), &e);
+	return cert;
+}
+
+void fake_keyd_renew(enum unit unit, const char *node)
+{
+	struct software_key *k = &keys[nkeys];
+	unsigned generation = 1;
+	char cn[64];
+
+	pthread_mutex_lock(&lock);
+	assert_true(nkeys < MAX_KEYS);
+	for (size_t i = 0; i < nkeys; i++)
+		if (keys[i].key.label.unit == unit &&
+		    !strcmp(keys[i].key.label.node, node)) {
+			keys[i].key.current = false;
+			generation = keys[i].key.label.generation + 1;
+		}
+	snprintf(cn, sizeof cn, "%s-%s", unit_name(unit), node);
+	k->pkey = EVP_RSA_gen(1024);
+	k->key = (struct keyd_key){.current = true,
+				   .cert = certify(k->pkey, profiles[unit], cn)};
+	k->key.label.unit = unit;
+	k->key.label.generation = generation;
+	snprintf(k->key.label.node, sizeof k->key.label.node, "%s", node);
+	k->key.id[0] = num_u8(++nkeys);
+	pthread_mutex_unlock(&lock);
+}
+
+void fake_keyd_start(void)
+{
+	fake_keyd = (struct fake_keyd){0};
+	fake_keyd_renew(UNIT_CALLMANAGER, "n1");
+	fake_keyd_renew(UNIT_CALLMANAGER, "n2");
+	fake_keyd_renew(UNIT_TVS, "n1");
+	fake_keyd_renew(UNIT_TVS, "n2");
+	fake_keyd_renew(UNIT_CAPF, "test10");
+	fake_keyd_renew(UNIT_ITLRECOVERY, "test10");
+}
+
+void fake_keyd_stop(void)
+{
+	for (size_t i = 0; i < nkeys; i++) {
+		X509_free(keys[i].key.cert);
+		EVP_PKEY_free(keys[i].pkey);
+	}
+	nkeys = 0;
+}
+
+static struct software_key *find(enum unit unit, const char *node)
+{
+	for (size_t i = nkeys; i-- > 0;)
+		if (keys[i].key.label.unit == unit &&
+		    !strcmp(keys[i].key.label.node, node))
+			return &keys[i];
+	return NULL;
+}
+
+static enum rc sign(void *arg, enum itl_digest digest, const struct bytes *parts,
+		    size_t nparts, uint8_t *signature, size_t length, struct err *e)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = EVP_DigestSignInit_ex(ctx, NULL, itl_digest_name(digest), NULL,
+					NULL, arg, NULL) == 1;
+
+	for (size_t i = 0; i < nparts; i++)
+		ok = ok && EVP_DigestSignUpdate(ctx, parts[i].p, parts[i].n) == 1;
+	ok = ok && EVP_DigestSignFinal(ctx, signature, &length) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok ? RC_OK : err_set(e, RC_ERROR, "sign", NULL, NULL, "fake");
+}
+
+static enum rc build(const char *node, EVP_PKEY *pkey, X509 *cert,
+		     uint32_t timestamp, uint8_t **list, size_t *n, struct err *e)
+{
+	const char *other = !strcmp(node, "n1") ? "n2" : "n1";
+	X509 *others[] = {find(UNIT_TVS, other)->key.cert};
+	struct itl_entry entries[6];
+	struct itl_plan plan = {.file_name = "ITLFile.tlv",
+				.signer = cert,
+				.digest = ITL_SHA1,
+				.timestamp = timestamp,
+				.entries = entries};
+	struct itl_signer with = {.sign = sign, .arg = pkey};
+
+	plan.nentries = itl_entries(
+		cert, find(UNIT_CAPF, "test10")->key.cert,
+		find(UNIT_TVS, node)->key.cert,
+		find(UNIT_ITLRECOVERY, "test10")->key.cert, others, 1, entries);
+	return itl_build(&plan, &with, list, n, e);
+}
+
+struct bytes fake_own_list(const char *node, uint32_t timestamp)
+{
+	struct software_key *k = find(UNIT_CALLMANAGER, node);
+	uint8_t *list = NULL;
+	struct err e;
+	size_t n = 0;
+
+	assert_ok(build(node, k->pkey, k->key.cert, timestamp, &list, &n, &e), &e);
+	return bytes_of(list, n);
+}
+
+struct bytes fake_foreign_list(void)
+{
+	EVP_PKEY *pkey = EVP_RSA_gen(1024);
+	X509 *cert = certify(pkey, X509_CALLMANAGER, "stranger");
+	uint8_t *list = NULL;
+	struct err e;
+	size_t n = 0;
+
+	assert_ok(build("n1", pkey, cert, 1, &list, &n, &e), &e);
+	X509_free(cert);
+	EVP_PKEY_free(pkey);
+	return bytes_of(list, n);
+}
+
+/* ---- keyd/client.h ---- */
+
+enum rc keyd_open(const char *socket_path, struct keyd **out, struct err *e)
+{
+	(void)socket_path;
+	*out = calloc(1, sizeof **out);
+	return *out ? RC_OK : err_errno(e, RC_ERROR, "calloc", NULL, "fake");
+}
+
+void keyd_free(struct keyd *k)
+{
+	free(k);
+}
+
+static enum rc reach(struct err *e)
+{
+	return fake_keyd.away ? err_set(e, RC_STALE, "connect", "keyd is away",
+					"see its log", "keyd.sock")
+			      : RC_OK;
+}
+
+enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
+{
+	(void)k;
+	*out = (struct keyd_status){.token = "fake", .keys = (unsigned)nkeys};
+	return reach(e);
+}
+
+enum rc keyd_keys(struct keyd *k, struct keyd_key **out, size_t *n, struct err *e)
+{
+	(void)k;
+	if (reach(e) != RC_OK)
+		return e->rc;
+	pthread_mutex_lock(&lock);
+	*out = calloc(nkeys, sizeof **out);
+	*n = nkeys;
+	for (size_t i = 0; i < nkeys; i++) {
+		(*out)[i] = keys[i].key;
+		X509_up_ref(keys[i].key.cert);
+	}
+	pthread_mutex_unlock(&lock);
+	return RC_OK;
+}
+
+void keyd_keys_free(struct keyd_key *k, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		X509_free(k[i].cert);
+	free(k);
+}
+
+enum rc keyd_sign_itl(struct keyd *k, const char *node, uint32_t timestamp,
+		      uint8_t **list, size_t *n, struct err *e)
+{
+	struct software_key *signer = find(UNIT_CALLMANAGER, node);
+
+	(void)k;
+	if (reach(e) != RC_OK ||
+	    build(node, signer->pkey, signer->key.cert, timestamp, list, n, e) !=
+		    RC_OK)
+		return e->rc;
+	if (fake_keyd.bad_list)
+		(*list)[*n / 2] ^= 1;
+	return RC_OK;
+}
+
+static enum rc resign(struct bytes source, uint32_t timestamp, uint8_t **list,
+		      size_t *n, struct err *e)
+{
+	struct software_key *r = find(UNIT_ITLRECOVERY, "test10");
+	struct itl_signer with = {.sign = sign, .arg = r->pkey};
+	struct itl *l = NULL;
+
+	if (itl_parse(source, 0, &l, e) == RC_OK)
+		(void)!itl_resign(l, r->key.cert, ITL_SHA1, timestamp, NULL, NULL,
+				  &with, list, n, e);
+	itl_free(l);
+	return *list ? RC_OK : e->rc;
+}
+
+static enum rc check_ticket(const uint8_t *ticket, uid_t uid, struct err *e)
+{
+	char hex[2 * KEYD_TICKET_LEN + 1];
+
+	fake_keyd.uid = uid;
+	if (reach(e) != RC_OK)
+		return e->rc;
+	if (strcmp(hex_of(bytes_of(ticket, KEYD_TICKET_LEN), hex, sizeof hex),
+		   fake_ticket) != 0)
+		return err_set(e, RC_REFUSED, "reset", "the ticket is not valid",
+			       NULL, "a ticket");
+	return RC_OK;
+}
+
+enum rc keyd_reset(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+		   struct bytes source, uint32_t timestamp, uint8_t **list,
+		   size_t *n, struct err *e)
+{
+	(void)k;
+	if (check_ticket(ticket, uid, e) != RC_OK)
+		return e->rc;
+	__atomic_add_fetch(&fake_keyd.resets, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&fake_keyd.slow, __ATOMIC_SEQ_CST))
+		usleep(1000);
+	if (resign(source, timestamp, list, n, e) != RC_OK)
+		return e->rc;
+	if (fake_keyd.bad_list)
+		(*list)[*n / 2] ^= 1;
+	return RC_OK;
+}
+
+enum rc keyd_reset_preview(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+			   uid_t uid, struct bytes source, uint32_t timestamp,
+			   uint8_t sha1[20], struct err *e)
+{
+	uint8_t CLEANUP_FREE *list = NULL;
+	size_t n = 0;
+
+	(void)k;
+	if (check_ticket(ticket, uid, e) != RC_OK ||
+	    resign(source, timestamp, &list, &n, e) != RC_OK)
+		return e->rc;
+	itl_sha1(bytes_of(list, n), sha1);
+	return RC_OK;
+}
+
+enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		      uid_t uid, enum unit unit, const char *node,
+		      struct keyd_key *out, struct err *e)
+{
+	(void)k;
+	if (check_ticket(ticket, uid, e) != RC_OK)
+		return e->rc;
+	fake_keyd_renew(unit, node ? node : "test10");
+	*out = keys[nkeys - 1].key;
+	X509_up_ref(out->cert);
+	return RC_OK;
+}
+
+enum rc keyd_note(struct keyd *k, const char *event, const char *text, struct err *e)
+{
+	(void)k;
+	if (reach(e) != RC_OK)
+		return e->rc;
+	fake_keyd.notes++;
+	snprintf(fake_keyd.note, sizeof fake_keyd.note, "%s %s", event, text);
+	return RC_OK;
+}

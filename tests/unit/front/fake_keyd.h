@@ -1,0 +1,30 @@
+/* keyd's client, answered here: keys in software for the two nodes n1 (the
+ * publisher) and n2. Linked in place of the real one. Thread-safe. */
+#ifndef FAKE_KEYD_H
+#define FAKE_KEYD_H
+
+#include "keyd/client.h"
+
+/* New keys for both nodes; those that are there become retired ones. */
+void fake_keyd_renew(enum unit unit, const char *node);
+void fake_keyd_start(void); /* one key of each unit and node */
+void fake_keyd_stop(void);
+
+/* How it behaves. Set before requests, from the test's thread. */
+extern struct fake_keyd {
+	bool away;        /* RC_STALE */
+	bool bad_list;    /* signs lists with a byte flipped */
+	bool slow;        /* a reset waits until this is false again */
+	unsigned resets, notes;
+	uid_t uid;        /* of the last ticketed request */
+	char note[256];
+} fake_keyd;
+
+/* A ticket that it takes; any other is refused. */
+extern const char fake_ticket[2 * KEYD_TICKET_LEN + 1];
+
+/* A list that a stranger signed, and a node's own; malloc()ed. */
+struct bytes fake_foreign_list(void);
+struct bytes fake_own_list(const char *node, uint32_t timestamp);
+
+#endif

@@ -1,0 +1,264 @@
+#include "fixture.h"
+#include "base/file.h"
+#include "base/num.h"
+#include <arpa/inet.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static unsigned free_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof a;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+static void make_dir(struct fixture *f, const char *name, mode_t mode)
+{
+	char path[256];
+	struct err e;
+
+	snprintf(path, sizeof path, "%s/%s", f->dir, name);
+	assert_ok(file_make_dir(path, mode, (uid_t)-1, (gid_t)-1, &e), &e);
+}
+
+static void write_conf(struct fixture *f, const char *extra)
+{
+	char path[256], text[2048];
+	struct err e;
+
+	snprintf(text, sizeof text,
+		 "[cluster]\nname = test10\npublisher = n1\ndomain = lab\n"
+		 "run = %s/run\nstate-dir = %s/state\nfront-user = root\n"
+		 "keyd-user = root\ntvs-user = root\ngroup = root\n"
+		 "put-seconds = 5\nrestart-seconds = 1\nfetch-seconds = 3\n%s\n"
+		 "[node n1]\nhost = test10pub\naddress = 127.0.0.1\n"
+		 "folder = %s\ntftp-port = %u\nrestart = /bin/true\n"
+		 "[node n2]\nhost = test10sub\naddress = 127.0.0.1\n"
+		 "folder = %s\ntftp-port = %u\nrestart = /bin/true\n"
+		 "[node n3]\nhost = test10tvs\naddress = 127.0.0.1\ntftp = no\n",
+		 f->dir, f->dir, extra, f->folder[0], f->port[0], f->folder[1],
+		 f->port[1]);
+	snprintf(path, sizeof path, "%s/cluster.conf", f->dir);
+	assert_ok(file_replace(path, bytes_of_text(text), 0644, &e), &e);
+	assert_ok(cluster_read(f->dir, &f->cluster, &e), &e);
+}
+
+/* What itlkeeperd does, without a command. */
+static void answer_request(struct fixture *f, int node)
+{
+	char request[256], answer[256], text[128];
+	uint8_t CLEANUP_FREE *nonce = NULL;
+	struct err e;
+	size_t n = 0;
+
+	snprintf(request, sizeof request, "%s/run/restart/n%d", f->dir, node + 1);
+	snprintf(answer, sizeof answer, "%s/run/restarted/n%d", f->dir, node + 1);
+	if (f->root_deaf || file_read(request, 100, &nonce, &n, &e) != RC_OK ||
+	    n != 33)
+		return;
+	(void)unlink(request);
+	f->bounces[node]++;
+	snprintf(text, sizeof text, "%.32s\n%d\n%s\n", nonce, f->status[node],
+		 f->status[node] ? "no such service" : "");
+	assert_ok(file_replace(answer, bytes_of_text(text), 0644, &e), &e);
+}
+
+static void *root_run(void *arg)
+{
+	struct fixture *f = arg;
+
+	while (!f->root_end) {
+		answer_request(f, 0);
+		answer_request(f, 1);
+		usleep(5000);
+	}
+	return NULL;
+}
+
+struct fixture *fixture_new(const char *extra)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	f->dir = support_tmpdir();
+	assert_int_equal(chmod(f->dir, 0711), 0);
+	make_dir(f, "run", 0755);
+	make_dir(f, "run/front", 0755);
+	make_dir(f, "run/restart", 0755);
+	make_dir(f, "run/restarted", 0755);
+	make_dir(f, "state", 0755);
+	make_dir(f, "state/front", 0750);
+	for (int i = 0; i < 2; i++) {
+		snprintf(f->folder[i], sizeof f->folder[i], "%s/tftp%d", f->dir, i + 1);
+		make_dir(f, strrchr(f->folder[i], '/') + 1, 0755);
+		f->port[i] = free_port();
+		fixture_tftpd(f, i, true);
+	}
+	write_conf(f, extra);
+	f->conf = (struct front_conf){.connections = 20, .per_user = 8,
+				      .silent_seconds = 20, .retry_seconds = 1};
+	assert_int_equal(pthread_create(&f->root_thread, NULL, root_run, f), 0);
+	return f;
+}
+
+void fixture_free(struct fixture *f)
+{
+	fixture_front(f, false);
+	f->root_end = true;
+	pthread_join(f->root_thread, NULL);
+	for (int i = 0; i < 2; i++)
+		fixture_tftpd(f, i, false);
+	cluster_free(f->cluster);
+	support_tmpdir_remove(f->dir);
+	free(f);
+}
+
+void fixture_tftpd(struct fixture *f, int node, bool run)
+{
+	char address[40];
+	char *argv[] = {(char *)"in.tftpd", (char *)"--listen", (char *)"--foreground",
+			(char *)"--address", address, (char *)"--secure",
+			f->folder[node], NULL};
+
+	if (!run && f->tftpd[node]) {
+		(void)kill(f->tftpd[node], SIGTERM);
+		(void)waitpid(f->tftpd[node], NULL, 0);
+		f->tftpd[node] = 0;
+	} else if (run && !f->tftpd[node]) {
+		snprintf(address, sizeof address, "127.0.0.1:%u", f->port[node]);
+		assert_int_equal(posix_spawn(&f->tftpd[node], "/usr/sbin/in.tftpd",
+					     NULL, NULL, argv, environ), 0);
+	}
+}
+
+static void *door_run(void *arg)
+{
+	struct fixture *f = arg;
+	struct err e;
+
+	if (door_serve(f->door, f->door_end, &e) != RC_OK)
+		abort();
+	return NULL;
+}
+
+void fixture_front(struct fixture *f, bool run)
+{
+	struct err e;
+
+	if (run && !f->service) {
+		assert_ok(service_start(f->cluster, &f->conf, &f->service, &e), &e);
+		assert_ok(door_open(f->service, &f->door, &e), &e);
+		f->door_end = eventfd(0, EFD_CLOEXEC);
+		assert_int_equal(pthread_create(&f->door_thread, NULL, door_run, f), 0);
+	} else if (!run && f->service) {
+		(void)!eventfd_write(f->door_end, 1);
+		pthread_join(f->door_thread, NULL);
+		service_halt(f->service);
+		door_free(f->door);
+		service_stop(f->service);
+		close(f->door_end);
+		f->service = NULL;
+	}
+}
+
+static void keep_event(void *arg, json_t *event)
+{
+	json_array_append(arg, event);
+}
+
+json_t *fixture_ask_events(struct fixture *f, json_t *request, json_t **events,
+			   struct err *e)
+{
+	char path[CLUSTER_PATH_MAX];
+	struct front *door = NULL;
+	json_t *result = NULL;
+
+	cluster_path(f->cluster, PATH_FRONT_SOCKET, path);
+	*events = json_array();
+	if (front_open(path, &door, e) == RC_OK &&
+	    front_call(door, request, keep_event, *events, &result, e) != RC_OK)
+		result = NULL;
+	front_free(door);
+	json_decref(request);
+	return result;
+}
+
+json_t *fixture_ask(struct fixture *f, json_t *request, struct err *e)
+{
+	json_t *events, *result = fixture_ask_events(f, request, &events, e);
+
+	json_decref(events);
+	return result;
+}
+
+json_t *fixture_node(struct fixture *f, int node)
+{
+	struct err e;
+	json_t *status = fixture_ask(f, json_pack("{s:s}", "do", "status"), &e);
+	json_t *out;
+
+	assert_non_null(status);
+	out = json_incref(json_array_get(json_object_get(status, "nodes"),
+					 (size_t)node));
+	json_decref(status);
+	return out;
+}
+
+void fixture_wait_settled(struct fixture *f, int node, bool settled)
+{
+	/* Ends with the test's own time limit, if not before. */
+	for (;;) {
+		json_t *n;
+		bool tried;
+
+		pthread_mutex_lock(&f->service->lock);
+		tried = f->service->loops[node].answered > 0;
+		pthread_mutex_unlock(&f->service->lock);
+		n = fixture_node(f, node);
+		bool fine = json_is_null(json_object_get(n, "error")) &&
+			    json_equal(json_object_get(n, "want"),
+				       json_object_get(n, "have"));
+
+		json_decref(n);
+		if (tried && fine == settled)
+			return;
+		usleep(20000);
+	}
+}
+
+static void list_path(struct fixture *f, int node, char *to, size_t cap)
+{
+	snprintf(to, cap, "%s/ITLFile.tlv", f->folder[node]);
+}
+
+struct bytes fixture_served(struct fixture *f, int node)
+{
+	char path[300];
+	uint8_t *list = NULL;
+	struct err e;
+	size_t n = 0;
+
+	list_path(f, node, path, sizeof path);
+	if (file_read(path, 70000, &list, &n, &e) != RC_OK)
+		return bytes_of(NULL, 0);
+	return bytes_of(list, n);
+}
+
+void fixture_serve(struct fixture *f, int node, struct bytes list)
+{
+	char path[300];
+	struct err e;
+
+	list_path(f, node, path, sizeof path);
+	assert_ok(file_replace(path, list, 0644, &e), &e);
+}

@@ -1,0 +1,58 @@
+/*
+ * A cluster of two nodes in a private folder: real in.tftpd servers on loopback
+ * ports, root's part of the restarts played by a thread, and front's service
+ * with its door in this process. Needs root (in.tftpd does).
+ */
+#ifndef FIXTURE_H
+#define FIXTURE_H
+
+#include "support/support.h"
+
+#include "cluster/cluster.h"
+#include "door.h"
+#include "front/client.h"
+#include "service.h"
+#include <pthread.h>
+
+struct fixture {
+	char *dir;
+	char folder[2][256];
+	unsigned port[2];
+	pid_t tftpd[2]; /* 0: not running */
+	struct cluster *cluster;
+	struct front_conf conf;
+	struct service *service; /* NULL: not running */
+	struct door *door;
+	pthread_t door_thread, root_thread;
+	int door_end;
+
+	/* Root's part. */
+	volatile bool root_end;
+	volatile bool root_deaf;      /* answers nothing */
+	volatile int status[2];       /* what the restart command "exits" with */
+	volatile unsigned bounces[2]; /* how often it was asked */
+};
+
+/* Folders, configuration, TFTP servers, root's part; front is not started.
+ * `extra` goes into [cluster]. */
+struct fixture *fixture_new(const char *extra);
+void fixture_free(struct fixture *f);
+
+void fixture_tftpd(struct fixture *f, int node, bool run);
+void fixture_front(struct fixture *f, bool run);
+
+/* Ask the door: the request is taken over. The result, or NULL and *e. */
+json_t *fixture_ask(struct fixture *f, json_t *request, struct err *e);
+/* The same, with what happened as an array of events (a new reference). */
+json_t *fixture_ask_events(struct fixture *f, json_t *request, json_t **events,
+			   struct err *e);
+/* A node of "status"; the caller frees it. */
+json_t *fixture_node(struct fixture *f, int node);
+/* Until its loop has tried, and it serves what it shall (or does not). */
+void fixture_wait_settled(struct fixture *f, int node, bool settled);
+
+/* The list file of a node's folder; n == 0: none. */
+struct bytes fixture_served(struct fixture *f, int node);
+void fixture_serve(struct fixture *f, int node, struct bytes list);
+
+#endif
