@@ -50,7 +50,7 @@ static char *next_line(char *buf, int cap, void *arg)
 		return NULL;
 	p->line++;
 	if (!strchr(buf, '\n') && !feof(p->f)) {
-		fail(p, "the line is too long", "");
+		fail(p, "the line is too long", "this line");
 		return NULL;
 	}
 	return got;
@@ -195,14 +195,59 @@ enum rc conf_read(const char *path, const struct conf_section *sections,
 	*p = (struct parse){
 		.path = path, .sections = sections, .arg = arg, .e = e, .f = f};
 	bad = ini_parse_stream(next_line, p, on_key, p);
-	if (bad > 0 && !p->failed) {
+	/* inih goes on after a line that it does not understand: the first error
+	 * is the one to show. */
+	if (bad > 0 && (!p->failed || bad < p->line)) {
+		p->failed = false;
 		p->line = bad;
-		fail(p, "neither [section] nor key = value", "");
+		fail(p, "neither [section] nor key = value",
+		     "this line");
 	}
 	find_missing(p);
 	bad = p->failed;
 	free(p);
 	return bad ? e->rc : RC_OK;
+}
+
+struct find {
+	struct parse p; /* for next_line() */
+	struct err ignored;
+	const char *section, *key;
+	int section_line, key_line;
+};
+
+static int on_find(void *arg, const char *section, const char *key,
+		   const char *value)
+{
+	struct find *f = arg;
+
+	(void)value;
+	if (strcmp(section, f->section) != 0)
+		return 1;
+	if (!f->section_line)
+		f->section_line = f->p.line;
+	if (!strcmp(key, f->key))
+		f->key_line = f->p.line;
+	return 1;
+}
+
+int conf_line(const char *path, const char *section, const char *key)
+{
+	FILE CLEANUP(file_close) *file = fopen(path, "re");
+	struct find *f = file ? calloc(1, sizeof *f) : NULL;
+	int line = 0;
+
+	if (!f)
+		return 0;
+	f->p.f = file;
+	f->p.path = path;
+	f->p.e = &f->ignored;
+	f->section = section;
+	f->key = key;
+	(void)ini_parse_stream(next_line, &f->p, on_find, f);
+	line = f->key_line ? f->key_line : f->section_line;
+	free(f);
+	return line;
 }
 
 void conf_clear(const struct conf_row *rows, void *base)

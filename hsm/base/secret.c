@@ -143,6 +143,7 @@ enum rc secret_ask(const char *prompt, struct secret **out, struct err *e)
 	/* An interrupt at the prompt must not leave the terminal silent. */
 	(void)sigemptyset(&block);
 	(void)sigaddset(&block, SIGINT);
+	(void)sigaddset(&block, SIGQUIT);
 	(void)sigaddset(&block, SIGTSTP);
 	(void)sigprocmask(SIG_BLOCK, &block, &old);
 	(void)tcsetattr(tty, TCSAFLUSH, &silent);

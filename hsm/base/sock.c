@@ -151,7 +151,9 @@ enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass,
 	struct msghdr m = {.msg_iov = &io,
 			   .msg_iovlen = 1,
 			   .msg_control = c.space,
-			   .msg_controllen = sizeof c.space};
+			   /* Not the space: its padding has room for a second
+			    * descriptor, which nobody would close. */
+			   .msg_controllen = CMSG_LEN(sizeof(int))};
 	struct cmsghdr *h;
 	int got = -1;
 	ssize_t r;

@@ -57,10 +57,11 @@ enum rc hsm_key_remove(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 
 /*
  * Every complete triple of the token whose label `wanted` accepts, as a
- * malloc()ed array of malloc()ed keys. `incomplete` is called for each id that
- * has only a part (a killed generation), `what` saying which part is missing.
- * RC_TOKEN if two objects of a class share an id: the message lists both
- * labels. Keys are not test-signed here.
+ * malloc()ed array of malloc()ed keys, sorted by label. `incomplete` (NULL is
+ * fine) is called for each id that is none (a killed generation): `what` goes on
+ * from "it lacks ", as in "a certificate". RC_TOKEN if two objects of a class
+ * share an id, or two triples a label: the message lists both. Keys are not
+ * test-signed here.
  */
 enum rc hsm_keys_load(struct hsm_session *s, bool (*wanted)(const char *label),
 		      void (*incomplete)(void *arg, const char *label,

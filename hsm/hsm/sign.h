@@ -16,8 +16,8 @@ enum hsm_padding { HSM_PKCS1, HSM_PSS };
 
 /* Digest by OpenSSL's name: "SHA1", "SHA256", "SHA384", "SHA512"; "MD5-SHA1"
  * (TLS 1.0, no DigestInfo) with HSM_PKCS1 only. `length` must be the key's size
- * in bytes. A stale handle is looked up once more, in place; a second RC_STALE
- * is the caller's to end on. */
+ * in bytes. A stale handle is looked up once more, in place; a second RC_STALE,
+ * or one because the key is gone, is the caller's to end on. */
 enum rc hsm_sign(struct hsm_session *s, struct hsm_key *key,
 		 const char *digest, enum hsm_padding padding,
 		 const struct bytes *parts, size_t nparts, uint8_t *signature,

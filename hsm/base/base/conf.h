@@ -51,6 +51,13 @@ struct conf_section {
 enum rc conf_read(const char *path, const struct conf_section *sections,
 		  void *arg, struct err *e) MUST_CHECK;
 
+/*
+ * The line of a key in a file that was read: for checks of the whole, so that
+ * they name it too. Of the section's first key if this one is not there (a
+ * default was taken); 0 if neither is.
+ */
+int conf_line(const char *path, const char *section, const char *key);
+
 /* free() every text that the rows own in *base and set it to NULL. */
 void conf_clear(const struct conf_row *rows, void *base);
 

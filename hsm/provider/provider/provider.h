@@ -16,12 +16,14 @@
 /* Called on the thread that runs the operation; must be thread-safe. Return 0,
  * or -1 with nothing written. */
 struct provider_ops {
-	/* md: OpenSSL's name as the caller gave it; pss: 1 for PSS with a salt of
-	 * the digest's length. *siglen: in: room; out: bytes written. */
+	/* md: "SHA1", "SHA256", "SHA384", "SHA512" or "MD5-SHA1", whatever name
+	 * the caller used; pss: 1 for PSS with a salt of the digest's length.
+	 * *siglen: in: room, the key's length; out: bytes written, as many. */
 	int (*sign)(void *arg, const char *md, int pss,
 		    const unsigned char *tbs, size_t n, unsigned char *sig,
 		    size_t *siglen);
-	/* RFC 5246 7.4.7.1: always gives 48 bytes; never tells good from bad. */
+	/* RFC 5246 7.4.7.1: always gives 48 bytes; never tells good from bad.
+	 * NULL: the key does not decrypt. */
 	int (*tls_decrypt)(void *arg, unsigned client_version,
 			   unsigned negotiated_version, const unsigned char *in,
 			   size_t n, unsigned char out[48]);
@@ -29,9 +31,12 @@ struct provider_ops {
 
 /*
  * Load "default", then this provider, into a library context of its own, and
- * prefer default (?provider=default). OSSL_LIB_CTX_free() it last.
+ * prefer default (?provider=default). provider_context_free() it last, after
+ * all keys: OSSL_LIB_CTX_free() alone would leave the providers loaded.
  */
 enum rc provider_context(OSSL_LIB_CTX **out, struct err *e) MUST_CHECK;
+void provider_context_free(OSSL_LIB_CTX *ctx); /* NULL is fine */
+CLEANUP_DEFINE(OSSL_LIB_CTX *, provider_context_free);
 
 /* ops and arg must outlive every use of the key. EVP_PKEY_free() it. Verify
  * with the certificate's key, not with this one. */
