@@ -171,8 +171,9 @@ static void append(struct release *r, const struct answer *a,
 	}
 	b->answers = grow(b->answers, &b->cap, b->n + 1, sizeof *b->answers);
 	b->answers[b->n++] = *a;
-	/* Only one waits for work, and it looks at all of these. */
-	(void)pthread_cond_signal(&r->work);
+	/* Wake the release thread for what it waits for, and not for each. */
+	if (b->n == 1 || b->n == RELEASE_BATCH || r->in_flight == 0 || b->last)
+		(void)pthread_cond_signal(&r->work);
 }
 
 void release_expect(struct release *r)
@@ -203,6 +204,7 @@ void release_note(struct release *r, const struct audit_entry *entry)
 	(void)pthread_mutex_lock(&r->lock);
 	append(r, &none, entry);
 	mine = r->appended;
+	(void)pthread_cond_signal(&r->work);
 	while (r->done < mine)
 		(void)pthread_cond_wait(&r->synced, &r->lock);
 	(void)pthread_mutex_unlock(&r->lock);

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/proc.h"
+#include <errno.h>
 #include <poll.h>
 #include <sodium.h>
 #include <string.h>
@@ -265,8 +266,8 @@ static bool refuse_frame(struct conn *c, const char *why, size_t n)
 	return false;
 }
 
-/* Read one frame and queue it. False: the connection is over. */
-static bool read_one(struct server *v, struct conn *c)
+/* Read one frame, if there is one, and queue it. False: the connection is over. */
+static bool read_one(struct server *v, struct conn *c, bool *more)
 {
 	int CLEANUP(fd_close) fd = -1;
 	struct reader r;
@@ -277,9 +278,12 @@ static bool read_one(struct server *v, struct conn *c)
 	size_t n;
 
 	if (sock_recv(c->fd, v->frame, KEYD_FRAME_MAX, &n, &fd, MSG_DONTWAIT,
-		      &e) != RC_OK)
-		return e.rc == RC_USAGE ? refuse_frame(c, e.why, KEYD_FRAME_MAX)
-					: false;
+		      &e) != RC_OK) {
+		*more = false;
+		if (e.rc == RC_USAGE)
+			return refuse_frame(c, e.why, KEYD_FRAME_MAX);
+		return e.code == EAGAIN;
+	}
 	r = reader_of(bytes_of(v->frame, n));
 	if (!wire_header_read(&r, &what, &id))
 		return refuse_frame(c, "is no frame of keyd's", n);
@@ -297,6 +301,18 @@ static bool read_one(struct server *v, struct conn *c)
 	atomic_fetch_add(&c->in_flight, 1);
 	release_expect(v->service->release);
 	put(v, j);
+	return true;
+}
+
+/* A few frames of a connection, so that one that sends many gives the others
+ * their turn. False: it is over. */
+static bool read_some(struct server *v, struct conn *c)
+{
+	bool more = true;
+
+	for (int i = 0; more && i < SERVER_FRAMES_A_TURN; i++)
+		if (!read_one(v, c, &more))
+			return false;
 	return true;
 }
 
@@ -346,7 +362,7 @@ enum rc server_run(struct service *s, int listener, struct err *e)
 		/* From the end: drop() moves the last one into the gap. */
 		for (size_t i = n - 1; i >= 1; i--)
 			if ((set[i].revents & POLLIN &&
-			     !read_one(&v, v.conns[i - 1])) ||
+			     !read_some(&v, v.conns[i - 1])) ||
 			    (set[i].revents & (POLLHUP | POLLERR) &&
 			     !(set[i].revents & POLLIN)))
 				drop(&v, i - 1);

@@ -7,6 +7,7 @@
 #define SERVER_MAX_CONNECTIONS 256
 #define SERVER_MAX_OF_USER 8       /* for others than front and tvs */
 #define SERVER_MAX_QUEUE 1024      /* requests that wait for a worker */
+#define SERVER_FRAMES_A_TURN 8     /* of one connection, before the next */
 #define SERVER_MAX_OF_CONNECTION 256 /* in flight; further ones stay unread */
 
 /* Serve for ever on a listening socket; returns only on failure. */

@@ -3,7 +3,7 @@
 #include "base/proc.h"
 #include "base/sock.h"
 #include "bench.h"
-#include "keyd/client.h"
+#include "keyd/wire.h"
 #include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,22 +18,62 @@ struct answer {
 	struct err e;
 };
 
+/* A few connections with many requests on the way on each, as front's bulk work
+ * has them. */
+#define CONNECTIONS 4u
+
 struct load {
-	struct keyd *keyd[BENCH_THREADS_MAX];
-	unsigned window;
-	const char *node;
-	uint32_t timestamp;
+	unsigned threads; /* a connection each */
+	unsigned in_flight[CONNECTIONS];
+	int fd[CONNECTIONS];
+	uint8_t request[64]; /* the same frame each time */
+	struct bytes frame;
 };
 
+static enum rc receive(struct load *l, unsigned thread, struct err *e)
+{
+	static _Thread_local uint8_t answer[SOCK_MESSAGE_MAX];
+	struct reader r;
+	unsigned rc;
+	uint32_t id;
+	size_t n;
+
+	if (sock_recv(l->fd[thread], answer, sizeof answer, &n, NULL, 0, e))
+		return e->rc;
+	r = reader_of(bytes_of(answer, n));
+	if (!wire_header_read(&r, &rc, &id))
+		return err_set(e, RC_ERROR, "keyd", "no answer of keyd's", NULL,
+			       "%zu bytes", n);
+	if (rc != RC_OK)
+		wire_error_read(&r, rc, e);
+	return rc == RC_OK ? RC_OK : e->rc;
+}
+
+/* One answer in, the next request out: the number on the way stays. */
 static enum rc list_step(void *arg, unsigned thread, struct err *e)
 {
 	struct load *l = arg;
-	uint8_t *list;
-	size_t n;
 
-	if (keyd_sign_itl(l->keyd[thread], l->node, l->timestamp, &list, &n, e))
+	if (receive(l, thread, e))
 		return e->rc;
-	free(list);
+	return sock_send(l->fd[thread], l->frame, -1, 0, e);
+}
+
+static enum rc fill(struct load *l, struct err *e)
+{
+	for (unsigned t = 0; t < l->threads; t++)
+		for (unsigned i = 0; i < l->in_flight[t]; i++)
+			if (sock_send(l->fd[t], l->frame, -1, 0, e))
+				return e->rc;
+	return RC_OK;
+}
+
+static enum rc drain(struct load *l, struct err *e)
+{
+	for (unsigned t = 0; t < l->threads; t++)
+		for (unsigned i = 0; i < l->in_flight[t]; i++)
+			if (receive(l, t, e))
+				return e->rc;
 	return RC_OK;
 }
 
@@ -56,18 +96,32 @@ static enum rc become_front(const struct cluster *c, struct err *e)
 static enum rc prepare(struct load *l, const struct cluster *c, unsigned window,
 		       struct err *e)
 {
+	struct writer w = writer_of(l->request, sizeof l->request);
 	char path[CLUSTER_PATH_MAX];
 
-	l->window = window;
-	l->node = cluster_publisher(c)->id;
-	l->timestamp = (uint32_t)time(NULL);
+	wire_header(&w, KEYD_ITL, 1);
+	write_text(&w, cluster_publisher(c)->id);
+	write_u32(&w, (uint32_t)time(NULL));
+	l->frame = writer_bytes(&w);
+	l->threads = window < CONNECTIONS ? window : CONNECTIONS;
 	if (become_front(c, e))
 		return e->rc;
 	cluster_path(c, PATH_KEYD_SOCKET, path);
-	for (unsigned i = 0; i < window; i++)
-		if (keyd_open(path, &l->keyd[i], e))
+	for (unsigned t = 0; t < l->threads; t++) {
+		l->in_flight[t] = window / l->threads +
+				  (t < window % l->threads);
+		if (sock_connect(path, &l->fd[t], e))
 			return e->rc;
+	}
 	return RC_OK;
+}
+
+static enum rc measure(struct load *l, double seconds, double *rate,
+		       struct err *e)
+{
+	if (fill(l, e) || bench_rate(list_step, l, l->threads, seconds, rate, e))
+		return e->rc;
+	return drain(l, e);
 }
 
 /* Until the parent goes: it says how many seconds, we say how many lists. */
@@ -84,8 +138,7 @@ static void serve(int fd, const struct cluster *c, unsigned window)
 	       n == sizeof seconds) {
 		a = ready;
 		if (a.rc == RC_OK)
-			a.rc = bench_rate(list_step, &l, window, seconds,
-					  &a.rate, &a.e);
+			a.rc = measure(&l, seconds, &a.rate, &a.e);
 		if (sock_send(fd, bytes_of(&a, sizeof a), -1, 0, &e))
 			break;
 	}

@@ -14,7 +14,7 @@ struct driver {
 	int fd;    /* a socket to it */
 };
 
-/* `window` connections, one request in flight on each. As root the process
+/* `window` requests in flight over a few connections. As root the process
  * becomes front's user; else it stays who it is. */
 enum rc driver_start(const struct cluster *c, unsigned window,
 		     struct driver *out, struct err *e) MUST_CHECK;

@@ -1,0 +1,231 @@
+#include "bouncer.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include "request.h"
+#include "spawn.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+
+#define MAX_LAST_READS 32 /* of 4096 bytes: more than a pipe holds */
+
+/* A node's command. pid 0: none runs. */
+struct job {
+	const struct cluster_node *node;
+	pid_t pid;
+	bool late; /* killed at its deadline */
+	int err;   /* the command's standard error, or -1 */
+	double deadline;
+	char nonce[REQUEST_NONCE_HEX + 1];
+	struct last_line line;
+};
+
+struct bouncer {
+	const struct cluster *c;
+	uid_t writer;
+	int dir, watch;
+	struct job jobs[CLUSTER_MAX_NODES];
+};
+
+static const char *const keep[] = {"PATH", "LANG", "TZ", NULL};
+
+enum rc bouncer_open(const struct cluster *c, uid_t writer,
+		     struct bouncer **out, struct err *e)
+{
+	struct bouncer CLEANUP(bouncer_free) *b = calloc(1, sizeof *b);
+	char path[CLUSTER_PATH_MAX];
+
+	if (!b)
+		return err_errno(e, RC_ERROR, "calloc", NULL, "bouncer");
+	b->c = c;
+	b->writer = writer;
+	for (size_t i = 0; i < c->nnodes; i++)
+		b->jobs[i] = (struct job){.node = &c->nodes[i], .err = -1};
+	cluster_path(c, PATH_RESTART, path);
+	b->dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	b->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (b->dir < 0 || b->watch < 0 ||
+	    inotify_add_watch(b->watch, path, IN_MOVED_TO | IN_CLOSE_WRITE) < 0)
+		return err_errno(e, RC_ERROR, "watch", NULL, "%s", path);
+	*out = b;
+	b = NULL;
+	return RC_OK;
+}
+
+void bouncer_free(struct bouncer *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < b->c->nnodes; i++) {
+		struct job *j = &b->jobs[i];
+
+		if (j->pid) {
+			(void)kill(-j->pid, SIGKILL);
+			(void)waitpid(j->pid, NULL, 0);
+		}
+		fd_close(j->err);
+	}
+	fd_close(b->dir);
+	fd_close(b->watch);
+	free(b);
+}
+
+static void answer(const struct bouncer *b, const struct job *j, int status,
+		   const char *last)
+{
+	char dir[CLUSTER_PATH_MAX], path[2 * CLUSTER_PATH_MAX];
+	char text[REQUEST_ANSWER_MAX];
+	size_t n = request_answer(j->nonce, status, last, text);
+	struct err e;
+
+	cluster_path(b->c, PATH_RESTARTED, dir);
+	if (file_path(path, sizeof path, dir, j->node->id, &e) != RC_OK ||
+	    file_replace(path, bytes_of(text, n), 0644, &e) != RC_OK)
+		log_error("restart-answer", &e);
+}
+
+static enum rc start(struct bouncer *b, struct job *j, struct err *e)
+{
+	const char *const argv[] = {"sh", "-c", j->node->restart, NULL};
+	int fds[2];
+
+	if (!j->node->restart)
+		return err_set(e, RC_USAGE, "restart",
+			       "cluster.conf gives this node no command",
+			       "give it the key restart", "%s", j->node->id);
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return err_errno(e, RC_ERROR, "pipe", NULL, "%s", j->node->id);
+	int CLEANUP(fd_close) ours = fds[0], CLEANUP(fd_close) theirs = fds[1];
+	/* stderr stays blocking for the command; only our end may not wait. */
+	const struct spawn s = {.path = "/bin/sh",
+				.argv = argv,
+				.keep = keep,
+				.stderr_fd = theirs,
+				.group = true};
+
+	if (fcntl(ours, F_SETFL, O_NONBLOCK) != 0)
+		return err_errno(e, RC_ERROR, "fcntl", NULL, "%s", j->node->id);
+	if (spawn_start(&s, &j->pid, e) != RC_OK)
+		return e->rc;
+	j->err = ours;
+	ours = -1;
+	j->line = (struct last_line){0};
+	j->late = false;
+	j->deadline = proc_now() + b->c->restart_seconds;
+	log_info("event=restart node=%s", j->node->id);
+	return RC_OK;
+}
+
+static void take(struct bouncer *b, struct job *j)
+{
+	struct err e;
+	enum rc rc = request_take(b->dir, j->node->id, b->writer, j->nonce, &e);
+
+	if (rc == RC_OK && start(b, j, &e) == RC_OK)
+		return;
+	if (rc == RC_NOTFOUND)
+		return;
+	log_error("restart-request", &e);
+	if (rc == RC_OK) /* it was a request, and somebody waits */
+		answer(b, j, 1, e.why);
+}
+
+void bouncer_work(struct bouncer *b)
+{
+	double now = proc_now();
+
+	for (size_t i = 0; i < b->c->nnodes; i++) {
+		struct job *j = &b->jobs[i];
+
+		if (!j->pid) {
+			take(b, j);
+		} else if (now >= j->deadline && !j->late) {
+			j->late = true;
+			(void)kill(-j->pid, SIGKILL);
+		}
+	}
+}
+
+/* False when nothing is left for now. */
+static bool read_line(struct job *j)
+{
+	uint8_t buf[4096];
+	ssize_t r = read(j->err, buf, sizeof buf);
+
+	if (r > 0) {
+		last_line_put(&j->line, bytes_of(buf, num_size(r)));
+		return true;
+	}
+	if (r == 0 || errno != EAGAIN) {
+		fd_close(j->err);
+		j->err = -1;
+	}
+	return false;
+}
+
+bool bouncer_ended(struct bouncer *b, pid_t pid, int wait_status)
+{
+	struct job *j = b->jobs;
+	int status;
+
+	while (j < b->jobs + b->c->nnodes && j->pid != pid)
+		j++;
+	if (j == b->jobs + b->c->nnodes)
+		return false;
+	/* The rest, but not for ever: a daemon may keep the pipe open. */
+	for (int i = 0; j->err >= 0 && i < MAX_LAST_READS; i++)
+		if (!read_line(j))
+			break;
+	fd_close(j->err);
+	j->err = -1;
+	j->pid = 0;
+	status = j->late ? BOUNCER_DEADLINE_STATUS
+		 : WIFEXITED(wait_status) ? WEXITSTATUS(wait_status)
+					  : 128 + WTERMSIG(wait_status);
+	if (status == 0)
+		log_info("event=restarted node=%s", j->node->id);
+	else
+		log_warn("event=restart-failed node=%s status=%d stderr=\"%s\"",
+			 j->node->id, status, last_line_text(&j->line));
+	answer(b, j, status,
+	       j->late ? "the command did not end in time (restart-seconds)"
+		       : last_line_text(&j->line));
+	return true;
+}
+
+size_t bouncer_poll(const struct bouncer *b, struct pollfd fds[BOUNCER_MAX_FDS],
+		    double *deadline)
+{
+	size_t n = 0;
+
+	fds[n++] = (struct pollfd){.fd = b->watch, .events = POLLIN};
+	for (size_t i = 0; i < b->c->nnodes; i++) {
+		const struct job *j = &b->jobs[i];
+
+		if (j->pid && !j->late && j->deadline < *deadline)
+			*deadline = j->deadline;
+		if (j->err >= 0)
+			fds[n++] = (struct pollfd){.fd = j->err, .events = POLLIN};
+	}
+	return n;
+}
+
+void bouncer_polled(struct bouncer *b, const struct pollfd *fds, size_t n)
+{
+	char events[4096];
+
+	/* What the events say does not matter: bouncer_work() looks itself. */
+	if (fds[0].revents)
+		while (read(b->watch, events, sizeof events) > 0)
+			;
+	for (size_t k = 1; k < n; k++)
+		for (size_t i = 0; fds[k].revents && i < b->c->nnodes; i++)
+			if (b->jobs[i].err == fds[k].fd)
+				(void)read_line(&b->jobs[i]);
+}

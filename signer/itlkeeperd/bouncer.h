@@ -1,0 +1,39 @@
+/*
+ * Runs nodes' restart commands on request: one at a time for a node, nodes side
+ * by side, each with a deadline.
+ *
+ * A request that comes while its node's command runs waits in the folder.
+ */
+#ifndef ITLKEEPERD_BOUNCER_H
+#define ITLKEEPERD_BOUNCER_H
+
+#include "cluster/cluster.h"
+#include <poll.h>
+#include <sys/types.h>
+
+#define BOUNCER_DEADLINE_STATUS 124
+#define BOUNCER_MAX_FDS (1 + CLUSTER_MAX_NODES)
+
+struct bouncer;
+
+/* Watches the cluster's restart folder. `writer` is front's user. Borrows c. */
+enum rc bouncer_open(const struct cluster *c, uid_t writer,
+		     struct bouncer **out, struct err *e) MUST_CHECK;
+/* Kills the commands that still run, as groups. */
+void bouncer_free(struct bouncer *b);
+CLEANUP_DEFINE(struct bouncer *, bouncer_free);
+
+/* Take and start what was asked for; also call it once at the start. Kills what
+ * is past its deadline. */
+void bouncer_work(struct bouncer *b);
+
+/* A child ended: true if it was one of ours; its answer is written. */
+bool bouncer_ended(struct bouncer *b, pid_t pid, int wait_status);
+
+/* Fills in what to poll() for, and lowers *deadline (proc_now()'s clock). */
+size_t bouncer_poll(const struct bouncer *b, struct pollfd fds[BOUNCER_MAX_FDS],
+		    double *deadline);
+/* Read what poll() found there. */
+void bouncer_polled(struct bouncer *b, const struct pollfd *fds, size_t n);
+
+#endif

@@ -1,0 +1,200 @@
+/* itlkeeperd: starts keyd and front, keeps them alive, and runs the restart
+ * commands that they may not run themselves. See itlkeeperd.8. */
+#include "base/log.h"
+#include "base/num.h"
+#include "base/proc.h"
+#include "bouncer.h"
+#include "folders.h"
+#include "service.h"
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+
+static const char usage[] =
+	"usage: itlkeeperd [--config DIR] [-n]\n"
+	"Starts keyd and front under their users, and keeps them alive.\n"
+	"  --config DIR  folder of cluster.conf, keyd.conf, front.conf (" CLUSTER_DIR ")\n"
+	"  -n            check the configuration of all programs, start nothing\n"
+	"  --help, --version\n";
+
+struct options {
+	char config[PATH_MAX]; /* absolute: children run in "/" */
+	bool check;
+};
+
+/* 0: go on; else the exit code less one. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{0},
+	};
+	const char *config = CLUSTER_DIR;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "n", longs, NULL)) != -1) {
+		if (c == 'c') {
+			config = optarg;
+		} else if (c == 'n') {
+			o->check = true;
+		} else if (c == 'h') {
+			(void)fputs(usage, stdout);
+			return 1;
+		} else if (c == 'v') {
+			(void)puts("itlkeeperd " ITLKEEPER_VERSION);
+			return 1;
+		} else {
+			(void)fputs(usage, stderr);
+			return 1 + err_exit_code(RC_USAGE);
+		}
+	}
+	if (optind != argc) {
+		(void)fputs(usage, stderr);
+		return 1 + err_exit_code(RC_USAGE);
+	}
+	if (!realpath(config, o->config)) {
+		(void)fprintf(stderr, "itlkeeperd: folder of the configuration on %s: %s; name it with --config\n",
+			      config, strerror(errno));
+		return 1 + err_exit_code(RC_USAGE);
+	}
+	return 0;
+}
+
+/* Signals become readable: *fd. */
+static enum rc catch_signals(int *fd, struct err *e)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *fd >= 0 ? RC_OK
+			: err_errno(e, RC_ERROR, "signalfd", NULL, "signals");
+}
+
+/* True when it is time to stop. */
+static bool read_signals(int fd)
+{
+	struct signalfd_siginfo s;
+	bool stop = false;
+
+	while (read(fd, &s, sizeof s) == (ssize_t)sizeof s)
+		stop = stop || s.ssi_signo != SIGCHLD;
+	return stop;
+}
+
+static void reap(struct services *s, struct bouncer *b)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!services_ended(s, pid, status))
+			(void)bouncer_ended(b, pid, status);
+}
+
+static int poll_until(struct pollfd *fds, size_t n, double deadline)
+{
+	double left = deadline - proc_now();
+	int ms = -1;
+
+	if (isfinite(deadline)) /* rounded up, so that it is past when we wake */
+		ms = left <= 0 ? 0 : (int)ceil(left * 1000);
+	return poll(fds, (nfds_t)n, ms);
+}
+
+static void serve(struct services *s, struct bouncer *b, int signals)
+{
+	for (bool ready = false;;) {
+		struct pollfd fds[1 + BOUNCER_MAX_FDS] = {
+			{.fd = signals, .events = POLLIN}};
+		double deadline = INFINITY;
+		size_t n;
+
+		services_work(s, &deadline);
+		bouncer_work(b);
+		n = bouncer_poll(b, fds + 1, &deadline);
+		if (!ready)
+			ready = sd_notify(0, "READY=1") >= 0;
+		if (poll_until(fds, n + 1, deadline) < 0 && errno != EINTR)
+			return;
+		/* What a command still said comes before its end. */
+		bouncer_polled(b, fds + 1, n);
+		if (read_signals(signals))
+			return;
+		reap(s, b);
+	}
+}
+
+static enum rc check(const struct options *o, int *status, struct err *e)
+{
+	struct cluster CLEANUP(cluster_free) *c = NULL;
+	struct services s;
+	gid_t group;
+
+	if (cluster_read(o->config, &c, e) != RC_OK ||
+	    proc_group(c->group, &group, e) != RC_OK ||
+	    services_open(c, o->config, &s, e) != RC_OK)
+		return e->rc;
+	return services_check(&s, status, e);
+}
+
+static enum rc run(const struct options *o, struct err *e)
+{
+	struct cluster CLEANUP(cluster_free) *c = NULL;
+	struct bouncer CLEANUP(bouncer_free) *b = NULL;
+	int CLEANUP(fd_close) lock = -1;
+	int CLEANUP(fd_close) signals = -1;
+	struct services s;
+	uid_t front;
+	gid_t gid;
+
+	if (geteuid() != 0)
+		return err_set(e, RC_REFUSED, "start",
+			       "it starts programs under their users, which only root may",
+			       "run it as root", "itlkeeperd");
+	if (cluster_read(o->config, &c, e) != RC_OK ||
+	    services_open(c, o->config, &s, e) != RC_OK ||
+	    folders_make(c, &lock, e) != RC_OK ||
+	    proc_user(c->front_user, &front, &gid, e) != RC_OK ||
+	    bouncer_open(c, front, &b, e) != RC_OK ||
+	    catch_signals(&signals, e) != RC_OK)
+		return e->rc;
+	log_info("event=start version=" ITLKEEPER_VERSION
+		 " config=\"%s\" cluster=%s nodes=%zu",
+		 o->config, c->name, c->nnodes);
+	serve(&s, b, signals);
+	(void)sd_notify(0, "STOPPING=1");
+	services_stop(&s);
+	log_info("event=stop");
+	return RC_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {0};
+	struct err e = {0};
+	int status = read_options(argc, argv, &o);
+	enum rc rc;
+
+	if (status)
+		return status - 1;
+	log_open("itlkeeperd");
+	rc = o.check ? check(&o, &status, &e) : run(&o, &e);
+	if (rc == RC_OK)
+		return status;
+	log_error(o.check ? "check" : "start", &e);
+	return err_exit_code(rc);
+}
