@@ -197,10 +197,11 @@ enum rc request_give_list(struct request *q, struct bytes list, bool sha1_only,
 	if (itl_parse(list, 0, &again, e) != RC_OK)
 		return e->rc;
 	note_digest(&q->note, list);
-	itl_sha1(list, sha1);
-	if (sha1_only)
+	if (sha1_only) {
+		itl_sha1(list, sha1);
 		write_bytes(&q->out, bytes_of(sha1, sizeof sha1));
-	else
+	} else {
 		write_bytes32(&q->out, list);
+	}
 	return RC_OK;
 }
