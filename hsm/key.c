@@ -45,16 +45,23 @@ static enum rc check_asked(const char *label, unsigned bits, struct err *e)
 	return RC_OK;
 }
 
+/* Objects of any class that have the id. */
+static enum rc find_all(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
+			CK_OBJECT_HANDLE **found, size_t *n, struct err *e)
+{
+	const CK_ATTRIBUTE template[] = {ATTRIBUTE(CKA_ID, id, HSM_ID_LEN)};
+
+	return objects_find(s, template, COUNT_OF(template), found, n, e);
+}
+
 /* RC_REFUSED if an object of any class has the id. */
 static enum rc check_free(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 			  const char *label, struct err *e)
 {
-	const CK_ATTRIBUTE template[] = {ATTRIBUTE(CKA_ID, id, HSM_ID_LEN)};
 	CK_OBJECT_HANDLE CLEANUP_FREE *found = NULL;
 	size_t n;
 
-	if (objects_find(s, template, COUNT_OF(template), &found, &n, e) !=
-	    RC_OK)
+	if (find_all(s, id, &found, &n, e) != RC_OK)
 		return e->rc;
 	if (n)
 		return err_set(e, RC_REFUSED, "generate key",
@@ -198,8 +205,6 @@ static void der_free_at(struct der *d)
 	OPENSSL_free(d->p);
 }
 
-#define DER __attribute__((cleanup(der_free_at))) struct der
-
 static struct der der_made(unsigned char *p, int n)
 {
 	return (struct der){n > 0 ? p : NULL, n > 0 ? (CK_ULONG)n : 0};
@@ -235,10 +240,10 @@ static enum rc create_certificate(struct hsm_session *s,
 {
 	const CK_OBJECT_CLASS class = CKO_CERTIFICATE;
 	const CK_CERTIFICATE_TYPE type = CKC_X_509;
-	DER subject = der_of_name(X509_get_subject_name(cert));
-	DER issuer = der_of_name(X509_get_issuer_name(cert));
-	DER serial = der_of_serial(cert);
-	DER value = der_of_cert(cert);
+	struct der CLEANUP(der_free) subject = der_of_name(X509_get_subject_name(cert));
+	struct der CLEANUP(der_free) issuer = der_of_name(X509_get_issuer_name(cert));
+	struct der CLEANUP(der_free) serial = der_of_serial(cert);
+	struct der CLEANUP(der_free) value = der_of_cert(cert);
 	CK_ATTRIBUTE template[] = {
 		ATTRIBUTE(CKA_CLASS, &class, sizeof class),
 		ATTRIBUTE(CKA_CERTIFICATE_TYPE, &type, sizeof type),
@@ -302,12 +307,10 @@ enum rc hsm_key_commit(struct hsm_session *s, struct hsm_key *key, X509 *cert,
 enum rc hsm_key_remove(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 		       struct err *e)
 {
-	const CK_ATTRIBUTE template[] = {ATTRIBUTE(CKA_ID, id, HSM_ID_LEN)};
 	CK_OBJECT_HANDLE CLEANUP_FREE *found = NULL;
 	size_t n;
 
-	if (objects_find(s, template, COUNT_OF(template), &found, &n, e) !=
-	    RC_OK)
+	if (find_all(s, id, &found, &n, e) != RC_OK)
 		return e->rc;
 	for (size_t i = 0; i < n; i++) {
 		CK_RV rv = hsm_session_functions(s)->C_DestroyObject(

@@ -33,7 +33,7 @@ enum rc objects_find(struct hsm_session *s, const CK_ATTRIBUTE *template,
 		     CK_ULONG n, CK_OBJECT_HANDLE **found, size_t *count,
 		     struct err *e)
 {
-	struct search __attribute__((cleanup(search_end_at))) q = {
+	struct search CLEANUP(search_end) q = {
 		hsm_session_functions(s), hsm_session_handle(s), false};
 	CK_OBJECT_HANDLE CLEANUP_FREE *all = NULL;
 	size_t have = 0;

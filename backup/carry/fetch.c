@@ -1,9 +1,8 @@
-#include "base/bytes.h"
+#include "base/file.h"
 #include "base/num.h"
 #include "carry/carry.h"
 #include "job.h"
 #include <curl/curl.h>
-#include <errno.h>
 #include <string.h>
 
 #define MAX_HEADERS 32768u /* bytes that an HTTP server may send before the file */
@@ -93,21 +92,6 @@ static enum rc fetch_error(const struct fetch *f, CURLcode code, long status,
 	return rc;
 }
 
-static enum rc write_result(struct bytes b, struct err *e)
-{
-	while (b.n) {
-		ssize_t r = write(CARRY_RESULT_FD, b.p, b.n);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_errno(e, RC_ERROR, "write", NULL,
-					 "descriptor %d", CARRY_RESULT_FD);
-		b = bytes_of(b.p + r, b.n - num_size(r));
-	}
-	return RC_OK;
-}
-
 static void set_options(CURL *c, struct fetch *f, long seconds)
 {
 	/* Options of constant values: they fail only out of memory, and then
@@ -159,5 +143,8 @@ enum rc job_fetch(json_t *job, struct err *e)
 	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
 	if (r != CURLE_OK)
 		return fetch_error(&f, r, status, e);
-	return write_result(bytes_of(f.body, f.n), e);
+	if (!file_write_all(CARRY_RESULT_FD, bytes_of(f.body, f.n)))
+		return err_errno(e, RC_ERROR, "write", NULL, "descriptor %d",
+				 CARRY_RESULT_FD);
+	return RC_OK;
 }

@@ -1,4 +1,5 @@
 /* carry: one job for front, and the end (carry/carry.h). */
+#include "base/errjson.h"
 #include "base/num.h"
 #include "base/proc.h"
 #include "carry/carry.h"
@@ -95,22 +96,9 @@ static enum rc run(json_t *job, struct err *e)
 	return found->run(job, e);
 }
 
-/* A server's words can hold anything. */
-static char *plain(char *s)
+static void answer(const struct err *e)
 {
-	for (char *c = s; *c; c++)
-		if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
-			*c = '?';
-	return s;
-}
-
-static void answer(struct err *e)
-{
-	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "rc",
-			      rc_name(e->rc), "op", plain(e->op), "what",
-			      plain(e->what), "why", plain(e->why), "name",
-			      plain(e->name), "code", (json_int_t)e->code,
-			      "hint", plain(e->hint));
+	json_t *j = err_json(e);
 
 	if (j)
 		(void)json_dumpf(j, stdout, JSON_COMPACT);

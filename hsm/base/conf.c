@@ -102,10 +102,46 @@ static const char *set_value(const struct conf_row *row, void *base,
 	return "unknown type";
 }
 
+static const char *const bad_default = "has a default that is none";
+
+/* NULL, or the row whose default cannot be set. */
+static const struct conf_row *set_defaults(const struct conf_row *rows,
+					   void *base)
+{
+	for (; rows->key; rows++)
+		if (rows->def && rows->def[0] &&
+		    set_value(rows, base, rows->def))
+			return rows;
+	return NULL;
+}
+
+enum rc conf_defaults(const struct conf_row *rows, void *base, struct err *e)
+{
+	const struct conf_row *row = set_defaults(rows, base);
+
+	if (row)
+		return err_set(e, RC_ERROR, "configuration", bad_default, NULL,
+			       "%s", row->key);
+	return RC_OK;
+}
+
+static void *open_kind(struct parse *p, const struct conf_section *kind,
+		       const char *id)
+{
+	if (kind->open)
+		return kind->open(p->arg, id, p->e);
+	if (!id[0])
+		return p->arg;
+	err_set(p->e, RC_USAGE, "configuration",
+		"the section takes no identifier", NULL, "%s", id);
+	return NULL;
+}
+
 static struct opened *open_section(struct parse *p, const char *name)
 {
 	const char *space = strchr(name, ' '), *id = space ? space + 1 : "";
 	size_t n = space ? num_size(space - name) : strlen(name);
+	const struct conf_row *row;
 	struct opened *o;
 
 	for (size_t i = 0; i < p->n; i++)
@@ -123,7 +159,7 @@ static struct opened *open_section(struct parse *p, const char *name)
 		fail(p, "unknown section", name);
 		return NULL;
 	}
-	o->base = o->kind->open(p->arg, id, p->e);
+	o->base = open_kind(p, o->kind, id);
 	if (!o->base) {
 		char object[sizeof p->e->what];
 
@@ -134,11 +170,11 @@ static struct opened *open_section(struct parse *p, const char *name)
 	(void)snprintf(o->name, sizeof o->name, "%s", name);
 	o->line = p->line;
 	p->n++;
-	for (const struct conf_row *r = o->kind->rows; r->key; r++)
-		if (r->def && r->def[0] && set_value(r, o->base, r->def)) {
-			fail(p, "has a default that is none", r->key);
-			return NULL;
-		}
+	row = set_defaults(o->kind->rows, o->base);
+	if (row) {
+		fail(p, bad_default, row->key);
+		return NULL;
+	}
 	return o;
 }
 

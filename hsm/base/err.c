@@ -69,6 +69,16 @@ enum rc err_hint(struct err *e, const char *hint)
 	return e->rc;
 }
 
+enum rc err_within(struct err *e, const char *where)
+{
+	char what[sizeof e->what + 102];
+
+	(void)snprintf(what, sizeof what, "%.100s: %s", where, e->what);
+	what[sizeof e->what - 1] = '\0';
+	strcpy(e->what, what);
+	return e->rc;
+}
+
 char *err_text(const struct err *e, char *buf, size_t cap)
 {
 	int named = e->name[0] != '\0';

@@ -47,7 +47,7 @@ enum rc file_read(const char *path, size_t max, uint8_t **out, size_t *n,
 	return RC_OK;
 }
 
-static bool write_all(int fd, struct bytes b)
+bool file_write_all(int fd, struct bytes b)
 {
 	while (b.n) {
 		ssize_t r = write(fd, b.p, b.n);
@@ -89,7 +89,7 @@ enum rc file_replace(const char *path, struct bytes content, mode_t mode,
 	if (fd < 0)
 		return err_errno(e, RC_ERROR, "create", NULL, "%s", path);
 	/* fchmod: the mode asked for, whatever the umask. */
-	if (fchmod(fd, mode) != 0 || !write_all(fd, content) ||
+	if (fchmod(fd, mode) != 0 || !file_write_all(fd, content) ||
 	    fsync(fd) != 0) {
 		err_errno(e, RC_ERROR, "write", NULL, "%s", path);
 		(void)unlinkat(at, tmp, 0);

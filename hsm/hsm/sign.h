@@ -23,9 +23,6 @@ enum rc hsm_sign(struct hsm_session *s, struct hsm_key *key,
 		 const struct bytes *parts, size_t nparts, uint8_t *signature,
 		 size_t length, struct err *e) MUST_CHECK;
 
-/* Verification in hsm_sign() off, for itlbench alone. Process-wide. */
-void hsm_sign_verify(bool on);
-
 /* CKM_RSA_X_509: raw. out has `length` = the key's size in bytes, leading zeros
  * put back. RC_TOKEN with CKR_MECHANISM_INVALID if the token does not do it. */
 enum rc hsm_decrypt_raw(struct hsm_session *s, struct hsm_key *key,

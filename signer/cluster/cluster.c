@@ -7,16 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-static void *open_cluster(void *arg, const char *id, struct err *e)
-{
-	if (id[0]) {
-		err_set(e, RC_USAGE, "configuration",
-			"the section takes no identifier", NULL, "%s", id);
-		return NULL;
-	}
-	return arg;
-}
-
 static void *open_node(void *arg, const char *id, struct err *e)
 {
 	struct cluster *c = arg;
@@ -39,7 +29,7 @@ static void *open_node(void *arg, const char *id, struct err *e)
 }
 
 static const struct conf_section sections[] = {
-	{"cluster", cluster_rows, open_cluster},
+	{"cluster", cluster_rows, NULL},
 	{"node", cluster_node_rows, open_node},
 	{0},
 };
@@ -138,11 +128,17 @@ unsigned cluster_key_bits(const struct cluster *c, enum unit u,
 	return own ? own : c->key_bits;
 }
 
+static void put_host_name(const struct cluster *c, const struct cluster_node *n,
+			  char *to, size_t cap)
+{
+	(void)snprintf(to, cap, "%s%s%s", n->host, c->domain[0] ? "." : "",
+		       c->domain);
+}
+
 void cluster_host_name(const struct cluster *c, const struct cluster_node *n,
 		       char to[CLUSTER_CN_MAX + 1])
 {
-	(void)snprintf(to, CLUSTER_CN_MAX + 1, "%s%s%s", n->host,
-		       c->domain[0] ? "." : "", c->domain);
+	put_host_name(c, n, to, CLUSTER_CN_MAX + 1);
 }
 
 enum rc cluster_common_name(const struct cluster *c, enum unit u,
@@ -154,8 +150,7 @@ enum rc cluster_common_name(const struct cluster *c, enum unit u,
 	switch (u) {
 	case UNIT_CALLMANAGER:
 	case UNIT_TVS:
-		(void)snprintf(cn, sizeof cn, "%s%s%s", node->host,
-			       c->domain[0] ? "." : "", c->domain);
+		put_host_name(c, node, cn, sizeof cn);
 		break;
 	case UNIT_CAPF:
 		(void)snprintf(cn, sizeof cn, "CAPF-%s", capf);

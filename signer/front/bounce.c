@@ -3,16 +3,15 @@
 #include "base/hex.h"
 #include "base/num.h"
 #include "base/proc.h"
+#include "cluster/restart.h"
 #include <limits.h>
 #include <poll.h>
 #include <sodium.h>
 #include <string.h>
 
-#define NONCE_HEX 33
-#define MAX_ANSWER 4096    /* bytes */
-#define LOOK_EVERY_MS 40   /* a rename in a tmpfs; a restart takes longer */
-#define HELPER_SECONDS 5   /* that root's helper may take beside the command */
-#define STATUS_DEADLINE 124
+#define MAX_ANSWER 4096  /* bytes */
+#define LOOK_EVERY_MS 40 /* a rename in a tmpfs; a restart takes longer */
+#define ROOT_SECONDS 5   /* that root may take beside the command */
 
 static enum rc path_of(const struct cluster *c, enum cluster_path which,
 		       const struct cluster_node *n, char *to, size_t cap,
@@ -35,10 +34,10 @@ static bool read_answer(const char *path, const char *nonce, int *status,
 	long v;
 
 	if (file_read(path, MAX_ANSWER, &text, &n, &ignored) != RC_OK ||
-	    n < NONCE_HEX || text[NONCE_HEX - 1] != '\n' ||
-	    memcmp(text, nonce, NONCE_HEX - 1) != 0)
+	    n <= RESTART_NONCE_HEX || text[RESTART_NONCE_HEX] != '\n' ||
+	    memcmp(text, nonce, RESTART_NONCE_HEX) != 0)
 		return false;
-	line = (char *)text + NONCE_HEX;
+	line = (char *)text + RESTART_NONCE_HEX + 1;
 	v = strtol(line, &end, 10);
 	if (end == line || v < 0 || v > 255)
 		return false;
@@ -53,7 +52,7 @@ static enum rc wait_answer(const struct cluster *c, const char *path,
 			   const char *nonce, int stop_fd, int *status,
 			   char *said, size_t cap, struct err *e)
 {
-	double deadline = proc_now() + c->restart_seconds + HELPER_SECONDS;
+	double deadline = proc_now() + c->restart_seconds + ROOT_SECONDS;
 	struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
 
 	while (!read_answer(path, nonce, status, said, cap)) {
@@ -74,9 +73,9 @@ static enum rc wait_answer(const struct cluster *c, const char *path,
 enum rc bounce(const struct cluster *c, const struct cluster_node *n,
 	       int stop_fd, struct err *e)
 {
-	char request[PATH_MAX], answer[PATH_MAX], nonce[NONCE_HEX + 1];
+	char request[PATH_MAX], answer[PATH_MAX], nonce[RESTART_NONCE_HEX + 2];
 	char said[160] = "", why[256];
-	uint8_t random[16];
+	uint8_t random[RESTART_NONCE_HEX / 2];
 	int status = 0;
 
 	randombytes_buf(random, sizeof random);
@@ -95,7 +94,7 @@ enum rc bounce(const struct cluster *c, const struct cluster_node *n,
 	if (status == 0)
 		return RC_OK;
 	(void)snprintf(why, sizeof why, "the command %s: %s%sstatus %d",
-		       status == STATUS_DEADLINE ? "did not end in time"
+		       status == RESTART_LATE ? "did not end in time"
 						 : "failed",
 		       said, said[0] ? ", " : "", status);
 	return err_set(e, RC_ERROR, "restart", why,

@@ -1,8 +1,4 @@
-/*
- * A TFTP server's restart, done by root: front leaves run/restart/NODE with a
- * nonce, and run/restarted/NODE answers with that nonce, the command's exit
- * status and the last line that it said (itlkeeperd, or a systemd path unit).
- */
+/* A TFTP server's restart, done by root on request (cluster/restart.h). */
 #ifndef FRONT_BOUNCE_H
 #define FRONT_BOUNCE_H
 

@@ -1,8 +1,9 @@
 #include "child.h"
+#include "base/errjson.h"
+#include "base/file.h"
 #include "base/num.h"
 #include "base/proc.h"
 #include "carry/carry.h"
-#include "front/client.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -47,7 +48,7 @@ static int file_of(const char *name, struct bytes b)
 {
 	int fd = high(memfd_create(name, MFD_CLOEXEC));
 
-	if (fd < 0 || (b.n && write(fd, b.p, b.n) != (ssize_t)b.n) ||
+	if (fd < 0 || !file_write_all(fd, b) ||
 	    lseek(fd, 0, SEEK_SET) != 0) {
 		fd_close(fd);
 		return -1;
@@ -224,7 +225,7 @@ static enum rc outcome(struct child *c, const char *what, double seconds,
 	(void)snprintf(why, sizeof why, "ended with status %d and no word",
 		       c->status);
 	if (j)
-		(void)front_error_read(j, e);
+		(void)err_from_json(j, e);
 	else
 		err_set(e, RC_ERROR, "carry", why, "see front's log", "%s", what);
 	json_decref(j);

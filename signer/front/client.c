@@ -1,5 +1,5 @@
 #include "front/client.h"
-#include "base/num.h"
+#include "base/errjson.h"
 #include "base/sock.h"
 #include <errno.h>
 #include <string.h>
@@ -136,7 +136,7 @@ enum rc front_call(struct front *f, json_t *request,
 			return RC_OK;
 		}
 		if (!json_object_get(answer, "event")) {
-			enum rc rc = front_error_read(
+			enum rc rc = err_from_json(
 				json_object_get(answer, "error"), e);
 
 			json_decref(answer);
@@ -146,55 +146,4 @@ enum rc front_call(struct front *f, json_t *request,
 			event(arg, answer);
 		json_decref(answer);
 	}
-}
-
-/*
- * Words of servers and commands end here, on their way to a terminal: no
- * control characters, and no bytes that are not UTF-8.
- */
-static json_t *words(const char *s)
-{
-	char t[sizeof((struct err *)0)->why + 1];
-	size_t n = 0;
-	json_t *j;
-
-	for (; s[n] && n < sizeof t - 1; n++)
-		t[n] = (unsigned char)s[n] < ' ' || s[n] == 0x7f ? '?' : s[n];
-	t[n] = '\0';
-	j = json_stringn(t, n);
-	if (j)
-		return j;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)t[i] > '~')
-			t[i] = '?';
-	return json_stringn(t, n);
-}
-
-json_t *front_error_json(const struct err *e)
-{
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "rc",
-			 rc_name(e->rc), "op", words(e->op), "what",
-			 words(e->what), "why", words(e->why), "name",
-			 words(e->name), "code", (json_int_t)e->code, "hint",
-			 words(e->hint));
-}
-
-enum rc front_error_read(json_t *j, struct err *e)
-{
-	const char *rc, *op, *what, *why, *name, *hint;
-	json_int_t code;
-	enum rc known;
-
-	if (json_unpack(j, "{s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "rc", &rc,
-			"op", &op, "what", &what, "why", &why, "name", &name,
-			"code", &code, "hint", &hint) != 0)
-		return err_set(e, RC_ERROR, "front",
-			       "the answer is neither a result nor an error",
-			       "are both programs of one version?", "an answer");
-	known = rc_from_name(rc);
-	/* An error is never a success, whatever it says. */
-	err_set(e, known == RC_OK ? RC_ERROR : known, op, why, hint, "%s", what);
-	e->code = (unsigned long)code;
-	(void)snprintf(e->name, sizeof e->name, "%s", name);
-	return e->rc;
 }

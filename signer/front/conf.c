@@ -1,8 +1,6 @@
 #include "conf.h"
 #include "base/file.h"
-#include "base/num.h"
 #include <limits.h>
-#include <string.h>
 
 #define AT(field) offsetof(struct front_conf, field)
 
@@ -24,36 +22,19 @@ const struct conf_row front_node_rows[] = {
 	{0},
 };
 
-static void *open_section(void *arg, const char *id, struct err *e)
-{
-	if (!id[0])
-		return arg;
-	err_set(e, RC_USAGE, "configuration", "this section takes no name", NULL,
-		"%s", id);
-	return NULL;
-}
-
-/* Of a section that the file may not have. */
-static void set_defaults(const struct conf_row *rows, struct front_conf *c)
-{
-	for (; rows->key; rows++)
-		*(unsigned *)(void *)((char *)c + rows->at) =
-			(unsigned)strtoul(rows->def, NULL, 10);
-}
-
 enum rc front_conf_read(const char *dir, struct front_conf *out, struct err *e)
 {
 	const struct conf_section sections[] = {
-		{"door", front_door_rows, open_section},
-		{"nodes", front_node_rows, open_section},
+		{"door", front_door_rows, NULL},
+		{"nodes", front_node_rows, NULL},
 		{0},
 	};
 	struct front_conf c = {0};
 	char path[PATH_MAX];
 
-	set_defaults(front_door_rows, &c);
-	set_defaults(front_node_rows, &c);
-	if (file_path(path, sizeof path, dir, "front.conf", e) != RC_OK)
+	if (conf_defaults(front_door_rows, &c, e) != RC_OK ||
+	    conf_defaults(front_node_rows, &c, e) != RC_OK ||
+	    file_path(path, sizeof path, dir, "front.conf", e) != RC_OK)
 		return e->rc;
 	if (access(path, F_OK) == 0 &&
 	    conf_read(path, sections, &c, e) != RC_OK)

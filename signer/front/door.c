@@ -1,7 +1,7 @@
 #include "door.h"
+#include "base/errjson.h"
 #include "base/log.h"
 #include "base/num.h"
-#include "front/client.h"
 #include "ops.h"
 #include "show.h"
 #include <errno.h>
@@ -181,7 +181,7 @@ static void answer(struct call *c, const char *text, size_t n)
 			err_set(&e, RC_ERROR, c->name, "out of memory", NULL, "%s",
 				"front");
 		log_error(c->name ? c->name : "request", &e);
-		call_send(c, json_pack("{s:o}", "error", front_error_json(&e)));
+		call_send(c, json_pack("{s:o}", "error", err_json(&e)));
 	}
 	json_decref(c->request);
 }
@@ -218,7 +218,7 @@ static void converse(struct connection *n)
 			answer(&n->call, buf, got);
 		else if (rc == RC_USAGE) /* too long: it was thrown away whole */
 			call_send(&n->call, json_pack("{s:o}", "error",
-						      front_error_json(&e)));
+						      err_json(&e)));
 		else
 			break;
 	}
@@ -246,7 +246,7 @@ static void *connection_run(void *arg)
 static void turn_away(struct call *c, const struct err *e)
 {
 	log_error("door", e);
-	call_send(c, json_pack("{s:o}", "error", front_error_json(e)));
+	call_send(c, json_pack("{s:o}", "error", err_json(e)));
 	fd_close(c->fd);
 }
 

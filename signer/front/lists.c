@@ -1,8 +1,9 @@
 #include "lists.h"
 #include <string.h>
 
-const struct keyd_key *key_that_signed(const struct keyd_key *keys, size_t n,
-				       const struct itl *l)
+/* The key that the list names as its signer, or NULL. */
+static const struct keyd_key *key_that_signed(const struct keyd_key *keys,
+					      size_t n, const struct itl *l)
 {
 	for (size_t i = 0; i < n; i++)
 		if (itl_signed_by(l, keys[i].cert))

@@ -1,10 +1,10 @@
 #include "loop.h"
+#include "base/errjson.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "base/proc.h"
 #include "bounce.h"
 #include "child.h"
-#include "front/client.h"
 #include "lists.h"
 #include <errno.h>
 #include <string.h>
@@ -12,18 +12,7 @@
 
 #define KILL_SECONDS 2 /* that carry may take beside its own deadline */
 
-/* ---- one node's server ---- */
-
-/* "test10sub: /srv/tftp": every error of a node says whose it is. */
-static enum rc of_node(const struct cluster_node *n, struct err *e)
-{
-	char what[sizeof e->what];
-
-	(void)snprintf(what, sizeof what, "%s", e->what);
-	(void)snprintf(e->what, sizeof e->what, "%s: %.*s", n->host,
-		       (int)sizeof what - 70, what);
-	return e->rc;
-}
+/* ---- one node's server: every error says whose it is ---- */
 
 static enum rc fetch(struct service *s, const struct cluster_node *n,
 		     const char *scheme, unsigned port, uint8_t **list,
@@ -40,7 +29,7 @@ static enum rc fetch(struct service *s, const struct cluster_node *n,
 			"seconds", (int)seconds, "max", ITL_MAX);
 	if (child_run(s->carry, job, bytes_of(NULL, 0), seconds + KILL_SECONDS,
 		      s->stop_fd, list, len, e) != RC_OK)
-		return of_node(n, e);
+		return err_within(e, n->host);
 	return RC_OK;
 }
 
@@ -83,7 +72,7 @@ static enum rc put(struct loop *l, const char *sha1, struct err *e)
 	if (child_run(s->carry, job, bytes_of(list.bytes, list.n),
 		      s->cluster->put_seconds, s->stop_fd, NULL, NULL,
 		      e) != RC_OK)
-		return of_node(l->node, e);
+		return err_within(e, l->node->host);
 	return RC_OK;
 }
 
@@ -113,7 +102,7 @@ static void emit(struct loop *l, const char *name, const struct err *error)
 			      l->node->id, "host", l->node->host);
 
 	if (j && error)
-		(void)json_object_set_new(j, "error", front_error_json(error));
+		(void)json_object_set_new(j, "error", err_json(error));
 	pthread_mutex_lock(&s->lock);
 	if (j && s->events && l->heard && l->running >= l->heard)
 		(void)json_array_append(s->events, j);
@@ -155,7 +144,7 @@ static enum rc put_and_prove(struct loop *l, const struct target *t,
 	}
 	emit(l, "restarting", NULL);
 	if (bounce(s->cluster, l->node, s->stop_fd, e) != RC_OK)
-		return of_node(l->node, e);
+		return err_within(e, l->node->host);
 	emit(l, "restarted", NULL);
 	if (look(l, e) != RC_OK || check_served(l, e) != RC_OK)
 		return e->rc;

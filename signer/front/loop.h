@@ -8,8 +8,6 @@
 
 #include "service.h"
 
-#define ITL_FILE "ITLFile.tlv" /* what phones ask for */
-
 enum rc loops_start(struct service *s, struct err *e) MUST_CHECK;
 void loops_join(struct service *s); /* after service_halt() */
 

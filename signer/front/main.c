@@ -1,62 +1,11 @@
 /* front: the door for administrators, and what each node shall serve. */
 #include "base/log.h"
 #include "base/proc.h"
+#include "cluster/program.h"
 #include "door.h"
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/signalfd.h>
-
-struct options {
-	const char *config;
-	bool check;
-	int exit; /* -1: go on */
-};
-
-static const char usage_text[] =
-	"usage: front [--config DIR] [-n]\n"
-	"  --config DIR  read DIR/cluster.conf and DIR/front.conf (" CLUSTER_DIR ")\n"
-	"  -n            check the configuration and exit\n"
-	"  --version     print the version\n"
-	"  --help        print this\n";
-
-static struct options read_options(int argc, char **argv)
-{
-	static const struct option known[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	struct options o = {.config = CLUSTER_DIR, .exit = -1};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "nc:", known, NULL)) != -1)
-		switch (c) {
-		case 'c':
-			o.config = optarg;
-			break;
-		case 'n':
-			o.check = true;
-			break;
-		case 'v':
-			puts("front " ITLKEEPER_VERSION);
-			o.exit = 0;
-			return o;
-		case 'h':
-			fputs(usage_text, stdout);
-			o.exit = 0;
-			return o;
-		default:
-			o.exit = err_exit_code(RC_USAGE);
-		}
-	if (optind < argc)
-		o.exit = err_exit_code(RC_USAGE);
-	if (o.exit > 0)
-		fputs(usage_text, stderr);
-	return o;
-}
 
 /* SIGTERM and SIGINT as a descriptor, for all threads that come. */
 static enum rc take_signals(int *fd, struct err *e)
@@ -98,15 +47,16 @@ static enum rc serve(const struct cluster *cluster,
 
 int main(int argc, char **argv)
 {
-	struct options o = read_options(argc, argv);
 	struct cluster CLEANUP(cluster_free) *cluster = NULL;
+	struct program_options o;
 	struct front_conf conf;
 	struct err e = {0};
 	char text[1200];
+	int status = program_options("front", argc, argv, &o);
 	enum rc rc;
 
-	if (o.exit >= 0)
-		return o.exit;
+	if (status >= 0)
+		return status;
 	log_open("front");
 	if (proc_harden(&e) != RC_OK ||
 	    cluster_read(o.config, &cluster, &e) != RC_OK ||

@@ -1,6 +1,6 @@
 /* utils itl reset localkey: plan, preview, do (spec: cluster, Reset). */
+#include "base/errjson.h"
 #include "base/proc.h"
-#include "front/client.h"
 #include "lists.h"
 #include "loop.h"
 #include "ops.h"
@@ -45,11 +45,11 @@ static enum rc check_served(struct call *c, const char *have, struct err *e)
 		       "%s", c->node->host);
 }
 
-/* wanted: the SHA-1 that a plan named, or NULL. source_clear_at() it. */
+/* wanted: the SHA-1 that a plan named, or NULL. CLEANUP(source_clear) it. */
 static enum rc open_source(struct call *c, const char *wanted,
 			   struct source *out, struct err *e)
 {
-	struct source s __attribute__((cleanup(source_clear_at))) = {0};
+	struct source s CLEANUP(source_clear) = {0};
 	struct store *store = c->service->store;
 	struct target t;
 
@@ -204,7 +204,7 @@ static json_t *plan_nodes(struct service *s)
 
 enum rc op_reset_plan(struct call *c, json_t **result, struct err *e)
 {
-	struct source s __attribute__((cleanup(source_clear_at))) = {0};
+	struct source s CLEANUP(source_clear) = {0};
 	char signer[LABEL_MAX], *how;
 	json_t *warnings;
 
@@ -256,7 +256,7 @@ static enum rc read_order(struct call *c, struct order *o, struct err *e)
 
 enum rc op_reset_preview(struct call *c, json_t **result, struct err *e)
 {
-	struct source s __attribute__((cleanup(source_clear_at))) = {0};
+	struct source s CLEANUP(source_clear) = {0};
 	struct keyd CLEANUP(keyd_free) *k = NULL;
 	uint8_t sha1[SHA1_LEN];
 	char hex[SHA1_HEX];
@@ -323,7 +323,7 @@ static json_t *outcomes(struct service *s, enum rc *rc, struct err *e)
 			json_pack("{s:s, s:s, s:b, s:o}", "id", l->node->id,
 				  "host", l->node->host, "ok", ok, "error",
 				  ok ? json_null()
-				     : front_error_json(&l->last)));
+				     : err_json(&l->last)));
 		if (!ok) {
 			*e = l->last;
 			*rc = l->last.rc;
@@ -336,7 +336,7 @@ static json_t *outcomes(struct service *s, enum rc *rc, struct err *e)
 static enum rc reset(struct call *c, int64_t op, const struct order *o,
 		     json_t **result, struct err *e)
 {
-	struct source source __attribute__((cleanup(source_clear_at))) = {0};
+	struct source source CLEANUP(source_clear) = {0};
 	struct list CLEANUP(list_clear) list = {0};
 	struct loop *loops[CLUSTER_MAX_NODES];
 	struct service *s = c->service;

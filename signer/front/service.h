@@ -4,7 +4,7 @@
 
 #include "cluster/cluster.h"
 #include "conf.h"
-#include "state.h"
+#include "store.h"
 #include <jansson.h>
 #include <limits.h>
 #include <pthread.h>
@@ -62,10 +62,5 @@ void service_stop(struct service *s); /* NULL is fine */
 /* The token's keys, and the cache of them brought up to date. */
 enum rc service_keys(struct service *s, struct keyd_key **keys, size_t *n,
 		     struct err *e) MUST_CHECK;
-
-/* A key's label, or "" if none of these is the list's signer. */
-struct itl;
-const struct keyd_key *key_that_signed(const struct keyd_key *keys, size_t n,
-				       const struct itl *l);
 
 #endif

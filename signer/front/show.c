@@ -1,6 +1,6 @@
 #include "show.h"
+#include "base/errjson.h"
 #include "base/num.h"
-#include "front/client.h"
 #include "itl/itl.h"
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -116,7 +116,7 @@ enum rc show_certs(struct call *c, json_t **result, struct err *e)
 		(void)json_array_append_new(certs, show_key(&keys[i]));
 	keyd_keys_free(keys, n);
 	*result = json_pack("{s:o, s:o}", "certs", certs, "error",
-			    away.rc ? front_error_json(&away) : json_null());
+			    away.rc ? err_json(&away) : json_null());
 	return RC_OK;
 }
 
@@ -144,7 +144,7 @@ static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 show_stored(s->store, t->want), "have",
 			 show_stored(s->store, t->have), "have_since",
 			 (json_int_t)t->have_since, "error",
-			 t->error.rc ? front_error_json(&t->error) : json_null(),
+			 t->error.rc ? err_json(&t->error) : json_null(),
 			 "next_try", (json_int_t)t->next_try);
 }
 
@@ -164,7 +164,7 @@ static json_t *show_keyd(struct service *s)
 	struct err e;
 
 	if (ask_keyd(s, &st, &e) != RC_OK)
-		return json_pack("{s:o}", "error", front_error_json(&e));
+		return json_pack("{s:o}", "error", err_json(&e));
 	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:I, s:I}",
 			 "token", st.token, "manufacturer", st.manufacturer,
 			 "model", st.model, "serial", st.serial, "sessions",

@@ -1,8 +1,8 @@
 /* All of front's SQL. */
+#include "store.h"
+#include "base/errjson.h"
 #include "base/file.h"
 #include "base/num.h"
-#include "front/client.h"
-#include "state.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -410,7 +410,7 @@ static void read_error(const char *text, struct err *to)
 	json_t *j = text ? json_loads(text, 0, NULL) : NULL;
 
 	if (j)
-		(void)front_error_read(j, to);
+		(void)err_from_json(j, to);
 	json_decref(j);
 }
 
@@ -512,7 +512,7 @@ enum rc store_have(struct store *s, const char *node, const struct list *list,
 enum rc store_attempt(struct store *s, const char *node, int64_t bounce,
 		      const struct err *error, int64_t next_try, struct err *e)
 {
-	json_t *j = error ? front_error_json(error) : NULL;
+	json_t *j = error ? err_json(error) : NULL;
 	char CLEANUP_FREE *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
 	enum rc rc;
 

@@ -20,19 +20,6 @@ static void text_clear_at(struct text *t)
 	free(t->all);
 }
 
-static void put_name(FILE *f, struct bytes text)
-{
-	char plain[4 * ITL_MAX_NAME + 1];
-
-	fputs(itl_printable(text, plain, sizeof plain), f);
-}
-
-static void put_hex(FILE *f, struct bytes b)
-{
-	for (size_t i = 0; i < b.n; i++)
-		fprintf(f, "%s%02X", i ? ":" : "", b.p[i]);
-}
-
 static void put_header(FILE *f, const struct itl *l)
 {
 	const char *digest = itl_digest_name(l->digest);
@@ -42,14 +29,14 @@ static void put_header(FILE *f, const struct itl *l)
 		fprintf(f, ", signer version %u.%u", l->signer_version[0],
 			l->signer_version[1]);
 	fputs("\nsigner ", f);
-	put_name(f, l->signer_name);
+	itl_put_name(f, l->signer_name);
 	fputs("\nserial number ", f);
-	put_hex(f, l->signer_serial);
+	itl_put_serial(f, l->signer_serial);
 	fputs("\nissuer ", f);
-	put_name(f, l->signer_issuer);
+	itl_put_name(f, l->signer_issuer);
 	fprintf(f, "\nsignature %s, %zu bits\nfile name ",
 		digest ? digest : "of an unknown digest", 8 * l->signature.n);
-	put_name(f, l->file_name);
+	itl_put_name(f, l->file_name);
 	fprintf(f, "\ntimestamp %u\n", l->timestamp);
 }
 
@@ -63,9 +50,9 @@ static void put_record(FILE *f, const struct itl *l, const struct itl_record *r)
 		fprintf(f, "record %s ", role);
 	else
 		fprintf(f, "record of role %u ", r->role);
-	put_name(f, r->subject);
+	itl_put_name(f, r->subject);
 	fputs(", serial number ", f);
-	put_hex(f, r->serial);
+	itl_put_serial(f, r->serial);
 	if (r->cert.n)
 		fprintf(f, ", certificate SHA-1 %s", itl_sha1_hex(r->cert, hex));
 	if (r->hash.n)

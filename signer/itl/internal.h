@@ -4,6 +4,7 @@
 
 #include "itl/itl.h"
 #include <openssl/evp.h>
+#include <stdio.h>
 
 #define MAX_SERIAL 64 /* bytes; X.509 allows 20 */
 
@@ -48,5 +49,8 @@ size_t itl_record_number(const struct itl *l, const struct itl_record *r);
 /* A text of a list for people and terminals: without its NUL, and every byte
  * that is not printable ASCII as \xNN. Returns to. */
 char *itl_printable(struct bytes text, char *to, size_t cap);
+void itl_put_name(FILE *f, struct bytes text);
+/* "40:0A:..." */
+void itl_put_serial(FILE *f, struct bytes serial);
 
 #endif

@@ -13,19 +13,6 @@
 #define ON_A_LINE 16  /* bytes of a hash */
 #define SIGNATURE_ROW 8
 
-static void put_name(FILE *f, struct bytes text)
-{
-	char plain[4 * ITL_MAX_NAME + 1];
-
-	fputs(itl_printable(text, plain, sizeof plain), f);
-}
-
-static void put_serial(FILE *f, struct bytes b)
-{
-	for (size_t i = 0; i < b.n; i++)
-		fprintf(f, "%s%02X", i ? ":" : "", b.p[i]);
-}
-
 static void put_hash(FILE *f, struct bytes b)
 {
 	for (size_t i = 0; i < b.n; i++) {
@@ -61,9 +48,9 @@ static void put_header_tag(FILE *f, uint8_t tag, struct bytes v)
 	if (container)
 		fprintf(f, "%zu", v.n);
 	else if (tag == H_SIGNER_NAME || tag == H_ISSUER)
-		put_name(f, v);
+		itl_put_name(f, v);
 	else if (tag == H_SERIAL)
-		put_serial(f, v);
+		itl_put_serial(f, v);
 	else if (tag == H_SIGNATURE)
 		put_signature(f, v);
 	else if (tag == H_SIGNER_VERSION)
@@ -100,17 +87,17 @@ static void put_record_tag(FILE *f, const struct itl_record *r, uint8_t tag,
 		break;
 	case R_DNS:
 		if (v.n > 2) /* an ITL's two bytes are no name */
-			put_name(f, v);
+			itl_put_name(f, v);
 		break;
 	case R_SUBJECT:
 	case R_ISSUER:
-		put_name(f, v);
+		itl_put_name(f, v);
 		break;
 	case R_ROLE:
 		put_role(f, r->role);
 		break;
 	case R_SERIAL:
-		put_serial(f, v);
+		itl_put_serial(f, v);
 		break;
 	case R_CERT:
 		put_cert_hash(f, v);

@@ -183,3 +183,16 @@ char *itl_printable(struct bytes text, char *to, size_t cap)
 	}
 	return to;
 }
+
+void itl_put_name(FILE *f, struct bytes text)
+{
+	char plain[4 * ITL_MAX_NAME + 1];
+
+	fputs(itl_printable(text, plain, sizeof plain), f);
+}
+
+void itl_put_serial(FILE *f, struct bytes serial)
+{
+	for (size_t i = 0; i < serial.n; i++)
+		fprintf(f, "%s%02X", i ? ":" : "", serial.p[i]);
+}

@@ -387,10 +387,10 @@ static bool is_named(const struct itl *l, const char *name)
 
 bool itl_is_itl(const struct itl *l)
 {
-	return is_named(l, "ITLFile.tlv");
+	return is_named(l, ITL_FILE);
 }
 
 bool itl_is_ctl(const struct itl *l)
 {
-	return is_named(l, "CTLFile.tlv");
+	return is_named(l, CTL_FILE);
 }

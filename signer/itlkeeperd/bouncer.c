@@ -22,7 +22,7 @@ struct job {
 	bool late; /* killed at its deadline */
 	int err;   /* the command's standard error, or -1 */
 	double deadline;
-	char nonce[REQUEST_NONCE_HEX + 1];
+	char nonce[RESTART_NONCE_HEX + 1];
 	struct last_line line;
 };
 
@@ -185,7 +185,7 @@ bool bouncer_ended(struct bouncer *b, pid_t pid, int wait_status)
 	fd_close(j->err);
 	j->err = -1;
 	j->pid = 0;
-	status = j->late ? BOUNCER_DEADLINE_STATUS
+	status = j->late ? RESTART_LATE
 		 : WIFEXITED(wait_status) ? WEXITSTATUS(wait_status)
 					  : 128 + WTERMSIG(wait_status);
 	if (status == 0)

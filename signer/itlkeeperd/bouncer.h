@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <sys/types.h>
 
-#define BOUNCER_DEADLINE_STATUS 124
 #define BOUNCER_MAX_FDS (1 + CLUSTER_MAX_NODES)
 
 struct bouncer;

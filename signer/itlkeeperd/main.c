@@ -1,73 +1,19 @@
 /* itlkeeperd: starts keyd and front, keeps them alive, and runs the restart
  * commands that they may not run themselves. See itlkeeperd.8. */
 #include "base/log.h"
-#include "base/num.h"
 #include "base/proc.h"
 #include "bouncer.h"
+#include "cluster/program.h"
 #include "folders.h"
 #include "service.h"
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
-
-static const char usage[] =
-	"usage: itlkeeperd [--config DIR] [-n]\n"
-	"Starts keyd and front under their users, and keeps them alive.\n"
-	"  --config DIR  folder of cluster.conf, keyd.conf, front.conf (" CLUSTER_DIR ")\n"
-	"  -n            check the configuration of all programs, start nothing\n"
-	"  --help, --version\n";
-
-struct options {
-	char config[PATH_MAX]; /* absolute: children run in "/" */
-	bool check;
-};
-
-/* 0: go on; else the exit code less one. */
-static int read_options(int argc, char **argv, struct options *o)
-{
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'v'},
-		{0},
-	};
-	const char *config = CLUSTER_DIR;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "n", longs, NULL)) != -1) {
-		if (c == 'c') {
-			config = optarg;
-		} else if (c == 'n') {
-			o->check = true;
-		} else if (c == 'h') {
-			(void)fputs(usage, stdout);
-			return 1;
-		} else if (c == 'v') {
-			(void)puts("itlkeeperd " ITLKEEPER_VERSION);
-			return 1;
-		} else {
-			(void)fputs(usage, stderr);
-			return 1 + err_exit_code(RC_USAGE);
-		}
-	}
-	if (optind != argc) {
-		(void)fputs(usage, stderr);
-		return 1 + err_exit_code(RC_USAGE);
-	}
-	if (!realpath(config, o->config)) {
-		(void)fprintf(stderr, "itlkeeperd: folder of the configuration on %s: %s; name it with --config\n",
-			      config, strerror(errno));
-		return 1 + err_exit_code(RC_USAGE);
-	}
-	return 0;
-}
 
 /* Signals become readable: *fd. */
 static enum rc catch_signals(int *fd, struct err *e)
@@ -111,7 +57,7 @@ static int poll_until(struct pollfd *fds, size_t n, double deadline)
 	int ms = -1;
 
 	if (isfinite(deadline)) /* rounded up, so that it is past when we wake */
-		ms = left <= 0 ? 0 : (int)ceil(left * 1000);
+		ms = left <= 0 ? 0 : (int)(left * 1000) + 1;
 	return poll(fds, (nfds_t)n, ms);
 }
 
@@ -138,20 +84,20 @@ static void serve(struct services *s, struct bouncer *b, int signals)
 	}
 }
 
-static enum rc check(const struct options *o, int *status, struct err *e)
+static enum rc check(const char *config, int *status, struct err *e)
 {
 	struct cluster CLEANUP(cluster_free) *c = NULL;
 	struct services s;
 	gid_t group;
 
-	if (cluster_read(o->config, &c, e) != RC_OK ||
+	if (cluster_read(config, &c, e) != RC_OK ||
 	    proc_group(c->group, &group, e) != RC_OK ||
-	    services_open(c, o->config, &s, e) != RC_OK)
+	    services_open(c, config, &s, e) != RC_OK)
 		return e->rc;
 	return services_check(&s, status, e);
 }
 
-static enum rc run(const struct options *o, struct err *e)
+static enum rc run(const char *config, struct err *e)
 {
 	struct cluster CLEANUP(cluster_free) *c = NULL;
 	struct bouncer CLEANUP(bouncer_free) *b = NULL;
@@ -165,8 +111,8 @@ static enum rc run(const struct options *o, struct err *e)
 		return err_set(e, RC_REFUSED, "start",
 			       "it starts programs under their users, which only root may",
 			       "run it as root", "itlkeeperd");
-	if (cluster_read(o->config, &c, e) != RC_OK ||
-	    services_open(c, o->config, &s, e) != RC_OK ||
+	if (cluster_read(config, &c, e) != RC_OK ||
+	    services_open(c, config, &s, e) != RC_OK ||
 	    folders_make(c, &lock, e) != RC_OK ||
 	    proc_user(c->front_user, &front, &gid, e) != RC_OK ||
 	    bouncer_open(c, front, &b, e) != RC_OK ||
@@ -174,7 +120,7 @@ static enum rc run(const struct options *o, struct err *e)
 		return e->rc;
 	log_info("event=start version=" ITLKEEPER_VERSION
 		 " config=\"%s\" cluster=%s nodes=%zu",
-		 o->config, c->name, c->nnodes);
+		 config, c->name, c->nnodes);
 	serve(&s, b, signals);
 	(void)sd_notify(0, "STOPPING=1");
 	services_stop(&s);
@@ -184,15 +130,21 @@ static enum rc run(const struct options *o, struct err *e)
 
 int main(int argc, char **argv)
 {
-	struct options o = {0};
+	struct program_options o;
+	char config[PATH_MAX]; /* absolute: children run in "/" */
 	struct err e = {0};
-	int status = read_options(argc, argv, &o);
+	int status = program_options("itlkeeperd", argc, argv, &o);
 	enum rc rc;
 
-	if (status)
-		return status - 1;
+	if (status >= 0)
+		return status;
+	status = 0;
 	log_open("itlkeeperd");
-	rc = o.check ? check(&o, &status, &e) : run(&o, &e);
+	if (!realpath(o.config, config))
+		rc = err_errno(&e, RC_USAGE, "open", "name it with --config",
+			       "%s, the folder of the configuration", o.config);
+	else
+		rc = o.check ? check(config, &status, &e) : run(config, &e);
 	if (rc == RC_OK)
 		return status;
 	log_error(o.check ? "check" : "start", &e);

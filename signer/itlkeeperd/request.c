@@ -6,24 +6,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bool request_read(struct bytes content, char nonce[REQUEST_NONCE_HEX + 1])
+bool request_read(struct bytes content, char nonce[RESTART_NONCE_HEX + 1])
 {
-	if (content.n != REQUEST_NONCE_HEX + 1 ||
-	    content.p[REQUEST_NONCE_HEX] != '\n')
+	if (content.n != RESTART_NONCE_HEX + 1 ||
+	    content.p[RESTART_NONCE_HEX] != '\n')
 		return false;
-	for (size_t i = 0; i < REQUEST_NONCE_HEX; i++)
+	for (size_t i = 0; i < RESTART_NONCE_HEX; i++)
 		if (!content.p[i] || !strchr("0123456789abcdefABCDEF", content.p[i]))
 			return false;
-	memcpy(nonce, content.p, REQUEST_NONCE_HEX);
-	nonce[REQUEST_NONCE_HEX] = '\0';
+	memcpy(nonce, content.p, RESTART_NONCE_HEX);
+	nonce[RESTART_NONCE_HEX] = '\0';
 	return true;
 }
 
 /* NULL, or what is wrong with the file. */
 static const char *read_open(int fd, uid_t writer,
-			     char nonce[REQUEST_NONCE_HEX + 1])
+			     char nonce[RESTART_NONCE_HEX + 1])
 {
-	uint8_t buf[REQUEST_NONCE_HEX + 2];
+	uint8_t buf[RESTART_NONCE_HEX + 2];
 	struct stat st;
 	ssize_t r;
 
@@ -39,7 +39,7 @@ static const char *read_open(int fd, uid_t writer,
 }
 
 enum rc request_take(int dir, const char *node, uid_t writer,
-		     char nonce[REQUEST_NONCE_HEX + 1], struct err *e)
+		     char nonce[RESTART_NONCE_HEX + 1], struct err *e)
 {
 	int CLEANUP(fd_close) fd =
 		openat(dir, node, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |

@@ -7,13 +7,13 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "cluster/restart.h"
 #include <sys/types.h>
 
-#define REQUEST_NONCE_HEX 32
 #define REQUEST_LINE_MAX 200 /* of the command's last line, in an answer */
 
 /* Content of a request: 32 hex digits and a newline, nothing else. */
-bool request_read(struct bytes content, char nonce[REQUEST_NONCE_HEX + 1]);
+bool request_read(struct bytes content, char nonce[RESTART_NONCE_HEX + 1]);
 
 /*
  * Take the request NODE from the folder that `dir` is open on: read it, and
@@ -22,7 +22,7 @@ bool request_read(struct bytes content, char nonce[REQUEST_NONCE_HEX + 1]);
  * none; RC_REFUSED, the file removed if that was possible, for anything else.
  */
 enum rc request_take(int dir, const char *node, uid_t writer,
-		     char nonce[REQUEST_NONCE_HEX + 1],
+		     char nonce[RESTART_NONCE_HEX + 1],
 		     struct err *e) MUST_CHECK;
 
 /* The last line that is not empty of what is put in, piece by piece. */
@@ -35,8 +35,8 @@ void last_line_put(struct last_line *l, struct bytes piece);
 /* Bytes that are no printable ASCII are '?'. Valid until the next put. */
 const char *last_line_text(const struct last_line *l);
 
-/* The answer: three lines. Returns its length. */
-#define REQUEST_ANSWER_MAX (REQUEST_NONCE_HEX + REQUEST_LINE_MAX + 16)
+/* The answer (cluster/restart.h). Returns its length. */
+#define REQUEST_ANSWER_MAX (RESTART_NONCE_HEX + REQUEST_LINE_MAX + 16)
 size_t request_answer(const char *nonce, int status, const char *last,
 		      char to[REQUEST_ANSWER_MAX]);
 

@@ -46,8 +46,8 @@ void ceiling_free(struct ceiling *c)
 enum rc ceiling_open(const char *module, const char *uri, const char *pin_file,
 		     unsigned sessions, struct ceiling **out, struct err *e)
 {
-	struct ceiling *CLEANUP(ceiling_free) c = calloc(1, sizeof *c);
-	struct secret *CLEANUP(secret_free) pin = NULL;
+	struct ceiling CLEANUP(ceiling_free) *c = calloc(1, sizeof *c);
+	struct secret CLEANUP(secret_free) *pin = NULL;
 
 	if (!c)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "ceiling");

@@ -217,7 +217,7 @@ static enum rc make_key(const struct demo *d, struct keyd *k,
 
 static enum rc make_keys(struct demo *d, struct err *e)
 {
-	struct secret *CLEANUP(secret_free) password = NULL;
+	struct secret CLEANUP(secret_free) *password = NULL;
 	char socket[CLUSTER_PATH_MAX];
 
 	cluster_path(d->cluster, PATH_KEYD_SOCKET, socket);
@@ -225,7 +225,7 @@ static enum rc make_keys(struct demo *d, struct err *e)
 		return e->rc;
 	randombytes_buf(password->p, password->n);
 	for (int u = -1; u < (int)UNIT_COUNT; u++) {
-		struct keyd *CLEANUP(keyd_free) k = NULL;
+		struct keyd CLEANUP(keyd_free) *k = NULL;
 
 		if (keyd_open(socket, &k, e))
 			return e->rc;

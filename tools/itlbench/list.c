@@ -24,7 +24,7 @@ static enum rc measure_lists(void *arg, double seconds, double *rate,
 static enum rc compare(const struct settings *s, const struct keyd_config *k,
 		       struct driver *d, struct err *e)
 {
-	struct ceiling *CLEANUP(ceiling_free) c = NULL;
+	struct ceiling CLEANUP(ceiling_free) *c = NULL;
 	char bare[64], lists[64];
 	struct bench_side a = {bare, measure_ceiling, NULL, 0};
 	struct bench_side b = {lists, measure_lists, d, 0};
@@ -44,7 +44,7 @@ static enum rc compare(const struct settings *s, const struct keyd_config *k,
 
 enum rc measure_list(const struct settings *s, struct err *e)
 {
-	struct keyd_config *CLEANUP(keyd_config_free) k = NULL;
+	struct keyd_config CLEANUP(keyd_config_free) *k = NULL;
 	struct driver d;
 	enum rc rc;
 

@@ -1,9 +1,9 @@
 /* itlbench: rates of tokens, lists and parsers, as ratios. */
 #include "itlbench.h"
 #include "base/num.h"
+#include "base/options.h"
 #include "bench.h"
 #include "cluster/cluster.h"
-#include "options.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,24 +16,30 @@ struct arguments {
 };
 
 static const struct option_row options[] = {
-	{"seconds", "S", OPTION_SECONDS, AT(s.seconds), 0, 3600,
-	 "for each side of a measurement (default 4)"},
-	{"module", "M", OPTION_TEXT, AT(s.module), 0, 0,
-	 "token, demo: PKCS#11 module, path or p11-kit name (default softhsm2)"},
-	{"uri", "U", OPTION_TEXT, AT(s.uri), 0, 0,
-	 "token: which token, an RFC 7512 URI"},
-	{"pin-file", "F", OPTION_TEXT, AT(s.pin_file), 0, 0,
-	 "token, list: file with the PIN, readable by its owner alone"},
-	{"threads", "N", OPTION_UINT, AT(s.threads), 1, BENCH_THREADS_MAX,
-	 "token: up to so many threads; demo: keyd's sessions (default 4)"},
-	{"config", "DIR", OPTION_TEXT, AT(s.config), 0, 0,
-	 "list: cluster.conf and keyd.conf (default " CLUSTER_DIR ")"},
-	{"window", "W", OPTION_UINT, AT(s.window), 1, BENCH_THREADS_MAX,
-	 "list, demo: requests in flight (default 32)"},
-	{"bits", "B", OPTION_UINT, AT(s.bits), 1024, 4096,
-	 "demo: size of the keys (default 2048)"},
-	{"help", NULL, OPTION_FLAG, AT(help), 0, 0, "this text"},
-	{"version", NULL, OPTION_FLAG, AT(version), 0, 0, "the version"},
+	{.name = "seconds", .arg = "S", .type = OPTION_SECONDS, .at = AT(s.seconds),
+	 .max = 3600,
+	 .help = "for each side of a measurement (default 4)"},
+	{.name = "module", .arg = "M", .type = OPTION_TEXT, .at = AT(s.module),
+	 .help = "token, demo: PKCS#11 module, path or p11-kit name (default softhsm2)"},
+	{.name = "uri", .arg = "U", .type = OPTION_TEXT, .at = AT(s.uri),
+	 .help = "token: which token, an RFC 7512 URI"},
+	{.name = "pin-file", .arg = "F", .type = OPTION_TEXT, .at = AT(s.pin_file),
+	 .help = "token, list: file with the PIN, readable by its owner alone"},
+	{.name = "threads", .arg = "N", .type = OPTION_UINT, .at = AT(s.threads),
+	 .min = 1, .max = BENCH_THREADS_MAX,
+	 .help = "token: up to so many threads; demo: keyd's sessions (default 4)"},
+	{.name = "config", .arg = "DIR", .type = OPTION_TEXT, .at = AT(s.config),
+	 .help = "list: cluster.conf and keyd.conf (default " CLUSTER_DIR ")"},
+	{.name = "window", .arg = "W", .type = OPTION_UINT, .at = AT(s.window),
+	 .min = 1, .max = BENCH_THREADS_MAX,
+	 .help = "list, demo: requests in flight (default 32)"},
+	{.name = "bits", .arg = "B", .type = OPTION_UINT, .at = AT(s.bits),
+	 .min = 1024, .max = 4096,
+	 .help = "demo: size of the keys (default 2048)"},
+	{.name = "help", .type = OPTION_FLAG, .at = AT(help),
+	 .help = "this text"},
+	{.name = "version", .type = OPTION_FLAG, .at = AT(version),
+	 .help = "the version"},
 	{0},
 };
 

@@ -104,7 +104,7 @@ static enum rc by_threads(struct pair *p, unsigned most, double seconds,
 
 enum rc measure_token(const struct settings *s, struct err *e)
 {
-	struct ceiling *CLEANUP(ceiling_free) c = NULL;
+	struct ceiling CLEANUP(ceiling_free) *c = NULL;
 	struct pair p = {0};
 	enum rc rc;
 

@@ -1,6 +1,6 @@
 #include "itlctl/answer.h"
+#include "base/errjson.h"
 #include "base/num.h"
-#include "front/client.h"
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ char *answer_any(const json_t *j, const char *key, char *buf, size_t cap)
 	if (json_is_integer(at))
 		(void)snprintf(buf, cap, "%lld", json_integer_value(at));
 	if (json_is_object(at)) {
-		(void)front_error_read(at, &e);
+		(void)err_from_json(at, &e);
 		err_text(&e, buf, cap);
 	}
 	return buf;

@@ -49,7 +49,6 @@ enum rc audit_verify_log(struct ctl *c, struct err *e)
 	char own[CLUSTER_PATH_MAX];
 	const char *path = own;
 	struct audit_report report;
-	struct err reason;
 	size_t n;
 
 	if (c->nargs) {
@@ -61,8 +60,7 @@ enum rc audit_verify_log(struct ctl *c, struct err *e)
 	}
 	if (file_read(path, LOG_MAX, &log, &n, e) != RC_OK)
 		return e->rc;
-	if (audit_verify(bytes_of(log, n), &report, &reason) != RC_OK)
-		return err_set(e, reason.rc, "audit verify", reason.why,
-			       reason.hint, "%.100s: %.85s", path, reason.what);
+	if (audit_verify(bytes_of(log, n), &report, e) != RC_OK)
+		return err_within(e, path);
 	return show(c, path, &report, e);
 }

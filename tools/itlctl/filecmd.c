@@ -77,14 +77,12 @@ enum rc file_verify(struct ctl *c, struct err *e)
 {
 	struct list_file CLEANUP(list_file_clear) f;
 	const char *path = c->args[0];
-	struct err reason;
 	char sha1[SHA1_HEX];
 
 	if (list_file_read(path, 0, &f, e) != RC_OK)
 		return e->rc;
-	if (verify(&f, c->nargs > 1 ? c->args[1] : NULL, &reason) != RC_OK)
-		return err_set(e, reason.rc, reason.op, reason.why, reason.hint,
-			       "%.100s: %.85s", path, reason.what);
+	if (verify(&f, c->nargs > 1 ? c->args[1] : NULL, e) != RC_OK)
+		return err_within(e, path);
 	itl_sha1_hex(f.itl->file, sha1);
 	if (c->json)
 		return ctl_result(c, json_pack("{s:s, s:s, s:b}", "file", path,

@@ -13,7 +13,7 @@ struct init {
 	json_t *generated, *restarted; /* owned: what was done */
 };
 
-static inline void init_clear_at(struct init *in)
+static void init_clear_at(struct init *in)
 {
 	secret_free(in->password);
 	json_decref(in->generated);

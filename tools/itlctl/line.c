@@ -2,7 +2,7 @@
 #include "base/num.h"
 #include <string.h>
 
-const struct option_row options[OPT_COUNT] = {
+const struct ctl_option options[OPT_COUNT] = {
 	[OPT_CONFIG] = {"config", "DIR", "folder of the configuration"},
 	[OPT_NODE] = {"node", "NAME", "the node one stands on (default: the publisher)"},
 	[OPT_JSON] = {"json", NULL, "answer in JSON, one object a line"},
@@ -30,7 +30,7 @@ unsigned options_given(const struct option_values *v)
 	return given;
 }
 
-static const struct option_row *find(const char *name, size_t n)
+static const struct ctl_option *find(const char *name, size_t n)
 {
 	for (size_t i = 0; i < OPT_COUNT; i++)
 		if (strlen(options[i].name) == n &&
@@ -48,7 +48,7 @@ static enum rc parse_option(int argc, const char *const *argv, int *at,
 	const char *name = !strncmp(given, "--", 2) ? given + 2 : "";
 	const char *equals = strchr(name, '='), *value = "";
 	size_t n = equals ? num_size(equals - name) : strlen(name);
-	const struct option_row *row = find(name, n);
+	const struct ctl_option *row = find(name, n);
 
 	if (!row)
 		return err_set(e, RC_USAGE, NULL, "unknown option",

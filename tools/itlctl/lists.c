@@ -27,18 +27,15 @@ enum rc list_file_read(const char *path, unsigned flags, struct list_file *out,
 		       struct err *e)
 {
 	struct stat st;
-	struct err reason;
 
 	*out = (struct list_file){0};
 	if (file_read(path, LISTS_FILE_MAX, &out->bytes, &out->n, e) != RC_OK)
 		return e->rc;
 	if (stat(path, &st) == 0)
 		out->modified = st.st_mtime;
-	if (list_file_parse(out, flags, &reason) == RC_OK)
+	if (list_file_parse(out, flags, e) == RC_OK)
 		return RC_OK;
-	/* The parser knows the offset, not the file. */
-	return err_set(e, reason.rc, "read list", reason.why, reason.hint,
-		       "%.100s: %.85s", path, reason.what);
+	return err_within(e, path); /* the parser knows only the offset */
 }
 
 void list_file_clear(struct list_file *f)

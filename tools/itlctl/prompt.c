@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <histedit.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <wchar.h>
 
 #define HISTORY_LINES 500
 #define HISTORY_FILE  ".itlctl_history"
@@ -114,9 +116,42 @@ static unsigned char complete(EditLine *el, int key)
 	return CC_REDISPLAY;
 }
 
-static void interrupted(int sig)
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int sig)
 {
-	(void)sig; /* el_gets() returns with EINTR */
+	(void)sig;
+	interrupted = 1;
+}
+
+/* libedit's next character. SIGINT is blocked but for the wait in here, so that
+ * none is lost before it; -1 with EINTR then. */
+static int next_char(EditLine *el, wchar_t *c)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	mbstate_t state = {0};
+	sigset_t open;
+	char byte;
+
+	(void)el;
+	(void)sigprocmask(SIG_SETMASK, NULL, &open);
+	(void)sigdelset(&open, SIGINT);
+	for (;;) {
+		ssize_t r = -1;
+		size_t n;
+
+		if (ppoll(&in, 1, NULL, &open) > 0)
+			r = read(in.fd, &byte, 1);
+		if (r < 0 && errno == EINTR && !interrupted)
+			continue;
+		if (r <= 0)
+			return (int)r;
+		n = mbrtowc(c, &byte, 1, &state);
+		if (n == (size_t)-1)
+			state = (mbstate_t){0}; /* no character: left out */
+		else if (n != (size_t)-2)
+			return 1;
+	}
 }
 
 /* The history's file below HOME; without HOME it is kept in memory alone. */
@@ -136,6 +171,7 @@ static EditLine *open_editor(struct session *s, History *lines)
 		return NULL;
 	(void)el_set(el, EL_CLIENTDATA, s);
 	(void)el_set(el, EL_PROMPT, prompt_text);
+	(void)el_set(el, EL_GETCFN, next_char);
 	(void)el_set(el, EL_EDITOR, "emacs");
 	(void)el_set(el, EL_HIST, history, lines);
 	(void)el_set(el, EL_ADDFN, "itlctl-complete", "complete a command", complete);
@@ -147,17 +183,23 @@ static EditLine *open_editor(struct session *s, History *lines)
  * here: while a command runs, an interrupt ends the program. */
 static const char *read_line(EditLine *el)
 {
-	struct sigaction cancel = {.sa_handler = interrupted}, before;
+	struct sigaction cancel = {.sa_handler = on_interrupt}, before;
+	sigset_t interrupts, open;
 	const char *line;
 	int n;
 
+	(void)sigemptyset(&interrupts);
+	(void)sigaddset(&interrupts, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &interrupts, &open);
 	(void)sigaction(SIGINT, &cancel, &before);
-	while (!(line = el_gets(el, &n)) && n < 0 && errno == EINTR) {
+	while (!(line = el_gets(el, &n)) && n < 0 && interrupted) {
+		interrupted = 0;
 		(void)printf("^C\n");
 		(void)fflush(stdout);
 		el_reset(el);
 	}
 	(void)sigaction(SIGINT, &before, NULL);
+	(void)sigprocmask(SIG_SETMASK, &open, NULL);
 	return line;
 }
 

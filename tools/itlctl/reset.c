@@ -18,15 +18,10 @@ struct plan {
 	json_t *nodes, *warnings;
 };
 
-static void plan_clear(struct plan *p)
+static void plan_clear_at(struct plan *p)
 {
 	free(p->source);
 	json_decref(p->answer);
-}
-
-static inline void plan_clear_at(struct plan *p)
-{
-	plan_clear(p);
 }
 
 /* The ticket is for what keyd will see, so the source must be what it says. */

@@ -1,5 +1,6 @@
 #include "itlctl/command.h"
 #include "itlctl/ctl.h"
+#include "base/errjson.h"
 #include "base/num.h"
 #include <string.h>
 
@@ -26,7 +27,7 @@ int ctl_error(const struct session *s, bool json, const struct err *e)
 	(void)fflush(s->err);
 	if (json) {
 		json_auto_t *line = json_pack("{s:o}", "error",
-					      front_error_json(e));
+					      err_json(e));
 
 		if (line)
 			(void)json_dumpf(line, s->out, JSON_COMPACT);

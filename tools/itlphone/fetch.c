@@ -95,7 +95,7 @@ void fetcher_free(struct fetcher *f)
 enum rc fetcher_new(const struct fetch_options *o, unsigned lanes,
 		    struct fetcher **out, struct err *e)
 {
-	struct fetcher *CLEANUP(fetcher_free) f = NULL;
+	struct fetcher CLEANUP(fetcher_free) *f = NULL;
 	CURLU *check;
 	CURLUcode bad;
 

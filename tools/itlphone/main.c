@@ -2,8 +2,8 @@
 #include "itlphone.h"
 #include "base/hex.h"
 #include "base/num.h"
+#include "base/options.h"
 #include "fetch.h"
-#include "options.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,28 +16,36 @@ struct arguments {
 };
 
 static const struct option_row options[] = {
-	{"state", "DIR", OPTION_TEXT, AT(s.state), 0, 0,
-	 "folder of the phones' folders (default .)"},
-	{"count", "N", OPTION_UINT, AT(s.count), 1, PHONES_MAX,
-	 "phones with consecutive MAC addresses (default 1)"},
-	{"mac", "HEX12", OPTION_TEXT, AT(s.mac_text), 0, 0,
-	 "MAC address of the first (default 001122330000)"},
-	{"server", "HOST", OPTION_TEXT, AT(s.server), 0, 0,
-	 "the TFTP server: host name or address"},
-	{"tftp-port", "P", OPTION_UINT, AT(s.tftp_port), 0, 65535,
-	 "its TFTP port (default 69; 0: no TFTP)"},
-	{"http-port", "P", OPTION_UINT, AT(s.http_port), 0, 65535,
-	 "its HTTP port, tried first (default 0: no HTTP)"},
-	{"timeout", "SECONDS", OPTION_SECONDS, AT(s.timeout), 1, 600,
-	 "how long one try of a file may take (default 10)"},
-	{"tries", "N", OPTION_UINT, AT(s.tries), 1, 20,
-	 "tries of a file over TFTP (default 3)"},
-	{"parallel", "K", OPTION_UINT, AT(s.parallel), 1, FETCH_LANES_MAX,
-	 "phones that fetch at once (default 64)"},
-	{"json", NULL, OPTION_FLAG, AT(s.json), 0, 0,
-	 "one JSON object per phone and line"},
-	{"help", NULL, OPTION_FLAG, AT(help), 0, 0, "this text"},
-	{"version", NULL, OPTION_FLAG, AT(version), 0, 0, "the version"},
+	{.name = "state", .arg = "DIR", .type = OPTION_TEXT, .at = AT(s.state),
+	 .help = "folder of the phones' folders (default .)"},
+	{.name = "count", .arg = "N", .type = OPTION_UINT, .at = AT(s.count),
+	 .min = 1, .max = PHONES_MAX,
+	 .help = "phones with consecutive MAC addresses (default 1)"},
+	{.name = "mac", .arg = "HEX12", .type = OPTION_TEXT, .at = AT(s.mac_text),
+	 .help = "MAC address of the first (default 001122330000)"},
+	{.name = "server", .arg = "HOST", .type = OPTION_TEXT, .at = AT(s.server),
+	 .help = "the TFTP server: host name or address"},
+	{.name = "tftp-port", .arg = "P", .type = OPTION_UINT, .at = AT(s.tftp_port),
+	 .max = 65535,
+	 .help = "its TFTP port (default 69; 0: no TFTP)"},
+	{.name = "http-port", .arg = "P", .type = OPTION_UINT, .at = AT(s.http_port),
+	 .max = 65535,
+	 .help = "its HTTP port, tried first (default 0: no HTTP)"},
+	{.name = "timeout", .arg = "SECONDS", .type = OPTION_SECONDS, .at = AT(s.timeout),
+	 .min = 1, .max = 600,
+	 .help = "how long one try of a file may take (default 10)"},
+	{.name = "tries", .arg = "N", .type = OPTION_UINT, .at = AT(s.tries),
+	 .min = 1, .max = 20,
+	 .help = "tries of a file over TFTP (default 3)"},
+	{.name = "parallel", .arg = "K", .type = OPTION_UINT, .at = AT(s.parallel),
+	 .min = 1, .max = FETCH_LANES_MAX,
+	 .help = "phones that fetch at once (default 64)"},
+	{.name = "json", .type = OPTION_FLAG, .at = AT(s.json),
+	 .help = "one JSON object per phone and line"},
+	{.name = "help", .type = OPTION_FLAG, .at = AT(help),
+	 .help = "this text"},
+	{.name = "version", .type = OPTION_FLAG, .at = AT(version),
+	 .help = "the version"},
 	{0},
 };
 

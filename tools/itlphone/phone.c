@@ -11,8 +11,8 @@
 #define REPORT_MAX (64u << 10) /* bytes of status.json */
 
 const char *const phone_list_files[PHONE_LISTS] = {
-	[PHONE_CTL] = "CTLFile.tlv",
-	[PHONE_ITL] = "ITLFile.tlv",
+	[PHONE_CTL] = CTL_FILE,
+	[PHONE_ITL] = ITL_FILE,
 };
 
 enum rc phone_open(struct phone *p, const char *state, uint64_t mac,
@@ -120,7 +120,7 @@ enum rc phone_offer(struct phone *p, enum phone_list which, struct bytes list,
 /* Verifies with the certificate of a record that may sign configuration. */
 static bool list_vouches(struct bytes list, const struct itl *sgn)
 {
-	struct itl *CLEANUP(itl_free) l = NULL;
+	struct itl CLEANUP(itl_free) *l = NULL;
 	struct err e;
 
 	if (!list.n || itl_parse(list, ITL_LENIENT, &l, &e))
@@ -145,7 +145,7 @@ static bool list_vouches(struct bytes list, const struct itl *sgn)
 enum rc phone_check_sgn(const struct phone *p, const char *name,
 			struct bytes file, struct err *e)
 {
-	struct itl *CLEANUP(itl_free) sgn = NULL;
+	struct itl CLEANUP(itl_free) *sgn = NULL;
 
 	if (itl_parse(file, ITL_SGN, &sgn, e))
 		return e->rc;

@@ -86,7 +86,7 @@ static void step_name(const struct visit *v, char to[FETCH_NAME_MAX])
 		(void)snprintf(to, FETCH_NAME_MAX, "ITL%s.tlv", name);
 		break;
 	case STEP_ITL:
-		(void)snprintf(to, FETCH_NAME_MAX, "ITLFile.tlv");
+		(void)snprintf(to, FETCH_NAME_MAX, ITL_FILE);
 		break;
 	case STEP_SGN:
 		(void)snprintf(to, FETCH_NAME_MAX, "%s.cnf.xml.sgn", name);
@@ -129,7 +129,7 @@ static enum rc on_list(struct visit *v, enum phone_list which,
 		add_status(v, line);
 		if (which == PHONE_ITL)
 			conclude(v, UNANSWERED, "absent",
-				 "the server has no ITLFile.tlv");
+				 "the server has no " ITL_FILE);
 		break;
 	case FETCH_NO_ANSWER:
 		add_status(v, "TFTP Timeout");

@@ -7,7 +7,7 @@
 /* The signer that the installed ITL names, cut at its first part. */
 static void signer_text(const struct phone *p, char *to, size_t cap)
 {
-	struct itl *CLEANUP(itl_free) l = NULL;
+	struct itl CLEANUP(itl_free) *l = NULL;
 	struct err e;
 
 	if (!phone_installed(p, PHONE_ITL).n)

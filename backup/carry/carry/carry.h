@@ -8,7 +8,7 @@
  *   0  the job: one JSON object, at most CARRY_JOB_MAX bytes
  *   3  the content of a put
  *   4  what a fetch brought
- *   1  nothing, or one JSON error {"rc","op","what","why","name","code","hint"}
+ *   1  nothing, or one error as JSON (base/errjson.h)
  *
  * It exits with err_exit_code(). Every job has "do" and "parent" (the process
  * that started it). Members that are not known are errors.

@@ -38,7 +38,8 @@ struct conf_section {
 	const char *name;            /* "cluster"; or "node" for "[node ID]" */
 	const struct conf_row *rows; /* ended by a row without key */
 	/* Give the struct for a section: `id` is "" or the ID. Called once for
-	 * each section of the file; NULL with *e filled refuses it. */
+	 * each section of the file; NULL with *e filled refuses it. A section
+	 * without this function takes no ID, and its struct is `arg`. */
 	void *(*open)(void *arg, const char *id, struct err *e);
 };
 
@@ -50,6 +51,11 @@ struct conf_section {
  */
 enum rc conf_read(const char *path, const struct conf_section *sections,
 		  void *arg, struct err *e) MUST_CHECK;
+
+/* Set the rows' defaults in *base: for a section that the file may not have,
+ * before conf_read(). */
+enum rc conf_defaults(const struct conf_row *rows, void *base,
+		      struct err *e) MUST_CHECK;
 
 /*
  * The line of a key in a file that was read: for checks of the whole, so that

@@ -55,6 +55,9 @@ enum rc err_errno(struct err *e, enum rc rc, const char *op, const char *hint,
 /* Replace the next step of an error that a deeper layer made. Returns e->rc. */
 enum rc err_hint(struct err *e, const char *hint);
 
+/* Say where it was, before the object: "WHERE: WHAT". Returns e->rc. */
+enum rc err_within(struct err *e, const char *where);
+
 /* The whole line, without a newline, cut to cap. Returns buf. */
 char *err_text(const struct err *e, char *buf, size_t cap);
 

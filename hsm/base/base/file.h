@@ -19,6 +19,9 @@ enum rc file_read(const char *path, size_t max, uint8_t **out, size_t *n,
 enum rc file_replace(const char *path, struct bytes content, mode_t mode,
 		     struct err *e) MUST_CHECK;
 
+/* All of b to a descriptor, however often write(2) stops short; errno if not. */
+bool file_write_all(int fd, struct bytes b) MUST_CHECK;
+
 /* mkdir -p; parents get mode 0755 cut by umask. Owner only if uid is not -1. */
 enum rc file_make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid,
 		      struct err *e) MUST_CHECK;

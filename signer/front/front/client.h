@@ -3,8 +3,8 @@
  *
  * A request is one message {"do": NAME, ...}. Answers are any number of
  * {"event": NAME, ...} and then exactly one {"result": {...}} or
- * {"error": {"rc","op","what","why","name","code","hint"}}. Then the connection
- * may carry the next request. Members that are not known are errors.
+ * {"error": {...}} (base/errjson.h). Then the connection may carry the next
+ * request. Members that are not known are errors.
  *
  * | do | who | members | result and events |
  * | --- | --- | --- | --- |
@@ -52,9 +52,5 @@ CLEANUP_DEFINE(struct front *, front_free);
 enum rc front_call(struct front *f, json_t *request,
 		   void (*event)(void *arg, json_t *event), void *arg,
 		   json_t **result, struct err *e) MUST_CHECK;
-
-/* An error as the door's JSON, and back. */
-json_t *front_error_json(const struct err *e);
-enum rc front_error_read(json_t *j, struct err *e);
 
 #endif

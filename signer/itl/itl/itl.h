@@ -99,7 +99,11 @@ enum rc itl_parse(struct bytes file, unsigned flags, struct itl **out,
 void itl_free(struct itl *l); /* NULL is fine */
 CLEANUP_DEFINE(struct itl *, itl_free);
 
-/* True for "ITLFile.tlv" ("CTLFile.tlv"): what kind tag 14 says it is. */
+/* What phones ask for, and tag 14 says. */
+#define ITL_FILE "ITLFile.tlv"
+#define CTL_FILE "CTLFile.tlv"
+
+/* True for ITL_FILE (CTL_FILE): what kind tag 14 says it is. */
 bool itl_is_itl(const struct itl *l);
 bool itl_is_ctl(const struct itl *l);
 
@@ -151,7 +155,7 @@ struct itl_entry {
 };
 
 struct itl_plan {
-	const char *file_name; /* "ITLFile.tlv", "CTLFile.tlv", or a .sgn's */
+	const char *file_name; /* ITL_FILE, CTL_FILE, or a .sgn's */
 	X509 *signer;          /* borrowed */
 	unsigned digest;       /* enum itl_digest */
 	uint32_t timestamp;

@@ -213,6 +213,33 @@ static void test_no_last_newline(void **state)
 	clear(&a);
 }
 
+/* A section that needs no function: its struct is the argument. */
+static void test_plain_section(void **state)
+{
+	static const struct conf_section plain[] = {{"main", rows, NULL}, {0}};
+	struct thing t = {0};
+	char path[4096];
+	struct err e;
+
+	(void)state;
+	assert_ok(conf_defaults(rows, &t, &e), &e);
+	assert_int_equal(t.number, 7);
+	assert_string_equal(t.path, "/var/x");
+	assert_null(t.note);
+	assert_ok(file_path(path, sizeof path, dir, "plain", &e), &e);
+	assert_ok(file_replace(path, bytes_of_text("[main]\nname=a\nnumber=9\n"),
+			       0600, &e),
+		  &e);
+	assert_ok(conf_read(path, plain, &t, &e), &e);
+	assert_string_equal(t.name, "a");
+	assert_int_equal(t.number, 9);
+	assert_ok(file_replace(path, bytes_of_text("[main x]\nname=a\n"), 0600, &e),
+		  &e);
+	assert_int_equal(conf_read(path, plain, &t, &e), RC_USAGE);
+	assert_non_null(strstr(e.why, "takes no identifier"));
+	conf_clear(rows, &t);
+}
+
 static void test_no_file(void **state)
 {
 	struct all a = {0};
@@ -246,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_longest_line),
 		cmocka_unit_test(test_no_last_newline),
+		cmocka_unit_test(test_plain_section),
 		cmocka_unit_test(test_no_file),
 	};
 

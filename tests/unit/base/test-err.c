@@ -64,6 +64,25 @@ static void test_errno(void **state)
 	assert_string_equal(e.why, "No space left on device");
 }
 
+static void test_within(void **state)
+{
+	char where[500];
+	struct err e;
+
+	(void)state;
+	err_set(&e, RC_VERIFY, "parse", "doubled", NULL, "offset 10");
+	e.code = 5;
+	assert_int_equal(err_within(&e, "/x/ITLFile.tlv"), RC_VERIFY);
+	assert_string_equal(e.what, "/x/ITLFile.tlv: offset 10");
+	assert_string_equal(e.why, "doubled");
+	assert_int_equal(e.code, 5);
+	memset(where, 'a', sizeof where - 1);
+	where[sizeof where - 1] = '\0';
+	err_within(&e, where);
+	assert_int_equal(strspn(e.what, "a"), 100);
+	assert_non_null(strstr(e.what, ": /x/ITLFile.tlv: offset 10"));
+}
+
 /* Too long a text is cut, and everything stays a string. */
 static void test_cut(void **state)
 {
@@ -103,7 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),  cmocka_unit_test(test_set),
 		cmocka_unit_test(test_errno), cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_categories),
+		cmocka_unit_test(test_within), cmocka_unit_test(test_categories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

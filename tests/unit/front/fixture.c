@@ -1,27 +1,11 @@
 #include "fixture.h"
 #include "base/file.h"
 #include "base/num.h"
-#include <arpa/inet.h>
-#include <signal.h>
-#include <spawn.h>
+#include "fake-keyd.h"
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-static unsigned free_port(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET,
-				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t n = sizeof a;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-	close(fd);
-	return ntohs(a.sin_port);
-}
 
 static void make_dir(struct fixture *f, const char *name, mode_t mode)
 {
@@ -47,8 +31,8 @@ static void write_conf(struct fixture *f, const char *extra)
 		 "[node n2]\nhost = test10sub\naddress = 127.0.0.1\n"
 		 "folder = %s\ntftp-port = %u\nrestart = /bin/true\n"
 		 "[node n3]\nhost = test10tvs\naddress = 127.0.0.1\ntftp = no\n",
-		 f->dir, f->dir, extra, f->folder[0], f->port[0], f->folder[1],
-		 f->port[1]);
+		 f->dir, f->dir, extra, f->folder[0], f->tftpd[0].port, f->folder[1],
+		 f->tftpd[1].port);
 	snprintf(path, sizeof path, "%s/cluster.conf", f->dir);
 	assert_ok(file_replace(path, bytes_of_text(text), 0644, &e), &e);
 	assert_ok(cluster_read(f->dir, &f->cluster, &e), &e);
@@ -101,7 +85,6 @@ struct fixture *fixture_new(const char *extra)
 	for (int i = 0; i < 2; i++) {
 		snprintf(f->folder[i], sizeof f->folder[i], "%s/tftp%d", f->dir, i + 1);
 		make_dir(f, strrchr(f->folder[i], '/') + 1, 0755);
-		f->port[i] = free_port();
 		fixture_tftpd(f, i, true);
 	}
 	write_conf(f, extra);
@@ -123,22 +106,22 @@ void fixture_free(struct fixture *f)
 	free(f);
 }
 
+int fixture_stop(void **state)
+{
+	if (*state)
+		fixture_free(*state);
+	fake_keyd_stop();
+	return 0;
+}
+
 void fixture_tftpd(struct fixture *f, int node, bool run)
 {
-	char address[40];
-	char *argv[] = {(char *)"in.tftpd", (char *)"--listen", (char *)"--foreground",
-			(char *)"--address", address, (char *)"--secure",
-			f->folder[node], NULL};
+	struct server *s = &f->tftpd[node];
 
-	if (!run && f->tftpd[node]) {
-		(void)kill(f->tftpd[node], SIGTERM);
-		(void)waitpid(f->tftpd[node], NULL, 0);
-		f->tftpd[node] = 0;
-	} else if (run && !f->tftpd[node]) {
-		snprintf(address, sizeof address, "127.0.0.1:%u", f->port[node]);
-		assert_int_equal(posix_spawn(&f->tftpd[node], "/usr/sbin/in.tftpd",
-					     NULL, NULL, argv, environ), 0);
-	}
+	if (!run)
+		server_stop(s);
+	else if (!s->pid)
+		*s = server_tftp(f->folder[node], s->port);
 }
 
 static void *door_run(void *arg)

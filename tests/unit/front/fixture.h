@@ -6,6 +6,7 @@
 #ifndef FIXTURE_H
 #define FIXTURE_H
 
+#include "support/server.h"
 #include "support/support.h"
 
 #include "cluster/cluster.h"
@@ -17,8 +18,7 @@
 struct fixture {
 	char *dir;
 	char folder[2][256];
-	unsigned port[2];
-	pid_t tftpd[2]; /* 0: not running */
+	struct server tftpd[2];
 	struct cluster *cluster;
 	struct front_conf conf;
 	struct service *service; /* NULL: not running */
@@ -37,6 +37,16 @@ struct fixture {
  * `extra` goes into [cluster]. */
 struct fixture *fixture_new(const char *extra);
 void fixture_free(struct fixture *f);
+
+/* A test's teardown: of the fixture, if there is one, and of the fake keyd. */
+int fixture_stop(void **state);
+
+/* Without root there is no fixture. */
+#define NEEDS_ROOT(state)                                                      \
+	do                                                                     \
+		if (!*(state))                                                 \
+			skip();                                                \
+	while (0)
 
 void fixture_tftpd(struct fixture *f, int node, bool run);
 void fixture_front(struct fixture *f, bool run);

@@ -244,10 +244,8 @@ static void test_wrong_signature(void **state)
 	assert_int_equal(sign(f, k, "SHA256", HSM_PSS, sig, &e), RC_VERIFY);
 	assert_memory_equal(sig, "\x5a\x5a", 2);
 	assert_non_null(strstr(e.what, "CallManager/n7/1"));
-	hsm_sign_verify(false);
-	assert_ok(sign(f, k, "SHA1", HSM_PKCS1, sig, &e), &e);
-	hsm_sign_verify(true);
 	m->spoil_signature = 0;
+	assert_ok(sign(f, k, "SHA1", HSM_PKCS1, sig, &e), &e);
 }
 
 /* ---- the hot path ---- */

@@ -1,5 +1,6 @@
 #include "make.h"
 #include "base/num.h"
+#include "support/software.h"
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
@@ -36,28 +37,9 @@ void party_clear(struct party *p)
 	X509_free(p->cert);
 }
 
-enum rc party_sign(void *arg, enum itl_digest digest, const struct bytes *parts,
-		   size_t nparts, uint8_t *signature, size_t length, struct err *e)
-{
-	struct party *p = arg;
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	size_t n = length;
-
-	assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, itl_digest_name(digest), NULL,
-					       NULL, p->key, NULL),
-			 1);
-	for (size_t i = 0; i < nparts; i++)
-		assert_int_equal(EVP_DigestSignUpdate(ctx, parts[i].p, parts[i].n), 1);
-	assert_int_equal(EVP_DigestSignFinal(ctx, signature, &n), 1);
-	assert_int_equal(n, length);
-	EVP_MD_CTX_free(ctx);
-	(void)e;
-	return RC_OK;
-}
-
 struct itl_signer party_signer(struct party *p)
 {
-	return (struct itl_signer){.sign = party_sign, .arg = p};
+	return software_signer(p->key);
 }
 
 struct cluster10 cluster10_make(void)

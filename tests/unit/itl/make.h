@@ -21,9 +21,6 @@ struct party party_rsa(unsigned bits, enum x509_profile profile, const char *cn,
 struct party party_ec(const char *cn);
 void party_clear(struct party *p);
 
-/* Signs with the party's key; arg is the struct party. */
-enum rc party_sign(void *arg, enum itl_digest digest, const struct bytes *parts,
-		   size_t nparts, uint8_t *signature, size_t length, struct err *e);
 struct itl_signer party_signer(struct party *p);
 
 /* test10pub and test10sub, as in the transcripts. */

@@ -1,5 +1,6 @@
 /* Structure: what is refused, and where; what other writers do differently. */
 #include "make.h"
+#include "support/software.h"
 #include "base/num.h"
 #include "itl/accept.h"
 #include <stdio.h>
@@ -303,7 +304,7 @@ static size_t make_other(const char *header, const char *records, uint8_t *buf, 
 		struct bytes parts[] = {bytes_of(buf, signature_at),
 					bytes_of(buf + after, w.n - after)};
 
-		assert_ok(party_sign(&signer, ITL_SHA512, parts, 2, buf + signature_at + 3,
+		assert_ok(software_sign(signer.key, ITL_SHA512, parts, 2, buf + signature_at + 3,
 				     128, &e),
 			  &e);
 	}

@@ -6,6 +6,7 @@
 #include <pty.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define WAIT_MS 60000 /* only a prompt that hangs waits so long */
@@ -60,6 +61,22 @@ static void expect(struct terminal *t, const char *what)
 	memmove(t->text, at, t->n + 1);
 }
 
+/* The prompt, and then the mode in which libedit reads: it shows the one before
+ * it sets the other, and what is typed between them is not its. */
+static void expect_prompt(struct terminal *t, const char *what)
+{
+	struct termios mode;
+
+	expect(t, what);
+	for (int ms = 0; ms < WAIT_MS; ms++) {
+		assert_int_equal(tcgetattr(t->fd, &mode), 0);
+		if (!(mode.c_lflag & ICANON))
+			return;
+		usleep(1000);
+	}
+	fail_msg("the terminal is not libedit's");
+}
+
 static void type(const struct terminal *t, const char *keys)
 {
 	assert_int_equal(write(t->fd, keys, strlen(keys)), strlen(keys));
@@ -80,12 +97,12 @@ static void the_prompt_tells_where_one_stands(void **state)
 {
 	struct terminal t = start(*state);
 
-	expect(&t, "admin:");
+	expect_prompt(&t, "admin:");
 	type(&t, "node test10sub\r");
-	expect(&t, "admin(test10sub):");
+	expect_prompt(&t, "admin(test10sub):");
 	type(&t, "utils itl res\tlocalkey\r"); /* nobody listens */
 	expect(&t, "front.sock");
-	expect(&t, "admin(test10sub):");
+	expect_prompt(&t, "admin(test10sub):");
 	type(&t, "exit\r");
 	assert_int_equal(end(&t), 0);
 }
@@ -94,10 +111,10 @@ static void a_failing_command_does_not_leave(void **state)
 {
 	struct terminal t = start(*state);
 
-	expect(&t, "admin:");
+	expect_prompt(&t, "admin:");
 	type(&t, "shwo itl\r");
 	expect(&t, "the nearest: show itl");
-	expect(&t, "admin:");
+	expect_prompt(&t, "admin:");
 	type(&t, "\x04"); /* the end of input */
 	assert_int_equal(end(&t), 0);
 }
@@ -106,11 +123,11 @@ static void an_interrupt_cancels_the_line(void **state)
 {
 	struct terminal t = start(*state);
 
-	expect(&t, "admin:");
+	expect_prompt(&t, "admin:");
 	type(&t, "exit");
 	expect(&t, "exit");
 	type(&t, "\x03");
-	expect(&t, "admin:");
+	expect_prompt(&t, "admin:");
 	type(&t, "help quit\r");
 	expect(&t, "leave the prompt");
 	type(&t, "quit\r");

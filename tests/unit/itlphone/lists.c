@@ -1,8 +1,8 @@
 #include "support/support.h"
 #include "lists.h"
 #include "base/num.h"
+#include "support/software.h"
 #include "x509/x509.h"
-#include <openssl/evp.h>
 #include <string.h>
 #include <time.h>
 
@@ -39,26 +39,9 @@ void keys_free(struct keys *k)
 	}
 }
 
-static enum rc sign(void *arg, enum itl_digest digest, const struct bytes *parts,
-		    size_t nparts, uint8_t *signature, size_t length,
-		    struct err *e)
-{
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	size_t n = length;
-	bool good = EVP_DigestSignInit_ex(c, NULL, itl_digest_name(digest),
-					  NULL, NULL, arg, NULL) == 1;
-
-	for (size_t i = 0; good && i < nparts; i++)
-		good = EVP_DigestSignUpdate(c, parts[i].p, parts[i].n) == 1;
-	good = good && EVP_DigestSignFinal(c, signature, &n) == 1 && n == length;
-	EVP_MD_CTX_free(c);
-	return good ? RC_OK
-		    : err_set(e, RC_ERROR, "sign", "failed", NULL, "test key");
-}
-
 static struct bytes build(const struct itl_plan *plan, EVP_PKEY *key)
 {
-	struct itl_signer signer = {.sign = sign, .arg = key};
+	struct itl_signer signer = software_signer(key);
 	uint8_t *out = NULL;
 	size_t n;
 	struct err e;
@@ -107,8 +90,8 @@ struct bytes list_ctl(const struct keys *k, uint32_t timestamp)
 struct bytes list_reset(const struct keys *k, struct bytes source,
 			uint32_t timestamp)
 {
-	struct itl_signer signer = {.sign = sign, .arg = k->recovery.key};
-	struct itl *CLEANUP(itl_free) l = NULL;
+	struct itl_signer signer = software_signer(k->recovery.key);
+	struct itl CLEANUP(itl_free) *l = NULL;
 	uint8_t *out = NULL;
 	size_t n;
 	struct err e;
@@ -123,7 +106,7 @@ struct bytes list_reset(const struct keys *k, struct bytes source,
 struct bytes list_sgn(const struct keys *k, const char *name,
 		      const char *content)
 {
-	struct itl_signer signer = {.sign = sign, .arg = k->callmanager.key};
+	struct itl_signer signer = software_signer(k->callmanager.key);
 	struct itl_plan plan = {
 		.file_name = name,
 		.signer = k->callmanager.cert,

@@ -2,6 +2,7 @@
  * refuses whatever its peer says. */
 #include "support/support.h"
 #include "support/live.h"
+#include "support/software.h"
 #include "audit/audit.h"
 #include "base/file.h"
 #include "base/sock.h"
@@ -306,23 +307,6 @@ static void a_reset_without_its_ticket(void **state)
 	keyd_free(k);
 }
 
-static enum rc software_sign(void *arg, enum itl_digest digest,
-			     const struct bytes *parts, size_t nparts,
-			     uint8_t *signature, size_t length, struct err *e)
-{
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	size_t n = length;
-	int ok = EVP_DigestSignInit_ex(c, NULL, itl_digest_name(digest), NULL,
-				       NULL, arg, NULL);
-
-	for (size_t i = 0; i < nparts; i++)
-		ok &= EVP_DigestSignUpdate(c, parts[i].p, parts[i].n);
-	ok &= EVP_DigestSignFinal(c, signature, &n);
-	EVP_MD_CTX_free(c);
-	return ok == 1 ? RC_OK
-		       : err_set(e, RC_ERROR, "sign", NULL, NULL, "software");
-}
-
 /* A list of the right form whose certificates are software's. `mine` (or NULL)
  * takes the place of the recovery certificate. */
 static uint8_t *foreign_list(X509 *mine, size_t *n)
@@ -330,7 +314,7 @@ static uint8_t *foreign_list(X509 *mine, size_t *n)
 	struct x509_subject subject = {.cn = "test10pub.joemar2.lab", .o = "cisco"};
 	EVP_PKEY *key = EVP_RSA_gen(1024);
 	struct itl_entry entries[8];
-	struct itl_signer signer = {.sign = software_sign, .arg = key};
+	struct itl_signer signer = software_signer(key);
 	uint8_t *list = NULL;
 	X509 *cert = NULL;
 	struct err e;

@@ -25,12 +25,12 @@ enum option {
 
 #define OPT_BIT(option) (1u << (option))
 
-struct option_row {
+struct ctl_option {
 	const char *name; /* without the dashes */
 	const char *arg;  /* what its argument is called, or NULL */
 	const char *help;
 };
-extern const struct option_row options[OPT_COUNT];
+extern const struct ctl_option options[OPT_COUNT]; /* by enum option */
 
 /* What was given: NULL if not; "" for an option without argument. */
 struct option_values {

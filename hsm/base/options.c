@@ -1,4 +1,4 @@
-#include "options.h"
+#include "base/options.h"
 #include "base/num.h"
 #include <errno.h>
 #include <getopt.h>
@@ -39,19 +39,28 @@ enum rc options_read(int argc, char **argv, const struct option_row *rows,
 		     void *base, int *words, struct err *e)
 {
 	struct option known[OPTIONS_MAX + 1] = {{0}};
-	int got, index = 0;
+	char letters[2 * OPTIONS_MAX + 2] = ":";
+	int got, index, n = 0;
 
-	for (int i = 0; rows[i].name; i++) {
-		assert(i < OPTIONS_MAX);
-		known[i].name = rows[i].name;
-		known[i].has_arg =
-			rows[i].arg ? required_argument : no_argument;
+	for (; rows[n].name; n++) {
+		assert(n < OPTIONS_MAX && !(rows[n].letter && rows[n].arg));
+		known[n].name = rows[n].name;
+		known[n].has_arg =
+			rows[n].arg ? required_argument : no_argument;
+		if (rows[n].letter)
+			strncat(letters, &rows[n].letter, 1);
 	}
 	opterr = 0;
-	optind = 1;
-	while ((got = getopt_long(argc, argv, ":", known, &index)) != -1) {
+	optind = 0; /* getopt begins anew, whatever it was given before */
+	while ((got = getopt_long(argc, argv, letters, known, &index)) != -1) {
 		const char *wrong;
 
+		/* A letter's row; 0: index has been set. */
+		for (int i = 0; got && i < n; i++)
+			if (rows[i].letter == got) {
+				index = i;
+				got = 0;
+			}
 		if (got != 0)
 			return err_set(e, RC_USAGE, "options",
 				       got == ':' ? "needs a value"
@@ -63,7 +72,11 @@ enum rc options_read(int argc, char **argv, const struct option_row *rows,
 				       "see --help", "--%s %s",
 				       rows[index].name, optarg);
 	}
-	*words = optind;
+	if (!words && optind < argc)
+		return err_set(e, RC_USAGE, "options", "is one word too many",
+			       "see --help", "%s", argv[optind]);
+	if (words)
+		*words = optind;
 	return RC_OK;
 }
 
@@ -72,8 +85,12 @@ void options_help(FILE *to, const struct option_row *rows)
 	for (; rows->name; rows++) {
 		char left[40];
 
-		(void)snprintf(left, sizeof left, "--%s %s", rows->name,
-			       rows->arg ? rows->arg : "");
+		if (rows->letter)
+			(void)snprintf(left, sizeof left, "-%c, --%s",
+				       rows->letter, rows->name);
+		else
+			(void)snprintf(left, sizeof left, "--%s %s", rows->name,
+				       rows->arg ? rows->arg : "");
 		(void)fprintf(to, "  %-24s %s\n", left, rows->help);
 	}
 }

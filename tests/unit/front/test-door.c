@@ -1,6 +1,6 @@
 /* The door: who may ask, what is understood, and peers that misbehave. */
 #include "base/proc.h"
-#include "fake_keyd.h"
+#include "fake-keyd.h"
 #include "fixture.h"
 #include <pthread.h>
 #include <string.h>
@@ -24,20 +24,6 @@ static int start(void **state)
 	fixture_front(f, true);
 	return 0;
 }
-
-static int stop(void **state)
-{
-	if (*state)
-		fixture_free(*state);
-	fake_keyd_stop();
-	return 0;
-}
-
-#define NEEDS_ROOT(state)                                                      \
-	do                                                                     \
-		if (!*(state))                                                 \
-			skip();                                                \
-	while (0)
 
 /* This thread alone: the kernel names the peer by its effective ids. */
 static void be(uid_t uid)
@@ -398,7 +384,7 @@ static void test_conf(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, fixture_stop)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conf), TEST(test_who),
 		TEST(test_not_understood),   TEST(test_limits),

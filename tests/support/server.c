@@ -1,5 +1,5 @@
+#include "support/server.h"
 #include "support/support.h"
-#include "server.h"
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,13 +86,13 @@ static void wait_ready(const struct server *s, bool (*answers)(unsigned port))
 	fail_msg("the server on port %u does not answer", s->port);
 }
 
-struct server server_tftp(const char *folder)
+struct server server_tftp(const char *folder, unsigned port)
 {
-	struct server s = {.port = port_unused(SOCK_DGRAM)};
+	struct server s = {.port = port ? port : port_unused(SOCK_DGRAM)};
 	char address[32];
 
 	(void)snprintf(address, sizeof address, "127.0.0.1:%u", s.port);
-	s.pid = start((char *[]){"in.tftpd", "--foreground", "--address",
+	s.pid = start((char *[]){"/usr/sbin/in.tftpd", "--foreground", "--address",
 				 address, "--secure", (char *)folder, NULL});
 	wait_ready(&s, tftp_answers);
 	return s;

@@ -1,7 +1,7 @@
 #include "support/support.h"
 
-#include "fake_keyd.h"
-#include "state.h"
+#include "fake-keyd.h"
+#include "store.h"
 #include <signal.h>
 #include <sqlite3.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include "base/num.h"
 #include "lists.h"
 #include "run.h"
-#include "server.h"
+#include "support/server.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +60,7 @@ static int setup(void **state)
 	root = strdup(path);
 	assert_return_code(mkdir(root, 0755), 0);
 	assert_return_code(chmod(root, 0755), 0);
-	tftp = server_tftp(root);
+	tftp = server_tftp(root, 0);
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 
 #include "base/hex.h"
 #include "base/num.h"
-#include "fake_keyd.h"
+#include "support/software.h"
+#include "fake-keyd.h"
 #include "itl/itl.h"
 #include "x509/x509.h"
 #include <openssl/evp.h>
@@ -97,20 +98,6 @@ static struct software_key *find(enum unit unit, const char *node)
 	return NULL;
 }
 
-static enum rc sign(void *arg, enum itl_digest digest, const struct bytes *parts,
-		    size_t nparts, uint8_t *signature, size_t length, struct err *e)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = EVP_DigestSignInit_ex(ctx, NULL, itl_digest_name(digest), NULL,
-					NULL, arg, NULL) == 1;
-
-	for (size_t i = 0; i < nparts; i++)
-		ok = ok && EVP_DigestSignUpdate(ctx, parts[i].p, parts[i].n) == 1;
-	ok = ok && EVP_DigestSignFinal(ctx, signature, &length) == 1;
-	EVP_MD_CTX_free(ctx);
-	return ok ? RC_OK : err_set(e, RC_ERROR, "sign", NULL, NULL, "fake");
-}
-
 static enum rc build(const char *node, EVP_PKEY *pkey, X509 *cert,
 		     uint32_t timestamp, uint8_t **list, size_t *n, struct err *e)
 {
@@ -122,7 +109,7 @@ static enum rc build(const char *node, EVP_PKEY *pkey, X509 *cert,
 				.digest = ITL_SHA1,
 				.timestamp = timestamp,
 				.entries = entries};
-	struct itl_signer with = {.sign = sign, .arg = pkey};
+	struct itl_signer with = software_signer(pkey);
 
 	plan.nentries = itl_entries(
 		cert, find(UNIT_CAPF, "test10")->key.cert,
@@ -226,7 +213,7 @@ static enum rc resign(struct bytes source, uint32_t timestamp, uint8_t **list,
 		      size_t *n, struct err *e)
 {
 	struct software_key *r = find(UNIT_ITLRECOVERY, "test10");
-	struct itl_signer with = {.sign = sign, .arg = r->pkey};
+	struct itl_signer with = software_signer(r->pkey);
 	struct itl *l = NULL;
 
 	if (itl_parse(source, 0, &l, e) == RC_OK)

@@ -5,8 +5,8 @@
  * thread may call anything here. All SQL is in store.c. Nothing here is the
  * only copy of something: without the file, front adopts what the nodes serve.
  */
-#ifndef FRONT_STATE_H
-#define FRONT_STATE_H
+#ifndef FRONT_STORE_H
+#define FRONT_STORE_H
 
 #include "base/bytes.h"
 #include "base/err.h"

@@ -37,7 +37,7 @@ static void request_contents(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		char nonce[REQUEST_NONCE_HEX + 1] = "untouched";
+		char nonce[RESTART_NONCE_HEX + 1] = "untouched";
 
 		print_message("%s\n", rows[i].name);
 		assert_int_equal(request_read(bytes_of(rows[i].bytes, rows[i].n),
@@ -122,7 +122,7 @@ static void requests_taken(void **state)
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		char *path = support_tmpdir();
 		int CLEANUP(fd_close) dir = open(path, O_RDONLY | O_DIRECTORY);
-		char nonce[REQUEST_NONCE_HEX + 1] = "untouched";
+		char nonce[RESTART_NONCE_HEX + 1] = "untouched";
 		struct stat st;
 		struct err e;
 

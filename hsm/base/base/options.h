@@ -1,9 +1,9 @@
 /*
- * Options of the tools' command lines, from a table: the parser, --help and
+ * Options of a program's command line, from a table: the parser, --help and
  * the check of the man page use the same rows.
  */
-#ifndef OPTIONS_H
-#define OPTIONS_H
+#ifndef BASE_OPTIONS_H
+#define BASE_OPTIONS_H
 
 #include "base/err.h"
 #include <stdbool.h>
@@ -20,6 +20,7 @@ enum option_type {
 
 struct option_row {
 	const char *name; /* "server", typed as --server */
+	char letter;      /* of a flag: 'n', typed as -n too; 0: none */
 	const char *arg;  /* "HOST"; NULL for a flag */
 	enum option_type type;
 	size_t at; /* offsetof in the options' struct */
@@ -30,8 +31,8 @@ struct option_row {
 /*
  * Read argv against rows (ended by one without name) into *base, which holds
  * the defaults. Options may stand before and behind the words; the words are
- * moved to the end, *words is the index of the first. RC_USAGE names the
- * option that is unknown or out of range.
+ * moved to the end, *words is the index of the first; words == NULL: there may
+ * be none. RC_USAGE names what is unknown or out of range.
  */
 enum rc options_read(int argc, char **argv, const struct option_row *rows,
 		     void *base, int *words, struct err *e) MUST_CHECK;

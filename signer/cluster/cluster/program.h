@@ -1,0 +1,18 @@
+/* What the command lines of keyd, front and itlkeeperd have in common. */
+#ifndef CLUSTER_PROGRAM_H
+#define CLUSTER_PROGRAM_H
+
+#include "base/err.h"
+#include <stdbool.h>
+
+struct program_options {
+	const char *config; /* --config DIR; CLUSTER_DIR */
+	bool check;         /* -n, --check */
+};
+
+/* -1: go on. Otherwise what to exit with: --help or --version was answered, or
+ * the command line is wrong, which standard error then says. */
+int program_options(const char *name, int argc, char **argv,
+		    struct program_options *out) MUST_CHECK;
+
+#endif
