@@ -1,4 +1,5 @@
 #include "service.h"
+#include "cluster/program.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "spawn.h"
@@ -131,10 +132,10 @@ bool services_ended(struct services *s, pid_t pid, int w)
 	if (v == s->all + SERVICE_COUNT)
 		return false;
 	v->pid = 0;
-	if (WIFEXITED(w) && WEXITSTATUS(w) == SERVICE_EXIT_PIN) {
+	if (WIFEXITED(w) && WEXITSTATUS(w) == PROGRAM_EXIT_PIN) {
 		v->given_up = true;
 		log_warn("event=given-up program=%s status=%d msg=\"the token refused the PIN; it is not started again, so that no PIN is sent twice\" hint=\"%s\"",
-			 v->kind->name, SERVICE_EXIT_PIN, v->kind->pin_hint);
+			 v->kind->name, PROGRAM_EXIT_PIN, v->kind->pin_hint);
 		return true;
 	}
 	life = now - v->started;

@@ -7,7 +7,6 @@
 
 /* keyd's exit status for a PIN that the token refused, or would refuse: nothing
  * may send it again, so nothing starts it again. */
-#define SERVICE_EXIT_PIN 77
 
 #define SERVICE_COUNT 2
 #define SERVICE_MAX_PAUSE 10.0   /* seconds */
@@ -24,7 +23,7 @@ struct service {
 	double started;    /* proc_now()'s clock */
 	double next_start;
 	double pause;      /* before the start after the next one */
-	bool given_up;     /* SERVICE_EXIT_PIN */
+	bool given_up;     /* PROGRAM_EXIT_PIN */
 };
 
 struct services {

@@ -32,18 +32,9 @@ const struct conf_row keyd_service_rows[] = {
 	{0},
 };
 
-static void *open_section(void *arg, const char *id, struct err *e)
-{
-	if (id[0] == '\0')
-		return arg;
-	err_set(e, RC_USAGE, "configuration", "the section has no name behind it",
-		NULL, "%s", id);
-	return NULL;
-}
-
 static const struct conf_section sections[] = {
-	{"token", keyd_token_rows, open_section},
-	{"keyd", keyd_service_rows, open_section},
+	{"token", keyd_token_rows, NULL},
+	{"keyd", keyd_service_rows, NULL},
 	{0},
 };
 
@@ -59,16 +50,15 @@ void keyd_config_free(struct keyd_config *c)
 
 static enum rc check(struct keyd_config *c, const char *path, struct err *e)
 {
+	char where[160];
+
 	if (!c->module || !c->uri || !c->pin)
 		return err_set(e, RC_USAGE, "configuration",
 			       "the section [token] is missing", NULL, "%s", path);
 	if (hsm_uri_check(c->uri, e) != RC_OK) {
-		char attribute[sizeof e->what];
-
-		(void)snprintf(attribute, sizeof attribute, "%s", e->what);
-		(void)snprintf(e->what, sizeof e->what, "%.90s:%d: uri: %.80s",
-			       path, conf_line(path, "token", "uri"), attribute);
-		return e->rc;
+		(void)snprintf(where, sizeof where, "%.120s:%d: uri", path,
+			       conf_line(path, "token", "uri"));
+		return err_within(e, where);
 	}
 	if (strncmp(c->pin, "credential:", 11) != 0 &&
 	    strncmp(c->pin, "file:/", 6) != 0 && strcmp(c->pin, "prompt") != 0)
@@ -89,10 +79,8 @@ enum rc keyd_config_read(const char *dir, struct keyd_config **out,
 
 	if (!c)
 		return err_errno(e, RC_ERROR, "calloc", NULL, KEYD_CONF);
-	/* Also where the file has no [keyd]. */
-	c->deadline_seconds = 30;
-	c->generate_seconds = 600;
-	if (cluster_read(dir, &c->cluster, e) != RC_OK ||
+	if (conf_defaults(keyd_service_rows, c, e) != RC_OK ||
+	    cluster_read(dir, &c->cluster, e) != RC_OK ||
 	    file_path(path, sizeof path, dir, KEYD_CONF, e) != RC_OK ||
 	    conf_read(path, sections, c, e) != RC_OK ||
 	    check(c, path, e) != RC_OK ||

@@ -132,17 +132,6 @@ enum rc keyring_load(struct keyring *r, const struct cluster *c,
 	return rc;
 }
 
-void keyring_clear(struct keyring *r)
-{
-	for (size_t i = 0; i < r->n; i++)
-		held_free(r->keys[i]);
-	free(r->keys);
-	free(r->seen);
-	r->keys = NULL;
-	r->seen = NULL;
-	r->n = r->nseen = r->cap = 0;
-}
-
 void keyring_next_label(struct keyring *r, enum unit unit, const char *node,
 			struct label *out)
 {

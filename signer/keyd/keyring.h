@@ -29,10 +29,10 @@ struct keyring {
 	size_t nseen;
 };
 
-/* Load what the token has. Half generations are logged. keyring_clear() it. */
+/* Load what the token has. Half generations are logged. It lives as
+ * long as the process. */
 enum rc keyring_load(struct keyring *r, const struct cluster *c,
 		     struct hsm_session *s, struct err *e) MUST_CHECK;
-void keyring_clear(struct keyring *r);
 
 /* The key goes to the ring, also on failure. */
 enum rc keyring_add(struct keyring *r, struct hsm_key *key,

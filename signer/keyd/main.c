@@ -5,69 +5,16 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "cluster/program.h"
 #include "provider/provider.h"
 #include "server.h"
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
-
-/* The token refused the PIN: whoever restarts us must not. */
-#define EXIT_PIN 77
-
-struct options {
-	const char *dir;
-	bool check;
-};
-
-static const char usage[] =
-	"usage: keyd [--config DIR] [-n]\n"
-	"\n"
-	"The key process of itlkeeper; started by itlkeeperd or systemd.\n"
-	"\n"
-	"  --config DIR  folder of cluster.conf and keyd.conf (" CLUSTER_DIR ")\n"
-	"  -n, --check   check the configuration and exit\n"
-	"  --help, --version\n";
-
-static void options_read(int argc, char **argv, struct options *o)
-{
-	static const struct option known[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"check", no_argument, NULL, 'n'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'v'},
-		{0},
-	};
-	int c;
-
-	*o = (struct options){.dir = CLUSTER_DIR};
-	while ((c = getopt_long(argc, argv, "c:nh", known, NULL)) != -1)
-		switch (c) {
-		case 'c':
-			o->dir = optarg;
-			break;
-		case 'n':
-			o->check = true;
-			break;
-		case 'h':
-			(void)fputs(usage, stdout);
-			exit(0);
-		case 'v':
-			(void)puts("keyd " ITLKEEPER_VERSION);
-			exit(0);
-		default:
-			(void)fputs(usage, stderr);
-			exit(2);
-		}
-	if (optind < argc) {
-		(void)fputs(usage, stderr);
-		exit(2);
-	}
-}
 
 /* Log in, unless this very PIN was refused before. */
 static enum rc login(struct service *s, struct hsm_module **module,
@@ -179,18 +126,20 @@ static enum rc run(struct service *s, struct err *e)
 
 static int exit_code(const struct err *e)
 {
-	return e->rc == RC_PIN ? EXIT_PIN : err_exit_code(e->rc);
+	return e->rc == RC_PIN ? PROGRAM_EXIT_PIN : err_exit_code(e->rc);
 }
 
 int main(int argc, char **argv)
 {
 	static struct service s;
-	struct options o;
+	struct program_options o;
 	struct err e;
+	int status = program_options("keyd", argc, argv, &o);
 
+	if (status >= 0)
+		return status;
 	log_open("keyd");
-	options_read(argc, argv, &o);
-	if (keyd_config_read(o.dir, &s.config, &e) != RC_OK ||
+	if (keyd_config_read(o.config, &s.config, &e) != RC_OK ||
 	    (o.check && keyd_config_check_pin(s.config, &e) != RC_OK)) {
 		log_error("configuration", &e);
 		return o.check ? 2 : err_exit_code(e.rc);

@@ -1,4 +1,5 @@
 #include "release.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/num.h"
 #include <errno.h>
@@ -44,21 +45,6 @@ static void die(const char *what)
 	_exit(1);
 }
 
-static bool write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t r = write(fd, p, n);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return false;
-		p += r;
-		n -= num_size(r);
-	}
-	return true;
-}
-
 /* The log cannot be written: nothing of this batch may leave. */
 static void refuse_batch(struct release *r, struct batch *b)
 {
@@ -78,7 +64,7 @@ static void refuse_batch(struct release *r, struct batch *b)
 
 static void flush(struct release *r, struct batch *b)
 {
-	if (b->nlines && (!write_all(r->fd, b->lines, b->nlines) ||
+	if (b->nlines && (!file_write_all(r->fd, bytes_of(b->lines, b->nlines)) ||
 			  fdatasync(r->fd) != 0))
 		refuse_batch(r, b);
 	r->size += (off_t)b->nlines;

@@ -200,7 +200,7 @@ enum rc request_ctl(struct request *q, struct err *e)
 {
 	const struct cluster *c = q->service->config->cluster;
 	struct consent consent = request_read_consent(q);
-	struct itl_plan plan = {.file_name = "CTLFile.tlv",
+	struct itl_plan plan = {.file_name = CTL_FILE,
 				.timestamp = read_u32(&q->in)};
 	uint8_t CLEANUP_FREE *list = NULL;
 	struct held_key *capf, *recovery, *callmanager;

@@ -55,7 +55,7 @@ enum rc request_itl(struct request *q, struct err *e)
 	struct token_signer t = {.session = q->session};
 	struct itl_signer signer = token_signer_of(&t);
 	struct itl_plan plan = {
-		.file_name = "ITLFile.tlv",
+		.file_name = ITL_FILE,
 		.digest = request_list_digest(q),
 		.entries = entries,
 	};

@@ -5,6 +5,10 @@
 #include "base/err.h"
 #include <stdbool.h>
 
+/* keyd's exit status when the token refused its PIN: nothing may start it again
+ * before somebody looked. */
+#define PROGRAM_EXIT_PIN 77
+
 struct program_options {
 	const char *config; /* --config DIR; CLUSTER_DIR */
 	bool check;         /* -n, --check */
