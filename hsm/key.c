@@ -234,6 +234,26 @@ static struct der der_of_cert(const X509 *cert)
 	return der_made(p, n);
 }
 
+/* Some tokens say CKR_OK when their disk is full: believe what is read back. */
+static enum rc check_written(struct hsm_session *s, const struct hsm_key *key,
+			     const struct der *value, struct err *e)
+{
+	CK_OBJECT_HANDLE CLEANUP_FREE *found = NULL;
+	uint8_t CLEANUP_FREE *back = NULL;
+	size_t n = 0, len = 0;
+
+	if (objects_with_id(s, CKO_CERTIFICATE, key->id, &found, &n, e) != RC_OK)
+		return e->rc;
+	if (n == 1 &&
+	    object_read(s, found[0], CKA_VALUE, &back, &len, e) == RC_OK &&
+	    bytes_equal(bytes_of(back, len), bytes_of(value->p, value->n)))
+		return RC_OK;
+	return err_set(e, RC_TOKEN, "C_CreateObject",
+		       "the token says that it wrote the certificate, but has it not",
+		       "make room in the token or on its file system, then ask again",
+		       ON_KEY(s, key->label));
+}
+
 static enum rc create_certificate(struct hsm_session *s,
 				  const struct hsm_key *key, const X509 *cert,
 				  struct err *e)
@@ -271,7 +291,7 @@ static enum rc create_certificate(struct hsm_session *s,
 			       "token \"%s\", certificate of key \"%s\"",
 			       hsm_token_info(hsm_session_token(s))->label,
 			       key->label);
-	return RC_OK;
+	return check_written(s, key, &value, e);
 }
 
 enum rc hsm_key_commit(struct hsm_session *s, struct hsm_key *key, X509 *cert,

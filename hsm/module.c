@@ -88,7 +88,7 @@ static enum rc path_of(const char *name, char to[PATH_MAX], struct err *e)
 		if (rc != RC_NOTFOUND)
 			return rc;
 	}
-	return err_set(e, RC_NOTFOUND, "module",
+	return err_set(e, RC_TOKEN, "module",
 		       "p11-kit has no module of this name",
 		       "p11-kit list-modules lists them; or name the module by its path",
 		       "\"%.100s\"", name);

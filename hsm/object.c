@@ -90,19 +90,23 @@ enum rc object_read(struct hsm_session *s, CK_OBJECT_HANDLE object,
 	CK_SESSION_HANDLE session = hsm_session_handle(s);
 	uint8_t CLEANUP_FREE *value = NULL;
 	CK_ATTRIBUTE a = {type, NULL, 0};
+	CK_ULONG room;
 	CK_RV rv = f->C_GetAttributeValue(session, object, &a, 1);
 
 	if (rv == CKR_OK && a.ulValueLen > MAX_ATTRIBUTE)
 		rv = CKR_ATTRIBUTE_VALUE_INVALID;
 	if (rv != CKR_OK)
 		return hsm_err(e, "C_GetAttributeValue", rv, ON_TOKEN(s));
-	value = malloc(a.ulValueLen + 1);
+	room = a.ulValueLen;
+	value = malloc(room + 1);
 	if (!value)
 		return err_errno(e, RC_ERROR, "malloc", NULL, ON_TOKEN(s));
 	a.pValue = value;
 	/* A length of 0 is an answer: asking for it again is not for all tokens. */
 	if (a.ulValueLen)
 		rv = f->C_GetAttributeValue(session, object, &a, 1);
+	if (rv == CKR_OK && a.ulValueLen > room)
+		rv = CKR_ATTRIBUTE_VALUE_INVALID;
 	if (rv != CKR_OK)
 		return hsm_err(e, "C_GetAttributeValue", rv, ON_TOKEN(s));
 	value[a.ulValueLen] = '\0';

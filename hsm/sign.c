@@ -173,6 +173,13 @@ static enum rc check_asked(struct hsm_session *s, const struct hsm_key *key,
 			       "SHA1, SHA256, SHA384 or SHA512",
 			       "key \"%s\", digest \"%.20s\"", key->label,
 			       name);
+	/* RFC 8017 9.1.1: digest, as long a salt, and two bytes. */
+	if (padding == HSM_PSS &&
+	    2 * (size_t)EVP_MD_get_size(d->md) + 2 > key->bits / 8)
+		return err_set(e, RC_USAGE, "sign",
+			       "the digest is too long for the key under PSS",
+			       NULL, "key \"%s\", digest \"%.20s\"",
+			       key->label, name);
 	if (length != key->bits / 8 || length > HSM_SIGNATURE_MAX)
 		return err_set(e, RC_ERROR, "sign",
 			       "the buffer has not the key's length", NULL,

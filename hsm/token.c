@@ -44,7 +44,11 @@ static enum rc list_slots(CK_FUNCTION_LIST *f, CK_SLOT_ID **out, CK_ULONG *n,
 	if (!slots)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "%lu slots",
 				 count);
+	CK_ULONG room = count;
+
 	rv = f->C_GetSlotList(CK_TRUE, slots, &count);
+	if (rv == CKR_OK && count > room)
+		rv = CKR_GENERAL_ERROR;
 	if (rv != CKR_OK)
 		return hsm_err(e, "C_GetSlotList", rv, "the module");
 	*out = slots;
@@ -136,7 +140,7 @@ static enum rc find_token(CK_FUNCTION_LIST *f, P11KitUri *uri,
 		       s.names[0] ? s.names : "no initialised token");
 	return err_set(e, RC_TOKEN, "find token", why,
 		       s.matches ? "add serial=... to the URI"
-				 : "correct the URI, or initialise the token",
+				 : "correct the URI; is this the token's folder? initialise only a token that never had keys",
 		       "the URI");
 }
 

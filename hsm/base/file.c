@@ -11,7 +11,7 @@
 enum rc file_read(const char *path, size_t max, uint8_t **out, size_t *n,
 		  struct err *e)
 {
-	int CLEANUP(fd_close) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int CLEANUP(fd_close) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	uint8_t CLEANUP_FREE *buf = NULL;
 	struct stat st;
 	size_t got = 0;

@@ -2,8 +2,10 @@
 #include "base/num.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -88,7 +90,7 @@ static enum rc read_line(int fd, const char *what, struct secret **out,
 
 enum rc secret_read_file(const char *path, struct secret **out, struct err *e)
 {
-	int CLEANUP(fd_close) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int CLEANUP(fd_close) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
@@ -127,30 +129,81 @@ enum rc secret_read_credential(const char *name, struct secret **out,
 	return read_line(fd, path, out, e);
 }
 
+/* ---- asking ---- */
+
+static const int ending[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+static volatile sig_atomic_t ask_caught;
+
+static void ask_catch(int sig)
+{
+	ask_caught = sig;
+}
+
+/* Wait for a line of the terminal. Signals are blocked but in here, so that none
+ * is lost, and none ends us before the terminal is as it was. */
+static bool wait_for_line(int tty, const sigset_t *mask)
+{
+	struct pollfd p = {.fd = tty, .events = POLLIN};
+
+	while (!ask_caught && ppoll(&p, 1, NULL, mask) < 0 && errno == EINTR)
+		continue;
+	return !ask_caught;
+}
+
+static enum rc ask_silently(int tty, const char *prompt, const sigset_t *mask,
+			    struct secret **out, struct err *e)
+{
+	struct termios before, silent;
+	enum rc rc;
+
+	if (tcgetattr(tty, &before) != 0)
+		return err_errno(e, RC_ERROR, "ask", NULL, "the terminal");
+	silent = before;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	(void)tcsetattr(tty, TCSAFLUSH, &silent);
+	(void)!write(tty, prompt, strlen(prompt));
+	rc = wait_for_line(tty, mask)
+		     ? read_line(tty, "the terminal", out, e)
+		     : err_set(e, RC_ERROR, "ask", "interrupted",
+			       "nothing was changed", "the terminal");
+	(void)!write(tty, "\n", 1);
+	(void)tcsetattr(tty, TCSAFLUSH, &before);
+	return rc;
+}
+
 enum rc secret_ask(const char *prompt, struct secret **out, struct err *e)
 {
 	int CLEANUP(fd_close) tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
-	struct termios before, silent;
-	sigset_t block, old;
+	const struct sigaction on = {.sa_handler = ask_catch};
+	struct sigaction before[COUNT_OF(ending)];
+	sigset_t block, old, open_mask;
+	bool ends = false;
 	enum rc rc;
 
-	if (tty < 0 || tcgetattr(tty, &before) != 0)
+	if (tty < 0)
 		return err_set(e, RC_USAGE, "ask", "there is no terminal",
 			       "name a file that only you can read instead",
 			       "%s", prompt);
-	silent = before;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	/* An interrupt at the prompt must not leave the terminal silent. */
+	ask_caught = 0;
 	(void)sigemptyset(&block);
-	(void)sigaddset(&block, SIGINT);
-	(void)sigaddset(&block, SIGQUIT);
-	(void)sigaddset(&block, SIGTSTP);
+	(void)sigaddset(&block, SIGTSTP); /* would leave the terminal silent */
+	for (size_t i = 0; i < COUNT_OF(ending); i++)
+		(void)sigaddset(&block, ending[i]);
 	(void)sigprocmask(SIG_BLOCK, &block, &old);
-	(void)tcsetattr(tty, TCSAFLUSH, &silent);
-	(void)!write(tty, prompt, strlen(prompt));
-	rc = read_line(tty, "the terminal", out, e);
-	(void)!write(tty, "\n", 1);
-	(void)tcsetattr(tty, TCSAFLUSH, &before);
+	open_mask = old;
+	for (size_t i = 0; i < COUNT_OF(ending); i++) {
+		(void)sigdelset(&open_mask, ending[i]);
+		(void)sigaction(ending[i], &on, &before[i]);
+	}
+	(void)sigaddset(&open_mask, SIGTSTP);
+	rc = ask_silently(tty, prompt, &open_mask, out, e);
+	for (size_t i = 0; i < COUNT_OF(ending); i++) {
+		(void)sigaction(ending[i], &before[i], NULL);
+		ends |= ask_caught == ending[i] &&
+			before[i].sa_handler == SIG_DFL;
+	}
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	if (ends)
+		(void)raise(ask_caught); /* as if it had not been caught */
 	return rc;
 }

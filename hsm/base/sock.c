@@ -143,19 +143,59 @@ enum rc sock_send(int fd, struct bytes message, int pass, int flags,
 	return RC_OK;
 }
 
+/* Room for all that one message can bring, so that every descriptor is ours to
+ * close: one that the kernel finds no room for, it closes in our time too. */
+#define MAX_PASSED 253
+
+union passed {
+	struct cmsghdr align;
+	char space[CMSG_SPACE(MAX_PASSED * sizeof(int)) +
+		   CMSG_SPACE(sizeof(struct ucred))];
+};
+
+/* A stranger's descriptor: a TCP socket of his must not linger. */
+static void close_passed(int fd)
+{
+	struct linger none = {0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	fd_close(fd);
+}
+
+/* The message's descriptor, if it is wanted and alone; all others are closed.
+ * More than one is marked as too much. */
+static int take_passed(struct msghdr *m, bool wanted)
+{
+	int fd, got = -1;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
+		size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof fd;
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+			if (wanted && n == 1)
+				got = fd;
+			else
+				close_passed(fd);
+		}
+		if (n > 1)
+			m->msg_flags |= MSG_CTRUNC;
+	}
+	return got;
+}
+
 enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass,
 		  int flags, struct err *e)
 {
 	struct iovec io = {buf, cap};
-	union control c = {0};
+	union passed c;
 	struct msghdr m = {.msg_iov = &io,
 			   .msg_iovlen = 1,
 			   .msg_control = c.space,
-			   /* Not the space: its padding has room for a second
-			    * descriptor, which nobody would close. */
-			   .msg_controllen = CMSG_LEN(sizeof(int))};
-	struct cmsghdr *h;
-	int got = -1;
+			   .msg_controllen = sizeof c.space};
+	int got;
 	ssize_t r;
 
 	do
@@ -163,11 +203,10 @@ enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass,
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return err_errno(e, RC_STALE, "receive", NULL, "a message");
-	h = CMSG_FIRSTHDR(&m);
-	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
-		memcpy(&got, CMSG_DATA(h), sizeof got);
-	if (r == 0 || m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || !pass) {
-		fd_close(got);
+	got = take_passed(&m, pass != NULL);
+	if (r == 0 || m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		if (got >= 0)
+			close_passed(got);
 		got = -1;
 	}
 	if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
@@ -181,6 +220,32 @@ enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass,
 		*pass = got;
 	*n = num_size(r);
 	return RC_OK;
+}
+
+void sock_hang_up(int fd)
+{
+	const int on = 1;
+	struct msghdr m;
+	struct iovec io;
+	union passed c;
+	char byte;
+
+	if (fd < 0)
+		return;
+	/* No more comes in. Each message that is there tells its sender, so that
+	 * an empty one is not taken for the end. */
+	(void)shutdown(fd, SHUT_RD);
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+	do {
+		io = (struct iovec){&byte, 1};
+		m = (struct msghdr){.msg_iov = &io, .msg_iovlen = 1,
+				    .msg_control = c.space,
+				    .msg_controllen = sizeof c.space};
+		if (recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+			break;
+		(void)take_passed(&m, false);
+	} while (m.msg_controllen > 0);
+	fd_close(fd);
 }
 
 enum rc sock_wait(int fd, int ms, struct err *e)

@@ -31,7 +31,7 @@ static const struct command {
 	{"init-plan", ALL, KEYD, show_init_plan},
 	{"generate", GROUP, KEYD, op_generate},
 	{"tftp-restart", GROUP, NODE | KEYD, op_tftp_restart},
-	{"reset-plan", ALL, NODE | PUBLISHER | KEYD, op_reset_plan},
+	{"reset-plan", GROUP, NODE | PUBLISHER | KEYD, op_reset_plan},
 	{"reset-preview", GROUP, NODE | PUBLISHER | KEYD, op_reset_preview},
 	{"reset", GROUP, NODE | PUBLISHER | KEYD, op_reset},
 };
@@ -232,10 +232,14 @@ static void *connection_run(void *arg)
 
 	converse(n);
 	pthread_mutex_lock(&d->lock);
+	int fd = n->call.fd;
+	n->call.fd = -1; /* door_free() shuts it down no more */
+	pthread_mutex_unlock(&d->lock);
+	sock_hang_up(fd);
+	pthread_mutex_lock(&d->lock);
 	for (at = &d->open; *at != n;)
 		at = &(*at)->next;
 	*at = n->next;
-	fd_close(n->call.fd);
 	free(n);
 	pthread_cond_signal(&d->ended);
 	pthread_mutex_unlock(&d->lock);
@@ -247,7 +251,7 @@ static void turn_away(struct call *c, const struct err *e)
 {
 	log_error("door", e);
 	call_send(c, json_pack("{s:o}", "error", err_json(e)));
-	fd_close(c->fd);
+	sock_hang_up(c->fd);
 }
 
 static enum rc admit(struct door *d, const struct sock_peer *p, struct err *e)

@@ -5,8 +5,11 @@
 static const struct keyd_key *key_that_signed(const struct keyd_key *keys,
 					      size_t n, const struct itl *l)
 {
+	struct err ignored;
+
+	/* Issuer and serial alone are anybody's to write. */
 	for (size_t i = 0; i < n; i++)
-		if (itl_signed_by(l, keys[i].cert))
+		if (itl_verify(l, keys[i].cert, &ignored) == RC_OK)
 			return &keys[i];
 	return NULL;
 }
@@ -128,4 +131,24 @@ bool list_same_contents(const struct list *a, const struct list *b)
 	       bytes_equal(x->signer_issuer, y->signer_issuer) &&
 	       !memcmp(a->bytes + x->header_length, b->bytes + y->header_length,
 		       a->n - x->header_length);
+}
+
+static void keep_first(void *arg, const char *text)
+{
+	char *to = arg;
+
+	if (!to[0])
+		(void)snprintf(to, sizeof((struct err *)0)->why, "%s", text);
+}
+
+enum rc list_fits_phones(const char *op, const struct cluster_node *n,
+			 const struct itl *l, bool force, struct err *e)
+{
+	char why[sizeof e->why] = "";
+
+	if (force || itl_warnings(l, keep_first, why) == 0)
+		return RC_OK;
+	return err_set(e, RC_REFUSED, op, why,
+		       "--force does it, if every phone here verifies such a list",
+		       "%s", n->host);
 }

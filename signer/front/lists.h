@@ -21,6 +21,13 @@ enum rc list_signed(struct service *s, const struct cluster_node *n,
 		    enum list_kind kind, uint8_t *bytes, size_t len,
 		    struct list *out, struct err *e) MUST_CHECK;
 
+/*
+ * What itl_warnings() has to say of a list: RC_REFUSED with the first of them,
+ * which names the record, unless it is forced.
+ */
+enum rc list_fits_phones(const char *op, const struct cluster_node *n,
+			 const struct itl *l, bool force, struct err *e) MUST_CHECK;
+
 /* True if a and b differ in nothing but timestamp and signature. */
 bool list_same_contents(const struct list *a, const struct list *b);
 

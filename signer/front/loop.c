@@ -106,9 +106,9 @@ static void emit(struct loop *l, const char *name, const struct err *error)
 	pthread_mutex_lock(&s->lock);
 	if (j && s->events && l->heard && l->running >= l->heard)
 		(void)json_array_append(s->events, j);
+	json_decref(j); /* within the lock: whoever sends it counts, too */
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
-	json_decref(j);
 }
 
 static enum rc check_served(struct loop *l, struct err *e)

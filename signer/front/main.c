@@ -1,4 +1,5 @@
 /* front: the door for administrators, and what each node shall serve. */
+#include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "cluster/program.h"
@@ -6,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 
 /* SIGTERM and SIGINT as a descriptor, for all threads that come. */
 static enum rc take_signals(int *fd, struct err *e)
@@ -45,6 +47,28 @@ static enum rc serve(const struct cluster *cluster,
 	return rc;
 }
 
+/* For -n: the folder of each TFTP node is there. */
+static enum rc check_folders(const char *dir, const struct cluster *c,
+			     struct err *e)
+{
+	for (size_t i = 0; i < c->nnodes; i++) {
+		const struct cluster_node *n = &c->nodes[i];
+		char path[4096], section[CLUSTER_ID_MAX + 8];
+		struct stat st;
+
+		if (!n->tftp || (stat(n->folder, &st) == 0 && S_ISDIR(st.st_mode)))
+			continue;
+		(void)snprintf(section, sizeof section, "node %s", n->id);
+		if (file_path(path, sizeof path, dir, "cluster.conf", e) != RC_OK)
+			return e->rc;
+		return err_set(e, RC_USAGE, "configuration", "is no folder",
+			       "make it, and let front's user write there",
+			       "%s:%d: folder: %s", path,
+			       conf_line(path, section, "folder"), n->folder);
+	}
+	return RC_OK;
+}
+
 int main(int argc, char **argv)
 {
 	struct cluster CLEANUP(cluster_free) *cluster = NULL;
@@ -64,8 +88,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "front: %s\n", err_text(&e, text, sizeof text));
 		return err_exit_code(RC_USAGE);
 	}
-	if (o.check)
-		return 0;
+	if (o.check) {
+		rc = check_folders(o.config, cluster, &e);
+		if (rc != RC_OK)
+			fprintf(stderr, "front: %s\n",
+				err_text(&e, text, sizeof text));
+		return rc == RC_OK ? 0 : err_exit_code(RC_USAGE);
+	}
 	rc = serve(cluster, &conf, &e);
 	if (rc != RC_OK)
 		log_error("end", &e);

@@ -48,6 +48,8 @@ void op_end(struct call *c, int64_t id, enum rc rc, const struct err *e)
 		err_text(e, note, sizeof note);
 	if (store_op_end(s->store, id, rc == RC_OK, note, &failed) != RC_OK)
 		log_error("state", &failed);
+	for (char *q = note; (q = strchr(q, '"')); q++)
+		*q = '\''; /* a text must not end its quotes in the log */
 	log_info("event=op-end op=%lld kind=%s rc=%s msg=\"%s\"", (long long)id,
 		 c->name, rc_name(rc), note);
 }
@@ -195,6 +197,16 @@ static enum rc work_on_node(struct call *c, struct err *e)
 	return rc;
 }
 
+static enum rc new_list_fits(const struct call *c, const struct list *list,
+			     bool force, struct err *e)
+{
+	struct itl CLEANUP(itl_free) *l = NULL;
+
+	if (itl_parse(bytes_of(list->bytes, list->n), 0, &l, e) != RC_OK)
+		return e->rc;
+	return list_fits_phones(c->name, c->node, l, force, e);
+}
+
 static enum rc restart_node(struct call *c, int64_t op, bool force,
 			    struct list *list, bool *built, struct err *e)
 {
@@ -204,7 +216,8 @@ static enum rc restart_node(struct call *c, int64_t op, bool force,
 
 	if (keyd_open(s->keyd, &k, e) != RC_OK ||
 	    fresh_list(s, k, c->node, list, e) != RC_OK ||
-	    decide(c, list, force, built, e) != RC_OK)
+	    decide(c, list, force, built, e) != RC_OK ||
+	    (*built && new_list_fits(c, list, force, e) != RC_OK))
 		return e->rc;
 	(void)snprintf(text, sizeof text,
 		       "node=%s uid=%u force=%s built=%s sha1=%s", c->node->id,

@@ -1,5 +1,6 @@
 /* utils itl reset localkey: plan, preview, do (spec: cluster, Reset). */
 #include "base/errjson.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "lists.h"
 #include "loop.h"
@@ -29,6 +30,7 @@ static enum rc check_served(struct call *c, const char *have, struct err *e)
 {
 	uint8_t CLEANUP_FREE *served = NULL;
 	char sha1[SHA1_HEX] = "no list", why[256];
+	struct err failed;
 	size_t n = 0;
 
 	if (loop_fetch(c->service, c->node, &served, &n, e) == RC_OK)
@@ -40,9 +42,14 @@ static enum rc check_served(struct call *c, const char *have, struct err *e)
 	(void)snprintf(why, sizeof why,
 		       "the publisher serves another list than state holds: %s, not %s",
 		       sha1, have[0] ? have : "any");
-	return err_set(e, RC_REFUSED, c->name, why,
-		       "find out who changed it; `utils service restart Cisco Tftp` puts the one of state back",
-		       "%s", c->node->host);
+	err_set(e, RC_REFUSED, c->name, why,
+		"find out who changed it; `utils service restart Cisco Tftp` puts the one of state back",
+		"%s", c->node->host);
+	/* `show status` must not say that all is well meanwhile. */
+	if (store_attempt(c->service->store, c->node->id, 0, e, 0, &failed) !=
+	    RC_OK)
+		log_error("state", &failed);
+	return e->rc;
 }
 
 /* wanted: the SHA-1 that a plan named, or NULL. CLEANUP(source_clear) it. */
@@ -233,18 +240,25 @@ struct order {
 	const char *source; /* its SHA-1; the request's */
 	uint8_t ticket[KEYD_TICKET_LEN];
 	uint32_t timestamp;
+	bool force;
 };
 
 static enum rc read_order(struct call *c, struct order *o, struct err *e)
 {
 	json_int_t timestamp, now = (json_int_t)time(NULL);
+	uint8_t sha1[SHA1_LEN];
 	const char *how, *hex;
+	int force = 0;
 
-	if (call_members(c, e, "{s:s, s:I, s:s, s:s}", "how", &how, "timestamp",
-			 &timestamp, "source_sha1", &o->source, "ticket",
-			 &hex) != RC_OK ||
+	if (call_members(c, e, "{s:s, s:I, s:s, s:s, s?b}", "how", &how,
+			 "timestamp", &timestamp, "source_sha1", &o->source,
+			 "ticket", &hex, "force", &force) != RC_OK ||
 	    check_how(how, e) != RC_OK || op_ticket(hex, o->ticket, e) != RC_OK)
 		return e->rc;
+	if (!hex_read(o->source, sha1, sizeof sha1))
+		return err_set(e, RC_USAGE, "request", "is no SHA-1", NULL,
+			       "\"source_sha1\"");
+	o->force = force;
 	if (timestamp < now - PLAN_GOOD || timestamp > now + PLAN_AHEAD ||
 	    timestamp > UINT32_MAX)
 		return err_set(e, RC_REFUSED, c->name, "the plan is too old",
@@ -343,7 +357,9 @@ static enum rc reset(struct call *c, int64_t op, const struct order *o,
 	enum rc rc = RC_OK;
 	json_t *nodes;
 
-	if (open_source(c, o->source, &source, e) != RC_OK)
+	if (open_source(c, o->source, &source, e) != RC_OK ||
+	    list_fits_phones(c->name, c->node, source.itl, o->force,
+			     e) != RC_OK)
 		return e->rc;
 	tell_servers(c);
 	if (make_list(c, op, o, &source, &list, e) != RC_OK)

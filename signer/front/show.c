@@ -335,7 +335,7 @@ enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
 	nodes = json_array();
 	for (size_t i = 0; i < s->nloops; i++)
 		if (store_target(s->store, s->loops[i].node->id, &t, e) == RC_OK &&
-		    !t.want[0])
+		    (!t.want[0] || strcmp(t.want, t.have) != 0))
 			(void)json_array_append_new(
 				nodes, json_string(s->loops[i].node->id));
 	*result = json_pack("{s:o, s:o}", "keys", plan, "nodes", nodes);

@@ -174,7 +174,7 @@ enum rc itl_verify(const struct itl *l, X509 *cert, struct err *e)
 }
 
 /* What the record says beside its certificate, or NULL if it agrees. */
-static const char *disagreement(const struct itl_record *r, const X509 *x)
+const char *itl_record_disagrees(const struct itl_record *r, const X509 *x)
 {
 	if (r->subject.n && !itl_name_is(r->subject, X509_get_subject_name(x)))
 		return "SUBJECTNAME differs from the certificate's";
@@ -199,7 +199,7 @@ static enum rc check_record(const struct itl *l, const struct itl_record *r,
 	X509 CLEANUP(X509_free) *x = itl_x509(r->cert, &why);
 
 	if (x)
-		why = disagreement(r, x);
+		why = itl_record_disagrees(r, x);
 	if (!why)
 		return RC_OK;
 	return err_set(e, RC_VERIFY, "verify list", why,

@@ -50,7 +50,8 @@ enum rc request_take(int dir, const char *node, uid_t writer,
 		return err_errno(e, RC_NOTFOUND, "restart request", NULL, "%s",
 				 node);
 	why = fd < 0 ? "cannot be opened as a file" : read_open(fd, writer, nonce);
-	if (unlinkat(dir, node, 0) != 0 && !why)
+	if (unlinkat(dir, node, 0) != 0 &&
+	    unlinkat(dir, node, AT_REMOVEDIR) != 0 && !why)
 		why = "cannot be removed";
 	if (why)
 		return err_set(e, RC_REFUSED, "restart request", why,

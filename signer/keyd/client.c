@@ -79,6 +79,7 @@ static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int pass,
 {
 	uint8_t CLEANUP_FREE *frame = malloc(KEYD_HEADER_LEN + body.n);
 	uint32_t id = ++k->next_id, got_id;
+	enum rc rc_sent;
 	struct writer w;
 	unsigned rc;
 	size_t n;
@@ -88,8 +89,10 @@ static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int pass,
 	w = writer_of(frame, KEYD_HEADER_LEN + body.n);
 	wire_header(&w, what, id);
 	write_bytes(&w, body);
-	if (sock_send(k->fd, writer_bytes(&w), pass, 0, e) != RC_OK)
-		return e->rc;
+	rc_sent = sock_send(k->fd, writer_bytes(&w), pass, 0, e);
+	sodium_memzero(frame, KEYD_HEADER_LEN + body.n); /* a derived password */
+	if (rc_sent != RC_OK)
+		return rc_sent;
 	do {
 		if (sock_wait(k->fd, ms, e) != RC_OK ||
 		    sock_recv(k->fd, k->answer, SOCK_MESSAGE_MAX, &n, NULL, 0,
@@ -126,6 +129,8 @@ static enum rc call(struct keyd *k, unsigned what, const struct writer *body,
 		if (rc == RC_STALE)
 			hang_up(k);
 	}
+	if (rc == RC_STALE && !again)
+		return err_hint(e, "it may have been done or not: look at `show status` and `show cert list own`, then repeat it");
 	return rc;
 }
 

@@ -116,7 +116,7 @@ enum rc keyd_config_pin(const struct keyd_config *c, struct secret **out,
 	return secret_ask("PIN of the token: ", out, e);
 }
 
-enum rc keyd_config_check_pin(const struct keyd_config *c, struct err *e)
+static enum rc check_pin_file(const struct keyd_config *c, struct err *e)
 {
 	struct stat st;
 
@@ -131,4 +131,33 @@ enum rc keyd_config_check_pin(const struct keyd_config *c, struct err *e)
 			       "chown it to that user and chmod 0400 it", "%s",
 			       c->pin + 5);
 	return RC_OK;
+}
+
+static enum rc check_module(const struct keyd_config *c, struct err *e)
+{
+	if (c->module[0] != '/' || access(c->module, R_OK) == 0)
+		return RC_OK;
+	return err_errno(e, RC_ERROR, "module",
+			 "install the token's PKCS#11 module, or correct the path",
+			 "%s", c->module);
+}
+
+enum rc keyd_config_check_files(const struct keyd_config *c, const char *dir,
+				struct err *e)
+{
+	const char *key = "module";
+	char path[PATH_MAX], where[160];
+	enum rc rc = check_module(c, e);
+	struct err ignored;
+
+	if (rc == RC_OK) {
+		key = "pin";
+		rc = check_pin_file(c, e);
+	}
+	if (rc == RC_OK || file_path(path, sizeof path, dir, KEYD_CONF,
+				     &ignored) != RC_OK)
+		return rc;
+	(void)snprintf(where, sizeof where, "%.120s:%d: %s", path,
+		       conf_line(path, "token", key), key);
+	return err_within(e, where);
 }

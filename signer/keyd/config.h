@@ -27,9 +27,10 @@ enum rc keyd_config_read(const char *dir, struct keyd_config **out,
 void keyd_config_free(struct keyd_config *c);
 CLEANUP_DEFINE(struct keyd_config *, keyd_config_free);
 
-/* For -n: a PIN file is there and is its owner's alone. */
-enum rc keyd_config_check_pin(const struct keyd_config *c,
-			      struct err *e) MUST_CHECK;
+/* For -n, with file and line: a PIN file is there and is its owner's alone; a
+ * module that is named by its path can be read. */
+enum rc keyd_config_check_files(const struct keyd_config *c, const char *dir,
+				struct err *e) MUST_CHECK;
 
 /* Where the PIN lies, or "" for a prompt: the file whose refusal is remembered. */
 void keyd_config_pin_path(const struct keyd_config *c, char *to, size_t cap);

@@ -42,7 +42,7 @@ void conn_unref(struct conn *c)
 {
 	if (!c || atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
-	fd_close(c->fd);
+	sock_hang_up(c->fd);
 	free(c);
 }
 

@@ -156,6 +156,18 @@ static struct held_key *newest(const struct keyring *r, enum unit unit,
 	return NULL;
 }
 
+/* A generation was seen that is not complete. */
+static bool has_part(struct keyring *r, enum unit unit, const char *where)
+{
+	bool seen = false;
+
+	(void)pthread_rwlock_rdlock(&r->lock);
+	for (size_t i = 0; i < r->nseen; i++)
+		seen |= same_place(&r->seen[i], unit, where);
+	(void)pthread_rwlock_unlock(&r->lock);
+	return seen;
+}
+
 enum rc keyring_current(struct keyring *r, enum unit unit, const char *node,
 			struct held_key **out, struct err *e)
 {
@@ -165,6 +177,11 @@ enum rc keyring_current(struct keyring *r, enum unit unit, const char *node,
 	(void)pthread_rwlock_rdlock(&r->lock);
 	k = newest(r, unit, where);
 	(void)pthread_rwlock_unlock(&r->lock);
+	if (!k && has_part(r, unit, where))
+		return err_set(e, RC_NOTFOUND, "find key",
+			       "the token has only a part of it: its log says what lacks",
+			       "put the certificate back, or the token from its backup; a new key is another key",
+			       "%s/%s", unit_name(unit), where);
 	if (!k)
 		return err_set(e, RC_NOTFOUND, "find key",
 			       "the token has no such key with a certificate",

@@ -30,7 +30,8 @@ static enum rc login(struct service *s, struct hsm_module **module,
 			       "the token refused this PIN before; it is not sent again",
 			       "write the right PIN into the file, then start anew",
 			       "%s", path);
-	if (keyd_config_pin(c, &pin, e) != RC_OK ||
+	if (keyd_state_save(&s->state, e) != RC_OK ||
+	    keyd_config_pin(c, &pin, e) != RC_OK ||
 	    hsm_module_open(c->module, module, e) != RC_OK ||
 	    hsm_token_open(*module, c->uri, c->sessions, &s->token, e) != RC_OK)
 		return e->rc;
@@ -140,7 +141,7 @@ int main(int argc, char **argv)
 		return status;
 	log_open("keyd");
 	if (keyd_config_read(o.config, &s.config, &e) != RC_OK ||
-	    (o.check && keyd_config_check_pin(s.config, &e) != RC_OK)) {
+	    (o.check && keyd_config_check_files(s.config, o.config, &e) != RC_OK)) {
 		log_error("configuration", &e);
 		return o.check ? 2 : err_exit_code(e.rc);
 	}

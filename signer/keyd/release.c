@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -76,6 +77,7 @@ static void flush(struct release *r, struct batch *b)
 			atomic_fetch_sub(&a->conn->in_flight, 1);
 			conn_unref(a->conn);
 		}
+		sodium_memzero(a->frame, a->n); /* a premaster secret, a ticket */
 		free(a->frame);
 	}
 	if (b->last) {

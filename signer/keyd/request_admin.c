@@ -40,8 +40,12 @@ static enum rc check_password(struct request *q, struct bytes derived,
 	uint8_t hash[32];
 	bool right;
 
-	if (tickets_may_try(t, uid, proc_now(), e) != RC_OK)
+	/* Nothing was tried: the refusals before it are in the log, and a member
+	 * must not be able to fill it. */
+	if (tickets_may_try(t, uid, proc_now(), e) != RC_OK) {
+		q->note.wanted = false;
 		return e->rc;
+	}
 	keyd_state_password(&q->service->state, &p);
 	if (!p.set)
 		return err_set(e, RC_REFUSED, "password", "none was set yet",

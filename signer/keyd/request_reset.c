@@ -60,10 +60,18 @@ static enum rc check_records(struct request *q, const struct itl *l,
 		if (!k)
 			return foreign(e, i,
 				       "is no certificate of this token");
+		/* Phones read these too, and of a hash record nothing else. */
+		const char *why = itl_record_disagrees(r, k->key->cert);
+
+		if (why)
+			return foreign(e, i, why);
 		if (!of_this_cluster(c, &k->label))
 			return foreign(e, i, "is of no node of the configuration");
 		if (!r->has_role || !role_fits(r->role, k->label.unit))
 			return foreign(e, i, "stands in a role that is not its own");
+		/* keyd's own ITLs have neither (itl_entries()). */
+		if (r->address.n || !bytes_equal(r->dns, bytes_of("\0", 2)))
+			return foreign(e, i, "names a server, which no ITL does");
 		if (k->label.unit == UNIT_ITLRECOVERY)
 			*recovery = k;
 		if (k->label.unit == UNIT_CALLMANAGER) {
@@ -103,7 +111,10 @@ static enum rc reset(struct request *q, bool preview, struct err *e)
 	if (!itl_is_itl(l))
 		return err_set(e, RC_REFUSED, "reset", "is no ITLFile.tlv",
 			       "only an ITL can be reset", "the list");
-	if (check_records(q, l, &callmanager, &recovery, e) != RC_OK)
+	/* keyd made every list that may be reset, so its signature must be one of
+	 * this token's: all SAST records are, once the records are checked. */
+	if (check_records(q, l, &callmanager, &recovery, e) != RC_OK ||
+	    itl_verify_self(l, e) != RC_OK)
 		return e->rc;
 	/* The key that phones of this list hold, retired or not. */
 	t.key = q->service->config->cluster->policy == POLICY_ITLRECOVERY

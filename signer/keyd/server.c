@@ -209,7 +209,11 @@ static bool too_many(const struct server *v, enum role role, uid_t uid)
 {
 	size_t same = 0;
 
-	if (v->nconns == SERVER_MAX_CONNECTIONS)
+	size_t reserve = role == ROLE_FRONT || role == ROLE_TVS || uid == 0
+				 ? 0
+				 : SERVER_RESERVED;
+
+	if (v->nconns >= SERVER_MAX_CONNECTIONS - reserve)
 		return true;
 	if (role == ROLE_FRONT || role == ROLE_TVS)
 		return false;
@@ -227,6 +231,8 @@ static void accept_one(struct server *v, int listener)
 
 	if (sock_accept(listener, &fd, &e) != RC_OK) {
 		log_error("accept", &e);
+		if (e.code == EMFILE || e.code == ENFILE)
+			(void)poll(NULL, 0, 100); /* until somebody leaves */
 		return;
 	}
 	if (fd < 0)
@@ -240,7 +246,7 @@ static void accept_one(struct server *v, int listener)
 
 	if (too_many(v, role, peer.uid)) {
 		log_warn("event=too-many-connections uid=%u", peer.uid);
-		fd_close(fd);
+		sock_hang_up(fd);
 		return;
 	}
 	c = conn_new(fd, role, &peer);
@@ -277,8 +283,8 @@ static bool read_one(struct server *v, struct conn *c, bool *more)
 	uint32_t id;
 	size_t n;
 
-	if (sock_recv(c->fd, v->frame, KEYD_FRAME_MAX, &n, &fd, MSG_DONTWAIT,
-		      &e) != RC_OK) {
+	if (sock_recv(c->fd, v->frame, KEYD_FRAME_MAX, &n,
+		      c->role == ROLE_FRONT ? &fd : NULL, MSG_DONTWAIT, &e) != RC_OK) {
 		*more = false;
 		if (e.rc == RC_USAGE)
 			return refuse_frame(c, e.why, KEYD_FRAME_MAX);

@@ -5,6 +5,7 @@
 #include "service.h"
 
 #define SERVER_MAX_CONNECTIONS 256
+#define SERVER_RESERVED 128  /* of them for front, tvs and root */
 #define SERVER_MAX_OF_USER 8       /* for others than front and tvs */
 #define SERVER_MAX_QUEUE 1024      /* requests that wait for a worker */
 #define SERVER_FRAMES_A_TURN 8     /* of one connection, before the next */

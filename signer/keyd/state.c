@@ -61,7 +61,7 @@ enum rc keyd_state_load(struct keyd_state *s, const char *path, struct err *e)
 	return RC_OK;
 }
 
-static enum rc save(struct keyd_state *s, struct err *e)
+enum rc keyd_state_save(struct keyd_state *s, struct err *e)
 {
 	uint8_t buf[STATE_MAX];
 	struct writer w = writer_of(buf, sizeof buf);
@@ -99,7 +99,7 @@ bool keyd_state_pin_refused(const struct keyd_state *s, const char *path)
 enum rc keyd_state_refuse_pin(struct keyd_state *s, const char *path,
 			      struct err *e)
 {
-	return mark_of(path, &s->pin) ? save(s, e) : RC_OK;
+	return mark_of(path, &s->pin) ? keyd_state_save(s, e) : RC_OK;
 }
 
 enum rc keyd_state_accept_pin(struct keyd_state *s, struct err *e)
@@ -107,7 +107,7 @@ enum rc keyd_state_accept_pin(struct keyd_state *s, struct err *e)
 	if (!s->pin.refused)
 		return RC_OK;
 	s->pin = (struct keyd_pin_mark){0};
-	return save(s, e);
+	return keyd_state_save(s, e);
 }
 
 void keyd_state_password(struct keyd_state *s, struct keyd_password *out)
@@ -126,7 +126,7 @@ enum rc keyd_state_set_password(struct keyd_state *s,
 	(void)pthread_mutex_lock(&s->lock);
 	before = s->password;
 	s->password = *p;
-	rc = save(s, e);
+	rc = keyd_state_save(s, e);
 	if (rc != RC_OK)
 		s->password = before;
 	(void)pthread_mutex_unlock(&s->lock);

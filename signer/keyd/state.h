@@ -38,6 +38,9 @@ struct keyd_state {
 enum rc keyd_state_load(struct keyd_state *s, const char *path,
 			struct err *e) MUST_CHECK;
 
+/* Write what there is: a PIN may only be sent where its refusal can be kept. */
+enum rc keyd_state_save(struct keyd_state *s, struct err *e) MUST_CHECK;
+
 /* True if this very PIN file was refused before. path "": never. */
 bool keyd_state_pin_refused(const struct keyd_state *s, const char *path);
 enum rc keyd_state_refuse_pin(struct keyd_state *s, const char *path,

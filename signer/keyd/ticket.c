@@ -8,7 +8,8 @@ void tickets_init(struct tickets *t)
 	(void)pthread_mutex_init(&t->lock, NULL);
 }
 
-/* The user's slot; the one that is free longest where all are taken. */
+/* The user's slot. Where all are taken, a newcomer inherits the one that is free
+ * longest, with its failures: many users do not guess more than one. */
 static size_t guesser(struct tickets *t, uid_t uid)
 {
 	size_t oldest = 0;
@@ -22,8 +23,6 @@ static size_t guesser(struct tickets *t, uid_t uid)
 	if (t->nguessers < TICKET_GUESSERS)
 		oldest = t->nguessers++;
 	t->guessers[oldest].uid = uid;
-	t->guessers[oldest].failures = 0;
-	t->guessers[oldest].until = 0;
 	return oldest;
 }
 

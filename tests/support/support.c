@@ -1,8 +1,11 @@
 #include "support/support.h"
 #include "base/file.h"
+#include <fcntl.h>
 #include <ftw.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 void support_assert_ok(enum rc rc, const struct err *e, const char *file, int line)
@@ -49,6 +52,28 @@ void support_tmpdir_remove(char *path)
 	if (path)
 		assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 	free(path);
+}
+
+int support_lingering(int *listener)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct linger linger = {1, 30};
+	static char data[1 << 20];
+	socklen_t n = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0 && *listener >= 0);
+	assert_int_equal(bind(*listener, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(*listener, 1), 0);
+	assert_int_equal(getsockname(*listener, (struct sockaddr *)&a, &n), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	while (write(fd, data, sizeof data) > 0)
+		continue;
+	return fd;
 }
 
 uint64_t support_seed(void)

@@ -22,6 +22,10 @@ uint8_t *support_data(const char *name, size_t *n);
 char *support_tmpdir(void);        /* malloc()ed path */
 void support_tmpdir_remove(char *path); /* frees it too */
 
+/* A TCP socket of the loopback with unsent data that its close() would wait for,
+ * for 30 seconds; *listener keeps its other end. Close both. */
+int support_lingering(int *listener);
+
 /* The seed of a random test: ITLKEEPER_SEED or the clock; printed. */
 uint64_t support_seed(void);
 uint64_t support_random(uint64_t *state); /* splitmix64 */

@@ -75,7 +75,7 @@ enum rc ctl_call(struct ctl *c, json_t *request,
 			       "front");
 	rc = front_call(c->front, request, hear, &l, &answer, e);
 	json_decref(request);
-	if (rc == RC_STALE && l.heard)
+	if (rc == RC_STALE && l.heard && !strcmp(e->op, "receive"))
 		return err_hint(e, "the service goes on with it, or takes it up again when it starts: itlctl show status");
 	if (rc != RC_OK)
 		return rc;

@@ -144,8 +144,6 @@ enum rc file_accept(struct ctl *c, struct err *e)
 					       "accepted", itl_accepted(v),
 					       "verdict", itl_verdict_name(v),
 					       "reason", why), e);
-	(void)fprintf(c->out, "%s: %s\n%s\n",
-		      itl_accepted(v) ? "accepted" : "rejected",
-		      itl_verdict_text(v), why);
+	(void)fprintf(c->out, "%s\n%s\n", itl_verdict_text(v), why);
 	return RC_OK;
 }

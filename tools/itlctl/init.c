@@ -103,6 +103,7 @@ static enum rc init_keys(struct init *in, json_t *keys, struct err *e)
 static enum rc init_lists(struct init *in, json_t *nodes, struct err *e)
 {
 	struct ctl *c = in->c;
+	enum rc first = RC_OK;
 	json_t *id;
 	size_t i;
 
@@ -110,16 +111,26 @@ static enum rc init_lists(struct init *in, json_t *nodes, struct err *e)
 		const char *name = json_string_value(id);
 		const struct cluster_node *node;
 		json_t *result = NULL;
+		struct err failed;
 
-		if (cluster_find_node(c->cluster, name ? name : "", &node, e) != RC_OK ||
-		    service_restart(c, node, &result, e) != RC_OK)
+		if (cluster_find_node(c->cluster, name ? name : "", &node, e) != RC_OK)
 			return e->rc;
+		/* One node that is down must not keep the others waiting. */
+		if (service_restart(c, node, &result, &failed) != RC_OK) {
+			if (first != RC_OK) {
+				(void)ctl_error(c->session, false, &failed);
+				continue;
+			}
+			first = failed.rc; /* the caller tells it */
+			*e = failed;
+			continue;
+		}
 		(void)json_array_append_new(in->restarted, result);
 		if (!c->json)
 			(void)fprintf(c->out, "%s serves its first list: SHA-1 %s\n",
 				      node->host, answer_text(result, "sha1"));
 	}
-	return RC_OK;
+	return first;
 }
 
 /* A word at the end; again on a second run, that there was nothing to do. */

@@ -57,10 +57,11 @@ static enum rc plan_get(struct ctl *c, struct plan *p, struct err *e)
 static json_t *request(const struct ctl *c, const struct plan *p,
 		       const char *what, const char *ticket)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "do", what,
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:b}", "do", what,
 			 "how", HOW, "node", c->node->id,
 			 "timestamp", p->timestamp, "source_sha1", p->sha1,
-			 "ticket", ticket);
+			 "ticket", ticket, "force",
+			 c->opt.value[OPT_FORCE] != NULL);
 }
 
 static enum rc ticket_for(struct ctl *c, const struct plan *p, bool preview,

@@ -35,7 +35,9 @@ enum rc secret_read_file(const char *path, struct secret **out,
 enum rc secret_read_credential(const char *name, struct secret **out,
 			       struct err *e) MUST_CHECK;
 
-/* Ask on /dev/tty with echo off. RC_USAGE if there is no terminal. */
+/* Ask on /dev/tty with echo off. RC_USAGE if there is no terminal. A signal that
+ * would end the process does so, with the terminal as it was; one that the
+ * program handles makes this fail. One thread at a time. */
 enum rc secret_ask(const char *prompt, struct secret **out,
 		   struct err *e) MUST_CHECK;
 

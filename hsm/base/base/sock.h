@@ -20,6 +20,13 @@ enum rc sock_listen(const char *path, mode_t mode, int *fd,
 /* The next peer, blocking descriptor; *fd = -1 if none waits. */
 enum rc sock_accept(int listener, int *fd, struct err *e) MUST_CHECK;
 
+/*
+ * Close a connection, without waiting for what its peer left in it: a socket
+ * that came as a descriptor, read or unread, could linger in our close(). -1 is
+ * fine.
+ */
+void sock_hang_up(int fd);
+
 /* RC_STALE if nobody listens; RC_REFUSED if permission is missing. */
 enum rc sock_connect(const char *path, int *fd, struct err *e) MUST_CHECK;
 

@@ -12,12 +12,12 @@
  * | list | all | node | node, sha1, kind, since, bytes (base64) of what the node serves (`have`); rc not-found if nothing |
  * | certs | all | | certs: [{unit,node,generation,current,id,bits,subject,issuer,serial,not_before,not_after,sha1,sha256,pem}], error (null; or why the token could not be asked: then these are what it said last) |
  * | services | all | | services: [{name,node (null),state ("STARTED", "FAILED"),detail}] |
- * | init-plan | all | | keys: [{unit,node (null for the cluster's),bits,present}], nodes: [ids of TFTP nodes without a list] |
+ * | init-plan | all | | keys: [{unit,node (null for the cluster's),bits,present}], nodes: [ids of TFTP nodes that do not serve what they shall] |
  * | generate | group | unit, node (null), ticket (hex), force | the members of a cert, as in certs |
  * | tftp-restart | group | node, force | events below; node, sha1, kind, built (false: the list was up to date and only bounced) |
- * | reset-plan | all | how ("localkey"), node | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
+ * | reset-plan | group | how ("localkey"), node | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
  * | reset-preview | group | how, node, timestamp, source_sha1, ticket | sha1 |
- * | reset | group | how, node, timestamp, source_sha1, ticket | events below; sha1, signer, nodes: [{id,host,ok,error}] |
+ * | reset | group | how, node, timestamp, source_sha1, ticket, force | events below; sha1, signer, nodes: [{id,host,ok,error}] |
  *
  * While an operation runs, another one, and a plan or preview of a reset, is
  * answered with rc busy, which names it, whose it is, and since when.

@@ -137,6 +137,10 @@ enum rc itl_verify(const struct itl *l, X509 *cert, struct err *e) MUST_CHECK;
  * what a list must pass before it is published. */
 enum rc itl_verify_self(const struct itl *l, struct err *e) MUST_CHECK;
 
+/* What a record says beside its certificate (or its hash) and x does not:
+ * subject, issuer, serial, key, signature. NULL if they agree. */
+const char *itl_record_disagrees(const struct itl_record *r, const X509 *x);
+
 /* "CN=...;OU=...;..." of a name, in the format's fixed order, with its NUL;
  * *n counts the NUL. RC_ERROR if it does not fit ITL_MAX_NAME. */
 enum rc itl_name(const X509_NAME *name, char to[ITL_MAX_NAME], size_t *n,

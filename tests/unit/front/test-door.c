@@ -95,7 +95,7 @@ static void test_who(void **state)
 		{"{\"do\":\"certs\"}", true},
 		{"{\"do\":\"services\"}", true},
 		{"{\"do\":\"init-plan\"}", true},
-		{"{\"do\":\"reset-plan\",\"how\":\"localkey\",\"node\":\"n1\"}", true},
+		{"{\"do\":\"reset-plan\",\"how\":\"localkey\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"generate\",\"unit\":\"CAPF\",\"ticket\":\"00\"}", false},
 		{"{\"do\":\"tftp-restart\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset-preview\",\"node\":\"n1\"}", false},

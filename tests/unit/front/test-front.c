@@ -262,7 +262,10 @@ static void test_reset_refused(void **state)
 		 RC_REFUSED, "ticket"},
 		{"localkey", "n1", "timestamp", json_integer(1), RC_REFUSED, "too old"},
 		{"localkey", "n1", "timestamp", json_integer(INT64_MAX), RC_REFUSED, "too old"},
-		{"localkey", "n1", "source_sha1", json_string("ab"), RC_REFUSED,
+		{"localkey", "n1", "source_sha1", json_string("ab"), RC_USAGE,
+		 "is no SHA-1"},
+		{"localkey", "n1", "source_sha1",
+		 json_string("0123456789abcdef0123456789abcdef01234567"), RC_REFUSED,
 		 "has changed since the plan"},
 		{"localkey", "n1", "surprise", json_true(), RC_USAGE, "surprise"},
 	};

@@ -283,7 +283,7 @@ static const struct {
 	{"utils itl reset localkey", {"reset-plan", {ERROR("verify", "bad list")}}, 5,
 	 "bad list", ""},
 	{"utils itl reset localkey", {"reset-plan", {"{\"result\":{}}"}}, 1, "reset-plan", ""},
-	{"utils itl reset localkey --force", {0}, 2, "utils itl reset localkey: --force", ""},
+	{"utils itl reset localkey --lenient", {0}, 2, "utils itl reset localkey: --lenient", ""},
 	{"show status --node n1", {0}, 2, "show status: --node", ""},
 	{"set cert regen CallManager", {0}, 3, "--force", ""},
 	{"set cert regen callmanager", {0}, 3, "CallManager, test10pub", ""},

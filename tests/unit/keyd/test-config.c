@@ -113,15 +113,16 @@ static void the_pin_file(void **state)
 	(void)snprintf(text, sizeof text, GOOD "pin = file:%s\n", path);
 	put("keyd.conf", text);
 	assert_ok(keyd_config_read(dir, &c, &e), &e);
-	assert_int_equal(keyd_config_check_pin(c, &e), RC_ERROR); /* none there */
+	assert_int_equal(keyd_config_check_files(c, dir, &e), RC_ERROR); /* none there */
+	assert_non_null(strstr(e.what, "keyd.conf:4: pin: "));
 	put("pin", "1234\n");
 	c->keyd_uid = geteuid();
-	assert_ok(keyd_config_check_pin(c, &e), &e);
+	assert_ok(keyd_config_check_files(c, dir, &e), &e);
 	assert_int_equal(chmod(path, 0640), 0);
-	assert_int_equal(keyd_config_check_pin(c, &e), RC_ERROR);
+	assert_int_equal(keyd_config_check_files(c, dir, &e), RC_ERROR);
 	assert_int_equal(chmod(path, 0600), 0);
 	c->keyd_uid = geteuid() + 1;
-	assert_int_equal(keyd_config_check_pin(c, &e), RC_ERROR);
+	assert_int_equal(keyd_config_check_files(c, dir, &e), RC_ERROR);
 	keyd_config_free(c);
 }
 

@@ -5,6 +5,7 @@
 #include "support/software.h"
 #include "audit/audit.h"
 #include "base/file.h"
+#include "base/proc.h"
 #include "base/sock.h"
 #include "itl/itl.h"
 #include "keyd/wire.h"
@@ -389,6 +390,169 @@ static void other_lists(void **state)
 	free(list);
 }
 
+/* What stands beside a certificate, or beside its hash, must be the
+ * certificate's: phones read it. */
+static void records_that_lie(void **state)
+{
+	static const char *const members[] = {"key", "subject", "issuer", "serial",
+					      "signature", "timestamp"};
+	size_t n;
+
+	(void)state;
+	for (size_t record = 0; record < 6; record++)
+		for (size_t m = 0; m < sizeof members / sizeof *members; m++) {
+			uint8_t *list = own_list("n1", &n);
+			struct itl *l = NULL;
+			struct err e;
+
+			assert_ok(itl_parse(bytes_of(list, n), 0, &l, &e), &e);
+			const struct itl_record *r = &l->records[record];
+			const struct bytes parts[] = {r->key, r->subject, r->issuer,
+						      r->serial, r->signature};
+			/* the last: the records are true, the list was not signed so */
+			size_t at = m < 5 ? (size_t)(parts[m].p - list) + parts[m].n / 2
+					  : l->header_length - 3;
+
+			itl_free(l);
+			list[at] ^= 1;
+			if (try_reset(bytes_of(list, n), &e) == RC_OK)
+				fail_msg("record %zu: signed with another %s",
+					 record + 1, members[m]);
+			free(list);
+		}
+}
+
+/* A list of our own certificates that keyd would never make. */
+static void records_that_do_not_belong(void **state)
+{
+	struct keyd *k = client();
+	struct keyd_key *keys;
+	X509 *of[UNIT_COUNT] = {NULL};
+	struct err e;
+	size_t nkeys, n;
+
+	(void)state;
+	assert_ok(keyd_keys(k, &keys, &nkeys, &e), &e);
+	for (size_t i = nkeys; i-- > 0;)
+		of[keys[i].label.unit] = keys[i].cert; /* n1's: it comes first */
+	const struct {
+		const char *name;
+		X509 *sast, *capf, *tvs, *recovery;
+	} rows[] = {
+		{"TVS as CAPF", of[UNIT_CALLMANAGER], of[UNIT_TVS], of[UNIT_TVS],
+		 of[UNIT_ITLRECOVERY]},
+		{"Audit as CAPF", of[UNIT_CALLMANAGER], of[UNIT_AUDIT], of[UNIT_TVS],
+		 of[UNIT_ITLRECOVERY]},
+		{"no recovery", of[UNIT_CALLMANAGER], of[UNIT_CAPF], of[UNIT_TVS], NULL},
+		{"CAPF as signer", of[UNIT_CAPF], of[UNIT_CAPF], of[UNIT_TVS],
+		 of[UNIT_ITLRECOVERY]},
+		{"right, but signed by a stranger", of[UNIT_CALLMANAGER], of[UNIT_CAPF],
+		 of[UNIT_TVS], of[UNIT_ITLRECOVERY]},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		EVP_PKEY *key = EVP_RSA_gen(1024);
+		struct itl_signer signer = software_signer(key);
+		struct itl_entry entries[8];
+		uint8_t *list = NULL;
+		struct itl_plan plan = {
+			.file_name = ITL_FILE,
+			.signer = rows[i].sast,
+			.digest = ITL_SHA1,
+			.timestamp = NOW,
+			.entries = entries,
+			.nentries = itl_entries(rows[i].sast, rows[i].capf,
+						rows[i].tvs, rows[i].recovery, NULL,
+						0, entries),
+		};
+
+		print_message("  %s\n", rows[i].name);
+		assert_ok(itl_build(&plan, &signer, &list, &n, &e), &e);
+		assert_int_not_equal(try_reset(bytes_of(list, n), &e), RC_OK);
+		EVP_PKEY_free(key);
+		free(list);
+	}
+	keyd_keys_free(keys, nkeys);
+	keyd_free(k);
+}
+
+/* After a renewal the newest generation signs; the old one is kept. */
+static void the_newest_generation_signs(void **state)
+{
+	struct keyd_intent intent = keyd_intent_generate(UNIT_CALLMANAGER, "n2");
+	uint8_t ticket[KEYD_TICKET_LEN], *list;
+	struct keyd *k = client();
+	struct keyd_key key;
+	struct itl *l = NULL;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_generate(k, ticket, live_uid(&live, LIVE_ADMIN),
+				UNIT_CALLMANAGER, "n2", &key, &e), &e);
+	live_be(&live, LIVE_ROOT);
+	assert_int_equal(key.label.generation, 2);
+	assert_true(key.current);
+	list = own_list("n2", &n);
+	assert_ok(itl_parse(bytes_of(list, n), 0, &l, &e), &e);
+	assert_true(itl_signed_by(l, key.cert));
+	itl_free(l);
+	free(list);
+	X509_free(key.cert);
+	keyd_free(k);
+}
+
+/* A stranger's descriptors must not hold us up: a TCP socket that lingers would
+ * block whoever closes it. */
+static void descriptors_that_linger(void **state)
+{
+	struct frame *f = frame_of(KEYD_STATUS);
+	int listener, fd[4];
+	double began;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		int lingering = support_lingering(&listener);
+
+		live_be(&live, LIVE_STRANGER);
+		assert_ok(sock_connect(live.keyd_socket, &fd[i], &e), &e);
+		live_be(&live, LIVE_ROOT);
+		assert_ok(sock_send(fd[i], writer_bytes(&f->w), lingering, 0, &e), &e);
+		close(lingering);
+		close(listener);
+	}
+	began = proc_now();
+	assert_int_equal(ask_frame(LIVE_FRONT, f, &e), RC_OK);
+	/* Not a measurement: one of them would hold for 30 seconds. */
+	assert_true(proc_now() - began < 20);
+	for (size_t i = 0; i < 4; i++)
+		close(fd[i]);
+}
+
+/* Strangers cannot take all places: front and root still come in. */
+static void strangers_leave_room(void **state)
+{
+	int fd[32 * 8];
+	struct err e;
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned user = 0; user < 32; user++)
+		for (size_t i = 0; i < 8; i++) {
+			assert_int_equal(seteuid(90000 + user), 0);
+			if (sock_connect(live.keyd_socket, &fd[n], &e) == RC_OK)
+				n++;
+			assert_int_equal(seteuid(0), 0);
+		}
+	assert_int_equal(ask_frame(LIVE_FRONT, frame_of(KEYD_STATUS), &e), RC_OK);
+	assert_int_equal(ask_frame(LIVE_ROOT, frame_of(KEYD_STATUS), &e), RC_OK);
+	while (n)
+		close(fd[--n]);
+}
+
 static void names_that_are_lists(void **state)
 {
 	static const char *const names[] = {
@@ -593,6 +757,63 @@ static void ctl(void **state)
 			 RC_REFUSED); /* used */
 }
 
+/* Each pair of digest and padding: an answer, and keyd lives. RSA-1024 has no
+ * room for SHA-512 under PSS. */
+static void every_digest_of_tls(void **state)
+{
+	static const char *const digests[] = {"SHA1", "SHA256", "SHA384", "SHA512",
+					      "MD5-SHA1"};
+	struct keyd_status before, after;
+	struct keyd *k = client();
+	struct err e;
+
+	(void)state;
+	assert_ok(keyd_status(k, &before, &e), &e);
+	for (size_t d = 0; d < 5; d++)
+		for (uint8_t pss = 0; pss < 2; pss++) {
+			bool good = d < 3 || pss == 0;
+			uint8_t message[100] = {0};
+			struct frame *f = frame_of(KEYD_TLS_SIGN);
+			enum rc rc;
+
+			memcpy(message + 64, "\3\0\35\40", 4);
+			write_text(&f->w, "n1");
+			write_text(&f->w, digests[d]);
+			write_u8(&f->w, pss);
+			write_bytes32(&f->w, bytes_of(message, sizeof message));
+			rc = ask_frame(LIVE_TVS, f, &e);
+			assert_int_equal(rc == RC_OK, good);
+		}
+	assert_ok(keyd_status(k, &after, &e), &e);
+	assert_int_equal(before.started, after.started);
+	keyd_free(k);
+}
+
+/* A cheap derivation, and a digest that no phone knows, are not taken. */
+static void weak_parameters(void **state)
+{
+	struct frame *f = frame_of(KEYD_PASSWORD);
+	uint8_t zeros[32] = {0};
+	struct err e;
+
+	(void)state;
+	write_u8(&f->w, 0);
+	write_bytes(&f->w, bytes_of(zeros, 32));
+	write_bytes(&f->w, bytes_of(zeros, KEYD_SALT_LEN));
+	write_u64(&f->w, 1);
+	write_u64(&f->w, 1 << 20);
+	write_bytes(&f->w, bytes_of(zeros, 32));
+	assert_int_equal(ask_frame(LIVE_ROOT, f, &e), RC_REFUSED);
+
+	f = frame_of(KEYD_SGN);
+	write_text(&f->w, "n1");
+	write_text(&f->w, "a.xml");
+	write_u8(&f->w, ITL_SHA256);
+	write_u32(&f->w, NOW);
+	write_bytes32(&f->w, bytes_of_text("content"));
+	assert_int_equal(ask_frame(LIVE_FRONT, f, &e), RC_USAGE);
+}
+
 /* ---- the audit log ---- */
 
 static void everything_is_in_the_log(void **state)
@@ -764,7 +985,14 @@ int main(void)
 		cmocka_unit_test(ctl),
 		cmocka_unit_test(a_reset_without_its_ticket),
 		cmocka_unit_test(other_lists),
+		cmocka_unit_test(records_that_lie),
+		cmocka_unit_test(records_that_do_not_belong),
+		cmocka_unit_test(the_newest_generation_signs),
+		cmocka_unit_test(descriptors_that_linger),
+		cmocka_unit_test(strangers_leave_room),
 		cmocka_unit_test(names_that_are_lists),
+		cmocka_unit_test(every_digest_of_tls),
+		cmocka_unit_test(weak_parameters),
 		cmocka_unit_test(what_is_no_handshake),
 		cmocka_unit_test(roles),
 		cmocka_unit_test(malformed_frames),
