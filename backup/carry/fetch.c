@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "carry/carry.h"
 #include "job.h"
+#include "sandbox.h"
 #include <curl/curl.h>
 #include <string.h>
 
@@ -126,6 +127,8 @@ enum rc job_fetch(json_t *job, struct err *e)
 	if (seconds < 1 || max < 1 || (unsigned)max > CARRY_CONTENT_MAX)
 		return err_set(e, RC_USAGE, "fetch", "out of range", NULL,
 			       "seconds=%d max=%d", seconds, max);
+	if (sandbox_writes(NULL, e) != RC_OK)
+		return e->rc;
 	f.max = (size_t)max;
 	CURL CLEANUP(curl_easy_cleanup) *c = NULL;
 

@@ -4,6 +4,7 @@
 #include "base/proc.h"
 #include "carry/carry.h"
 #include "job.h"
+#include "sandbox.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -89,7 +90,7 @@ static enum rc run(json_t *job, struct err *e)
 	if (parent < 1 || parent > INT_MAX)
 		return err_set(e, RC_USAGE, "job", "no such process", NULL,
 			       "\"parent\"");
-	if (drop((pid_t)parent, e) != RC_OK)
+	if (drop((pid_t)parent, e) != RC_OK || sandbox_calls(e) != RC_OK)
 		return e->rc;
 	(void)json_object_del(job, "do");
 	(void)json_object_del(job, "parent");

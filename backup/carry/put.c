@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "carry/carry.h"
 #include "job.h"
+#include "sandbox.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -92,7 +93,8 @@ enum rc job_put(json_t *job, struct err *e)
 	int mode;
 
 	if (job_members(job, e, "{s:s, s:s, s:i}", "folder", &folder, "name",
-			&name, "mode", &mode) != RC_OK)
+			&name, "mode", &mode) != RC_OK ||
+	    sandbox_writes(folder, e) != RC_OK)
 		return e->rc;
 	if (folder[0] != '/' || !name_is_plain(name) || mode & ~0666)
 		return err_set(e, RC_USAGE, "put",
