@@ -23,8 +23,15 @@ enum rc sandbox_calls(struct err *e)
 	static const int calls[] = {
 		SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace),
 		SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
-		SCMP_SYS(pidfd_getfd),
+		SCMP_SYS(pidfd_getfd), SCMP_SYS(io_uring_setup),
 	};
+	/* An int in a register of 64 bits: the upper half is not the kernel's. */
+	const struct scmp_arg_cmp unix_family = {.arg = 0,
+						 .op = SCMP_CMP_MASKED_EQ,
+						 .datum_a = UINT32_MAX,
+						 .datum_b = AF_UNIX};
+	/* 0 only asks whether a process is there. */
+	const struct scmp_arg_cmp a_signal = {.arg = 1, .op = SCMP_CMP_NE};
 	scmp_filter_ctx CLEANUP(seccomp_release) c = seccomp_init(SCMP_ACT_ALLOW);
 	const uint32_t no = SCMP_ACT_ERRNO(EACCES);
 	int rc = c ? 0 : -ENOMEM;
@@ -32,11 +39,9 @@ enum rc sandbox_calls(struct err *e)
 	for (size_t i = 0; i < COUNT_OF(calls) && rc == 0; i++)
 		rc = seccomp_rule_add(c, no, calls[i], 0);
 	if (rc == 0)
-		rc = seccomp_rule_add(c, no, SCMP_SYS(socket), 1,
-				      SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));
-	if (rc == 0) /* 0 only asks whether a process is there */
-		rc = seccomp_rule_add(c, no, SCMP_SYS(kill), 1,
-				      SCMP_A1_32(SCMP_CMP_NE, 0));
+		rc = seccomp_rule_add(c, no, SCMP_SYS(socket), 1, unix_family);
+	if (rc == 0)
+		rc = seccomp_rule_add(c, no, SCMP_SYS(kill), 1, a_signal);
 	if (rc == 0)
 		rc = seccomp_load(c);
 	return rc == 0 ? RC_OK : failed(rc, e);

@@ -62,10 +62,10 @@ static int calls(const char *dir)
 
 static int make_file(const char *dir, const char *name)
 {
-	char path[4096];
+	char path[4200];
 	int fd;
 
-	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	assert_true(snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		(void)close(fd);
@@ -88,7 +88,7 @@ static int writes_beneath(const char *dir)
 	char sub[4096];
 	struct err e;
 
-	(void)snprintf(sub, sizeof sub, "%s/sub", dir);
+	assert_true(snprintf(sub, sizeof sub, "%s/sub", dir) < (int)sizeof sub);
 	if (sandbox_writes(sub, &e) != RC_OK)
 		return 1;
 	if (!denied(make_file(dir, "new")) || !denied(make_file(dir, "there")))
@@ -113,7 +113,7 @@ static void test_writes(void **state)
 		support_tmpdir_remove(dir);
 		skip();
 	}
-	(void)snprintf(sub, sizeof sub, "%s/sub", dir);
+	assert_true(snprintf(sub, sizeof sub, "%s/sub", dir) < (int)sizeof sub);
 	assert_int_equal(mkdir(sub, 0700), 0);
 	assert_true(make_file(dir, "there") >= 0);
 	assert_int_equal(in_child(writes_nowhere, dir), 0);
