@@ -3,11 +3,19 @@
 #define HSM_POOL_H
 
 #include "hsm/token.h"
+#include <openssl/evp.h>
 #include <pthread.h>
 
 struct hsm_session {
 	struct hsm_token *token;
 	CK_SESSION_HANDLE handle;
+	/* The last verification, ready for the next one of its kind: most work is
+	 * many signatures of one key. It holds its own reference to the key. */
+	struct {
+		EVP_PKEY_CTX *ctx;
+		const void *digest;
+		int padding;
+	} verifier;
 	struct hsm_session *next; /* while it is not lent */
 };
 

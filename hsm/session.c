@@ -47,6 +47,8 @@ void pool_close(struct hsm_token *t)
 		(void)p->functions->C_CloseSession(p->sessions[i].handle);
 	(void)pthread_cond_destroy(&p->given);
 	(void)pthread_mutex_destroy(&p->lock);
+	for (size_t k = 0; k < p->n; k++)
+		EVP_PKEY_CTX_free(p->sessions[k].verifier.ctx);
 	free(p->sessions);
 	p->sessions = NULL;
 	p->idle = NULL;

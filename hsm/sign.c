@@ -1,6 +1,7 @@
 #include "hsm/sign.h"
 #include "base/num.h"
 #include "object.h"
+#include "pool.h"
 #include <openssl/crypto.h>
 #include <openssl/rsa.h>
 #include <pthread.h>
@@ -141,23 +142,42 @@ static enum rc find_again(struct hsm_session *s, struct hsm_key *key,
 	return rc;
 }
 
-/* A context of its own for each call: an EVP_PKEY may be shared by threads. */
-static bool verifies(const struct hsm_key *key, const struct hashed *h,
-		     struct bytes sig)
+static EVP_PKEY_CTX *new_verifier(const struct hsm_key *key,
+				  const struct hashed *h, int padding)
 {
-	EVP_PKEY_CTX CLEANUP(EVP_PKEY_CTX_free) *ctx =
+	EVP_PKEY_CTX *ctx =
 		EVP_PKEY_CTX_new_from_pkey(NULL, key->public_key, NULL);
+
+	if (ctx && EVP_PKEY_verify_init(ctx) > 0 &&
+	    EVP_PKEY_CTX_set_rsa_padding(ctx, padding) > 0 &&
+	    EVP_PKEY_CTX_set_signature_md(ctx, h->digest->md) > 0 &&
+	    (h->padding != HSM_PSS ||
+	     EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) > 0))
+		return ctx;
+	EVP_PKEY_CTX_free(ctx);
+	return NULL;
+}
+
+/* A session has one user at a time, and so has its verifier; an EVP_PKEY may be
+ * shared by threads, a context may not. */
+static bool verifies(struct hsm_session *s, const struct hsm_key *key,
+		     const struct hashed *h, struct bytes sig)
+{
 	struct bytes d = bare_digest(h);
 	int padding = h->padding == HSM_PSS ? RSA_PKCS1_PSS_PADDING
 					    : RSA_PKCS1_PADDING;
+	bool same = s->verifier.ctx && s->verifier.digest == h->digest &&
+		    s->verifier.padding == padding &&
+		    EVP_PKEY_CTX_get0_pkey(s->verifier.ctx) == key->public_key;
 
-	return ctx && EVP_PKEY_verify_init(ctx) > 0 &&
-	       EVP_PKEY_CTX_set_rsa_padding(ctx, padding) > 0 &&
-	       EVP_PKEY_CTX_set_signature_md(ctx, h->digest->md) > 0 &&
-	       (h->padding != HSM_PSS ||
-		EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx,
-						 RSA_PSS_SALTLEN_DIGEST) > 0) &&
-	       EVP_PKEY_verify(ctx, sig.p, sig.n, d.p, d.n) == 1;
+	if (!same) {
+		EVP_PKEY_CTX_free(s->verifier.ctx);
+		s->verifier.ctx = new_verifier(key, h, padding);
+		s->verifier.digest = h->digest;
+		s->verifier.padding = padding;
+	}
+	return s->verifier.ctx &&
+	       EVP_PKEY_verify(s->verifier.ctx, sig.p, sig.n, d.p, d.n) == 1;
 }
 
 static enum rc check_asked(struct hsm_session *s, const struct hsm_key *key,
@@ -210,7 +230,7 @@ enum rc hsm_sign(struct hsm_session *s, struct hsm_key *key, const char *digest,
 	}
 	if (rc != RC_OK)
 		return rc;
-	if (!verifies(key, &h, bytes_of(sig, length)))
+	if (!verifies(s, key, &h, bytes_of(sig, length)))
 		return err_set(e, RC_VERIFY, "verify",
 			       "the token made a signature that its certificate does not verify",
 			       "restart; if it stays, the token or its key is damaged: restore it",

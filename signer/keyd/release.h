@@ -15,7 +15,7 @@
 #include "audit/audit.h"
 #include "conn.h"
 
-#define RELEASE_WAIT_MS 4
+#define RELEASE_WAIT_MS 8
 #define RELEASE_BATCH 32 /* answers that are worth a sync of their own */
 
 struct release;
