@@ -155,6 +155,21 @@ served() { # NODE: SHA-1 of what a phone gets there
 		ITLRecovery/demo/1 Audit/demo/1; do
 		grep -q "label: *$label\$" "$dir/keys"
 	done
+	# Each label's own usage, and no other.
+	while read -r label usage; do
+		found=$(awk -v want="$label" '
+			$1 == "label:" { here = $2 == want }
+			here && $1 == "Usage:" { sub(/^ *Usage: */, ""); print; exit }' "$dir/keys")
+		[ "${found//, /,}" = "$usage" ] || { echo "$label: $found"; false; }
+	done <<-END
+		CallManager/n1/1 sign
+		CallManager/n2/1 sign
+		TVS/n1/1 decrypt,sign
+		TVS/n2/1 decrypt,sign
+		CAPF/demo/1 sign
+		ITLRecovery/demo/1 sign
+		Audit/demo/1 sign
+	END
 	# Of all, the recovery key alone can leave.
 	[ "$(grep -c 'Access:.*never extractable' "$dir/keys")" = 6 ]
 	[ "$(grep -c 'Access:.*sensitive' "$dir/keys")" = 7 ]
