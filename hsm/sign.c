@@ -58,7 +58,6 @@ static const struct digest *find_digest(const char *name)
 }
 
 CLEANUP_DEFINE(EVP_MD_CTX *, EVP_MD_CTX_free);
-CLEANUP_DEFINE(EVP_PKEY_CTX *, EVP_PKEY_CTX_free);
 
 /* What is to be signed, in both forms. */
 struct hashed {

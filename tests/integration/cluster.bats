@@ -192,3 +192,18 @@ served() { # NODE: SHA-1 of what a phone gets there
 	[ "$status" = 2 ]
 	[[ $output == *"keyd.conf:6: nonsense"* ]]
 }
+
+# The last: the subscriber's key stays large.
+@test "a list that not every phone verifies wants --force, and names the record" {
+	demo_stop "$dir"
+	sed -i '/^\[node n2\]/a callmanager-bits = 4096' "$dir/etc/cluster.conf"
+	demo_start "$dir"
+	before=$(served test10sub)
+	ctl --node test10sub --password-file "$password" set cert regen CallManager --force
+	run ctl --node test10sub utils service restart Cisco Tftp
+	[ "$status" = 3 ]
+	[[ $output == *"record 1"* && $output == *--force* ]]
+	[ "$(served test10sub)" = "$before" ]
+	ctl --node test10sub utils service restart Cisco Tftp --force
+	[ "$(served test10sub)" != "$before" ]
+}
