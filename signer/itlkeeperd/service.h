@@ -5,9 +5,6 @@
 #include "cluster/cluster.h"
 #include <sys/types.h>
 
-/* keyd's exit status for a PIN that the token refused, or would refuse: nothing
- * may send it again, so nothing starts it again. */
-
 #define SERVICE_COUNT 2
 #define SERVICE_MAX_PAUSE 10.0   /* seconds */
 #define SERVICE_STABLE 30.0      /* alive so long: the next end is a first one */
@@ -23,7 +20,7 @@ struct service {
 	double started;    /* proc_now()'s clock */
 	double next_start;
 	double pause;      /* before the start after the next one */
-	bool given_up;     /* PROGRAM_EXIT_PIN */
+	bool given_up;     /* it ended with PROGRAM_EXIT_PIN: never started again */
 };
 
 struct services {
