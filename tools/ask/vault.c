@@ -1,0 +1,90 @@
+#include "ask/ask.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* "RSA" of "ssh-rsa", as OpenSSH's and the original's question names it. */
+static const char *short_type(const char *type)
+{
+	static const struct {
+		const char *prefix, *name;
+	} types[] = {
+		{"ssh-rsa", "RSA"},	  {"ssh-ed25519", "ED25519"},
+		{"ecdsa-sha2-", "ECDSA"}, {"ssh-dss", "DSA"},
+	};
+
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (!strncmp(type, types[i].prefix, strlen(types[i].prefix)))
+			return types[i].name;
+	return type;
+}
+
+static enum rc confirm(void *arg, const struct vault_host_key *k, bool *yes,
+		       struct err *e)
+{
+	const struct ask_vault *a = arg;
+
+	(void)fprintf(a->out,
+		      "\nThe authenticity of host '%s (%s)' can't be\n"
+		      "established.\n"
+		      "%s key fingerprint is %s.\n",
+		      k->host, k->address, short_type(k->type), k->fingerprint);
+	(void)fflush(a->out);
+	return ask_yes("Are you sure you want to continue connecting (yes/no)?",
+		       a->yes, yes, e);
+}
+
+/* The service's identity and agent are its user's and root's, perhaps not ours. */
+static const char *ours(const char *path, int mode)
+{
+	return path && access(path, mode) == 0 ? path : NULL;
+}
+
+static void fill_access(struct ask_vault *a)
+{
+	const struct vault_entry *v = a->entry;
+	const char *agent = getenv("SSH_AUTH_SOCK");
+
+	a->access = (struct vault_access){
+		.agent = agent && *agent ? agent : NULL,
+		.identity = a->identity,
+		.known_hosts = a->known_hosts,
+		.confirm = confirm,
+		.arg = a,
+		.stop_fd = -1,
+	};
+	if (!v)
+		return;
+	if (!a->access.agent)
+		a->access.agent = ours(v->agent, R_OK | W_OK);
+	if (!a->access.identity)
+		a->access.identity = ours(v->identity, R_OK);
+	if (!a->access.known_hosts)
+		a->access.known_hosts = v->known_hosts;
+	a->access.seconds = v->seconds;
+}
+
+static bool wants_password(const struct ask_vault *a)
+{
+	if (a->password_file)
+		return true;
+	return !a->access.identity && (a->password_first || !a->access.agent);
+}
+
+enum rc ask_vault_open(struct ask_vault *a, const struct vault_target *t,
+		       struct vault **out, struct err *e)
+{
+	fill_access(a);
+	if (t->remote && !a->password && wants_password(a) &&
+	    ask_secret(ASK_SFTP, a->password_file, "--sftp-password-file FILE",
+		       &a->password, e) != RC_OK)
+		return e->rc;
+	a->access.password = a->password;
+	return vault_open(t, &a->access, out, e);
+}
+
+void ask_vault_clear(struct ask_vault *a)
+{
+	secret_free(a->password);
+	a->password = NULL;
+}

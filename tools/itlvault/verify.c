@@ -1,0 +1,41 @@
+#include "itlvault.h"
+
+/* Without a service: the same proof in a token of its own; nothing is recorded. */
+static enum rc verify_here(struct itlvault *a, struct place *p,
+			   const char *object, struct err *e)
+{
+	struct recovery_file CLEANUP(recovery_file_free) *f = NULL;
+	struct own_token CLEANUP(own_token_free) *t = NULL;
+	struct vault_object o;
+	const char *route;
+
+	if (recovery_fetch(&a->r, p->vault, object, a->inner, &o, &f, e) != RC_OK ||
+	    own_token_open(a, &t, e) != RC_OK ||
+	    own_token_prove(t, f->p12, &route, e) != RC_OK)
+		return e->rc;
+	if (a->o.json)
+		return report_json(json_pack("{s:s, s:s, s:b, s:s, s:b}", "vault",
+					     p->text, "name", o.name, "proved", 1,
+					     "route", route, "recorded", 0), e);
+	(void)printf("Proved: %s\n  in this token, route %s; the service was not told\n",
+		     o.name, route);
+	return RC_OK;
+}
+
+enum rc verb_verify(struct itlvault *a, struct err *e)
+{
+	struct place CLEANUP(place_clear) p = {0};
+	struct recovery_made m;
+	const char *object;
+
+	if (place_and_object(a, &p, &object, e) != RC_OK)
+		return e->rc;
+	if (a->o.token)
+		return verify_here(a, &p, object, e);
+	if (recovery_verify(&a->r, p.vault, p.text, object, &m, e) != RC_OK)
+		return e->rc;
+	if (a->o.json)
+		return report_json(recovery_made_json(&m), e);
+	report_proved(&m);
+	return RC_OK;
+}
