@@ -1,14 +1,10 @@
 #include "hsm/key.h"
 #include "base/hex.h"
 #include "base/num.h"
-#include "object.h"
+#include "template.h"
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-
-#define FLAG(type, on) ATTRIBUTE(type, (on) ? &yes : &no, sizeof(CK_BBOOL))
 
 void hsm_key_clear(struct hsm_key *k)
 {
@@ -45,131 +41,34 @@ static enum rc check_asked(const char *label, unsigned bits, struct err *e)
 	return RC_OK;
 }
 
-/* Objects of any class that have the id. */
-static enum rc find_all(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
-			CK_OBJECT_HANDLE **found, size_t *n, struct err *e)
-{
-	const CK_ATTRIBUTE template[] = {ATTRIBUTE(CKA_ID, id, HSM_ID_LEN)};
-
-	return objects_find(s, template, COUNT_OF(template), found, n, e);
-}
-
-/* RC_REFUSED if an object of any class has the id. */
-static enum rc check_free(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
-			  const char *label, struct err *e)
-{
-	CK_OBJECT_HANDLE CLEANUP_FREE *found = NULL;
-	size_t n;
-
-	if (find_all(s, id, &found, &n, e) != RC_OK)
-		return e->rc;
-	if (n)
-		return err_set(e, RC_REFUSED, "generate key",
-			       "the token has an object with this CKA_ID", NULL,
-			       ON_KEY(s, label));
-	return RC_OK;
-}
-
-/*
- * The private half's template names every usage. Attributes from `first_flag`
- * on are read back: a token that made something else has not obeyed.
- */
-struct private_template {
-	CK_ATTRIBUTE rows[14];
-	CK_ULONG n, first_flag;
-};
-
-static struct private_template private_template(const uint8_t *id,
-						const char *label,
-						unsigned usage)
-{
-	return (struct private_template){
-		.n = 14,
-		.first_flag = 2,
-		.rows = {
-			ATTRIBUTE(CKA_ID, id, HSM_ID_LEN),
-			ATTRIBUTE(CKA_LABEL, label, strlen(label)),
-			FLAG(CKA_TOKEN, true),
-			FLAG(CKA_PRIVATE, true),
-			FLAG(CKA_SENSITIVE, true),
-			FLAG(CKA_EXTRACTABLE, usage & HSM_EXTRACTABLE),
-			/* It may be made unextractable, once a backup is proved. */
-			FLAG(CKA_MODIFIABLE, usage & HSM_EXTRACTABLE),
-			FLAG(CKA_SIGN, usage & HSM_SIGN),
-			FLAG(CKA_DECRYPT, usage & HSM_DECRYPT),
-			FLAG(CKA_SIGN_RECOVER, false),
-			FLAG(CKA_UNWRAP, false),
-			FLAG(CKA_DERIVE, false),
-			FLAG(CKA_ALWAYS_AUTHENTICATE, false),
-			FLAG(CKA_WRAP_WITH_TRUSTED, false),
-		},
-	};
-}
-
 static CK_RV generate_pair(struct hsm_session *s, const uint8_t *id,
 			   const char *label, CK_ULONG bits, unsigned usage,
-			   struct private_template *private,
-			   CK_OBJECT_HANDLE *pub, CK_OBJECT_HANDLE *priv)
+			   struct template *private, CK_OBJECT_HANDLE *pub,
+			   CK_OBJECT_HANDLE *priv)
 {
 	static const uint8_t f4[] = {1, 0, 1};
 	CK_MECHANISM mechanism = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0};
-	CK_ATTRIBUTE public[] = {
-		ATTRIBUTE(CKA_ID, id, HSM_ID_LEN),
-		ATTRIBUTE(CKA_LABEL, label, strlen(label)),
-		ATTRIBUTE(CKA_MODULUS_BITS, &bits, sizeof bits),
-		ATTRIBUTE(CKA_PUBLIC_EXPONENT, f4, sizeof f4),
-		FLAG(CKA_TOKEN, true),
-		FLAG(CKA_PRIVATE, false),
-		FLAG(CKA_MODIFIABLE, false),
-		FLAG(CKA_VERIFY, usage & HSM_SIGN),
-		FLAG(CKA_ENCRYPT, usage & HSM_DECRYPT),
-		FLAG(CKA_VERIFY_RECOVER, false),
-		FLAG(CKA_WRAP, false),
-		FLAG(CKA_DERIVE, false),
-	};
+	struct template public = template_public(id, label, usage);
 
+	template_add(&public, ATTRIBUTE(CKA_MODULUS_BITS, &bits, sizeof bits));
+	template_add(&public, ATTRIBUTE(CKA_PUBLIC_EXPONENT, f4, sizeof f4));
 	return hsm_session_functions(s)->C_GenerateKeyPair(
-		hsm_session_handle(s), &mechanism, public, COUNT_OF(public),
+		hsm_session_handle(s), &mechanism, public.rows, public.n,
 		private->rows, private->n, pub, priv);
-}
-
-static enum rc check_flags(struct hsm_session *s, CK_OBJECT_HANDLE priv,
-			   const char *label,
-			   const struct private_template *t, struct err *e)
-{
-	for (CK_ULONG i = t->first_flag; i < t->n; i++) {
-		const CK_ATTRIBUTE *asked = &t->rows[i];
-		CK_BBOOL have = 0xff;
-		CK_ATTRIBUTE a = {asked->type, &have, sizeof have};
-		CK_RV rv = hsm_session_functions(s)->C_GetAttributeValue(
-			hsm_session_handle(s), priv, &a, 1);
-
-		if (rv != CKR_OK)
-			return hsm_err(e, "C_GetAttributeValue", rv,
-				       ON_KEY(s, label));
-		if (have != *(const CK_BBOOL *)asked->pValue)
-			return err_set(e, RC_TOKEN, "C_GenerateKeyPair",
-				       "the token made the key with other rights than asked",
-				       "choose another token: this one does not keep to templates",
-				       "token \"%s\", key \"%s\", attribute 0x%lx",
-				       hsm_token_info(hsm_session_token(s))->label,
-				       label, asked->type);
-	}
-	return RC_OK;
 }
 
 enum rc hsm_key_generate(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 			 const char *label, unsigned bits, unsigned usage,
 			 struct hsm_key **out, struct err *e)
 {
-	struct private_template t = private_template(id, label, usage);
+	struct template t = template_private(id, label, usage);
 	struct hsm_key CLEANUP(hsm_key_free) *k = NULL;
 	CK_OBJECT_HANDLE pub, priv;
 	struct err ignored;
 	CK_RV rv;
 
 	if (check_asked(label, bits, e) != RC_OK ||
-	    check_free(s, id, label, e) != RC_OK)
+	    id_check_free(s, id, label, e) != RC_OK)
 		return e->rc;
 	k = calloc(1, sizeof *k);
 	if (!k)
@@ -177,7 +76,7 @@ enum rc hsm_key_generate(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 	rv = generate_pair(s, id, label, bits, usage, &t, &pub, &priv);
 	if (rv != CKR_OK)
 		hsm_err(e, "C_GenerateKeyPair", rv, ON_KEY(s, label));
-	else if (check_flags(s, priv, label, &t, e) == RC_OK &&
+	else if (template_check(s, priv, label, &t, e) == RC_OK &&
 		 object_public_key(s, pub, &k->public_key, e) == RC_OK) {
 		memcpy(k->id, id, HSM_ID_LEN);
 		strcpy(k->label, label);
@@ -330,7 +229,7 @@ enum rc hsm_key_remove(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 	CK_OBJECT_HANDLE CLEANUP_FREE *found = NULL;
 	size_t n;
 
-	if (find_all(s, id, &found, &n, e) != RC_OK)
+	if (objects_of_id(s, id, &found, &n, e) != RC_OK)
 		return e->rc;
 	for (size_t i = 0; i < n; i++) {
 		CK_RV rv = hsm_session_functions(s)->C_DestroyObject(
@@ -367,4 +266,19 @@ enum rc hsm_key_refind(struct hsm_session *s, struct hsm_key *k, struct err *e)
 	/* Other workers may be reading the handle at this moment. */
 	__atomic_store_n(&k->private_handle, found[0], __ATOMIC_RELAXED);
 	return RC_OK;
+}
+
+enum rc key_find_again(struct hsm_session *s, struct hsm_key *key,
+		       struct err *e)
+{
+	bool session_lost = e->code == CKR_SESSION_HANDLE_INVALID ||
+			    e->code == CKR_SESSION_CLOSED;
+	enum rc rc;
+
+	if (session_lost && hsm_session_reopen(s, e) != RC_OK)
+		return e->rc;
+	rc = hsm_key_refind(s, key, e);
+	if (rc == RC_NOTFOUND)
+		rc = e->rc = RC_STALE; /* it was there: the token has changed */
+	return rc;
 }

@@ -82,6 +82,36 @@ enum rc objects_with_id(struct hsm_session *s, CK_OBJECT_CLASS class,
 	return objects_find(s, template, COUNT_OF(template), found, count, e);
 }
 
+enum rc objects_of_id(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
+		      CK_OBJECT_HANDLE **found, size_t *count, struct err *e)
+{
+	const CK_ATTRIBUTE template[] = {ATTRIBUTE(CKA_ID, id, HSM_ID_LEN)};
+
+	return objects_find(s, template, COUNT_OF(template), found, count, e);
+}
+
+enum rc id_check_free(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
+		      const char *label, struct err *e)
+{
+	CK_OBJECT_HANDLE CLEANUP_FREE *found = NULL;
+	size_t n;
+
+	if (objects_of_id(s, id, &found, &n, e) != RC_OK)
+		return e->rc;
+	if (n)
+		return err_set(e, RC_REFUSED, "make key",
+			       "the token has an object with this CKA_ID", NULL,
+			       ON_KEY(s, label));
+	return RC_OK;
+}
+
+void temporary_clear_at(struct temporary *t)
+{
+	if (t->s)
+		(void)hsm_session_functions(t->s)->C_DestroyObject(
+			hsm_session_handle(t->s), t->object);
+}
+
 enum rc object_read(struct hsm_session *s, CK_OBJECT_HANDLE object,
 		    CK_ATTRIBUTE_TYPE type, uint8_t **out, size_t *n,
 		    struct err *e)

@@ -31,6 +31,14 @@ enum rc objects_with_id(struct hsm_session *s, CK_OBJECT_CLASS class,
 			const uint8_t id[HSM_ID_LEN], CK_OBJECT_HANDLE **found,
 			size_t *count, struct err *e) MUST_CHECK;
 
+/* Objects of any class that have the id, of the session too. */
+enum rc objects_of_id(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
+		      CK_OBJECT_HANDLE **found, size_t *count,
+		      struct err *e) MUST_CHECK;
+/* RC_REFUSED if there is one: a new key with this label cannot have it. */
+enum rc id_check_free(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
+		      const char *label, struct err *e) MUST_CHECK;
+
 /* One attribute, malloc()ed, with a NUL behind it (not counted). */
 enum rc object_read(struct hsm_session *s, CK_OBJECT_HANDLE object,
 		    CK_ATTRIBUTE_TYPE type, uint8_t **out, size_t *n,
@@ -39,6 +47,18 @@ enum rc object_read(struct hsm_session *s, CK_OBJECT_HANDLE object,
 /* The RSA public key that a public key object holds, in software. */
 enum rc object_public_key(struct hsm_session *s, CK_OBJECT_HANDLE object,
 			  EVP_PKEY **out, struct err *e) MUST_CHECK;
+
+/* An object that shall not stay: destroyed when it goes out of scope. */
+struct temporary {
+	struct hsm_session *s; /* NULL: none */
+	CK_OBJECT_HANDLE object;
+};
+void temporary_clear_at(struct temporary *t);
+
+/* After RC_STALE in *e: find again what the token lost, the session if it says
+ * so, and the key. RC_STALE if it is gone. */
+enum rc key_find_again(struct hsm_session *s, struct hsm_key *key,
+		       struct err *e) MUST_CHECK;
 
 CLEANUP_DEFINE(EVP_PKEY *, EVP_PKEY_free);
 CLEANUP_DEFINE(X509 *, X509_free);

@@ -125,22 +125,6 @@ static enum rc sign_once(struct hsm_session *s, const struct hsm_key *key,
 	return RC_OK;
 }
 
-/* Find again what the token lost: the session if it says so, and the key. */
-static enum rc find_again(struct hsm_session *s, struct hsm_key *key,
-			  struct err *e)
-{
-	bool session_lost = e->code == CKR_SESSION_HANDLE_INVALID ||
-			    e->code == CKR_SESSION_CLOSED;
-	enum rc rc;
-
-	if (session_lost && hsm_session_reopen(s, e) != RC_OK)
-		return e->rc;
-	rc = hsm_key_refind(s, key, e);
-	if (rc == RC_NOTFOUND)
-		rc = e->rc = RC_STALE; /* it was there: the token has changed */
-	return rc;
-}
-
 static EVP_PKEY_CTX *new_verifier(const struct hsm_key *key,
 				  const struct hashed *h, int padding)
 {
@@ -223,7 +207,7 @@ enum rc hsm_sign(struct hsm_session *s, struct hsm_key *key, const char *digest,
 			       ON_KEY(s, key->label));
 	rc = sign_once(s, key, &h, sig, length, e);
 	if (rc == RC_STALE) {
-		rc = find_again(s, key, e);
+		rc = key_find_again(s, key, e);
 		if (rc == RC_OK)
 			rc = sign_once(s, key, &h, sig, length, e);
 	}
@@ -272,7 +256,7 @@ enum rc hsm_decrypt_raw(struct hsm_session *s, struct hsm_key *key,
 			       ON_KEY(s, key->label));
 	rc = decrypt_once(s, key, in, clear, &n, e);
 	if (rc == RC_STALE) {
-		rc = find_again(s, key, e);
+		rc = key_find_again(s, key, e);
 		if (rc == RC_OK)
 			rc = decrypt_once(s, key, in, clear, &n, e);
 	}

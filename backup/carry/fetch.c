@@ -1,9 +1,8 @@
-#include "base/file.h"
 #include "base/num.h"
 #include "carry/carry.h"
 #include "job.h"
 #include "sandbox.h"
-#include <curl/curl.h>
+#include "transfer.h"
 #include <string.h>
 
 #define MAX_HEADERS 32768u /* bytes that an HTTP server may send before the file */
@@ -44,11 +43,7 @@ static size_t on_header(char *p, size_t size, size_t count, void *arg)
 #define IS_IT_RUNNING "is the server running, on this address and port?"
 
 /* What the codes mean for somebody who looks after a TFTP server. */
-static const struct {
-	CURLcode code;
-	enum rc rc;
-	const char *name, *why, *hint;
-} meanings[] = {
+static const struct transfer_meaning meanings[] = {
 	{CURLE_TFTP_NOTFOUND, RC_NOTFOUND, "TFTP_NOTFOUND",
 	 "the server has no such file",
 	 "is `folder` in cluster.conf the one that this server serves?"},
@@ -65,58 +60,36 @@ static const struct {
 	 "only tftp:// and http:// are fetched"},
 	{CURLE_URL_MALFORMAT, RC_USAGE, "URL_MALFORMAT", NULL,
 	 "correct `address` in cluster.conf"},
+	{0},
 };
 
 static enum rc fetch_error(const struct fetch *f, CURLcode code, long status,
 			   struct err *e)
 {
-	const char *why = f->text[0] ? f->text : curl_easy_strerror(code);
-	const char *hint = "look at the server's log", *name = "";
-	enum rc rc = RC_ERROR;
-
 	if (f->too_large)
 		return err_set(e, RC_VERIFY, "fetch", "the file is too large",
 			       "put back a file that phones can load",
 			       "%s: over %zu bytes", f->url, f->max);
+	transfer_error(meanings, "fetch", f->url, code, f->text, e);
 	if (code == CURLE_HTTP_RETURNED_ERROR && status == 404)
-		rc = RC_NOTFOUND;
-	for (size_t i = 0; i < COUNT_OF(meanings); i++)
-		if (meanings[i].code == code) {
-			rc = meanings[i].rc;
-			name = meanings[i].name;
-			hint = meanings[i].hint;
-			why = meanings[i].why ? meanings[i].why : why;
-		}
-	err_set(e, rc, "fetch", why, hint, "%s", f->url);
-	e->code = code;
-	(void)snprintf(e->name, sizeof e->name, "%s", name);
-	return rc;
+		e->rc = RC_NOTFOUND;
+	return e->rc;
 }
 
-static void set_options(CURL *c, struct fetch *f, long seconds)
+static void set_options(CURL *c, struct fetch *f)
 {
-	/* Options of constant values: they fail only out of memory, and then
-	 * the transfer does. */
-	(void)curl_easy_setopt(c, CURLOPT_URL, f->url);
-	(void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	(void)curl_easy_setopt(c, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(c, CURLOPT_HTTP09_ALLOWED, 0L);
 	(void)curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
-	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(c, CURLOPT_TIMEOUT, seconds);
-	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, seconds);
-	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, f->text);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, f);
 	(void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
 	(void)curl_easy_setopt(c, CURLOPT_HEADERDATA, f);
 }
 
-CLEANUP_DEFINE(CURL *, curl_easy_cleanup);
-
 enum rc job_fetch(json_t *job, struct err *e)
 {
 	static struct fetch f; /* 64 KB, and a process does one job */
+	CURL CLEANUP(curl_easy_cleanup) *c = NULL;
 	int seconds, max;
 	long status = 0;
 	CURLcode r;
@@ -130,24 +103,12 @@ enum rc job_fetch(json_t *job, struct err *e)
 	if (sandbox_writes(NULL, e) != RC_OK)
 		return e->rc;
 	f.max = (size_t)max;
-	CURL CLEANUP(curl_easy_cleanup) *c = NULL;
-
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-	    !(c = curl_easy_init()))
-		return err_set(e, RC_ERROR, "curl_easy_init", NULL, NULL, "%s",
-			       f.url);
-	/* The one option that a stranger's URL depends on. */
-	r = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "tftp,http");
-	if (r != CURLE_OK)
-		return err_set(e, RC_ERROR, "CURLOPT_PROTOCOLS_STR",
-			       curl_easy_strerror(r), NULL, "%s", f.url);
-	set_options(c, &f, seconds);
+	if (transfer_new(f.url, "tftp,http", seconds, f.text, &c, e) != RC_OK)
+		return e->rc;
+	set_options(c, &f);
 	r = curl_easy_perform(c);
 	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
 	if (r != CURLE_OK)
 		return fetch_error(&f, r, status, e);
-	if (!file_write_all(CARRY_RESULT_FD, bytes_of(f.body, f.n)))
-		return err_errno(e, RC_ERROR, "write", NULL, "descriptor %d",
-				 CARRY_RESULT_FD);
-	return RC_OK;
+	return job_bring(bytes_of(f.body, f.n), e);
 }

@@ -1,4 +1,4 @@
-/* carry: one job for front, and the end (carry/carry.h). */
+/* carry: one job, and the end (carry/carry.h). */
 #include "base/errjson.h"
 #include "base/num.h"
 #include "base/proc.h"
@@ -7,33 +7,24 @@
 #include "sandbox.h"
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* The table of jobs; those of nodes over SSH get their rows here. */
 static const struct job {
 	const char *name;
 	enum rc (*run)(json_t *job, struct err *e);
 } jobs[] = {
 	{"put", job_put},
 	{"fetch", job_fetch},
+	{"hostkey", job_hostkey},
+	{"probe", job_probe},
+	{"store", job_store},
+	{"load", job_load},
+	{"list", job_list},
+	{"remove", job_remove},
+	{"mail", job_mail},
 };
-
-enum rc job_members(json_t *job, struct err *e, const char *fmt, ...)
-{
-	json_error_t je;
-	va_list ap;
-	int bad;
-
-	va_start(ap, fmt);
-	bad = json_vunpack_ex(job, &je, JSON_STRICT, fmt, ap);
-	va_end(ap);
-	if (bad)
-		return err_set(e, RC_USAGE, "job", je.text, NULL, "members");
-	return RC_OK;
-}
 
 static enum rc read_job(json_t **out, struct err *e)
 {
@@ -59,6 +50,7 @@ static enum rc read_job(json_t **out, struct err *e)
 /* What a job never needs is gone before it starts. */
 static enum rc drop(pid_t parent, struct err *e)
 {
+	/* A put's file; what others bring goes through a pipe. */
 	struct rlimit largest = {CARRY_CONTENT_MAX, CARRY_CONTENT_MAX};
 
 	if (proc_harden(e) != RC_OK)
@@ -114,7 +106,8 @@ static int usage(int argc, char **argv)
 	}
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
 		puts("usage: carry [--help | --version]\n"
-		     "front starts it, with a job on standard input: itlkeeper-carry(8)");
+		     "front and those who open a vault start it, with a job on standard input:\n"
+		     "itlkeeper-carry(8)");
 		return 0;
 	}
 	fputs("usage: carry [--help | --version]\n", stderr);

@@ -1,48 +1,14 @@
 #include "base/file.h"
-#include "base/num.h"
 #include "carry/carry.h"
+#include "carry/name.h"
 #include "job.h"
 #include "sandbox.h"
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* One file of the folder: no path, nothing hidden, nothing that is not seen. */
-static bool name_is_plain(const char *name)
-{
-	for (const char *s = name; *s; s++)
-		if (!isalnum((unsigned char)*s) && !strchr("._-", *s))
-			return false;
-	return name[0] && name[0] != '.';
-}
-
-static enum rc read_content(uint8_t *buf, size_t cap, size_t *n, struct err *e)
-{
-	size_t got = 0;
-
-	for (;;) {
-		ssize_t r = read(CARRY_CONTENT_FD, buf + got, cap - got);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_errno(e, RC_ERROR, "read", NULL,
-					 "descriptor %d", CARRY_CONTENT_FD);
-		if (r == 0)
-			break;
-		got += num_size(r);
-		if (got == cap)
-			return err_set(e, RC_USAGE, "put", "too much content",
-				       NULL, "at most %u bytes",
-				       CARRY_CONTENT_MAX);
-	}
-	*n = got;
-	return RC_OK;
-}
 
 /* ".NAME.PID.tmp" of a put that was killed halfway. */
 static void remove_leftovers(const char *folder, const char *name)
@@ -88,7 +54,7 @@ enum rc job_put(json_t *job, struct err *e)
 {
 	const char *folder, *name;
 	char path[PATH_MAX];
-	uint8_t content[CARRY_CONTENT_MAX + 1];
+	uint8_t CLEANUP_FREE *content = NULL;
 	size_t n = 0;
 	int mode;
 
@@ -96,12 +62,12 @@ enum rc job_put(json_t *job, struct err *e)
 			&name, "mode", &mode) != RC_OK ||
 	    sandbox_writes(folder, e) != RC_OK)
 		return e->rc;
-	if (folder[0] != '/' || !name_is_plain(name) || mode & ~0666)
+	if (folder[0] != '/' || !carry_name_is_plain(name) || mode & ~0666)
 		return err_set(e, RC_USAGE, "put",
 			       "not a folder, a plain name and a mode", NULL,
 			       "%s/%s", folder, name);
 	if (file_path(path, sizeof path, folder, name, e) != RC_OK ||
-	    read_content(content, sizeof content, &n, e) != RC_OK)
+	    job_content(CARRY_CONTENT_MAX, &content, &n, e) != RC_OK)
 		return e->rc;
 	remove_leftovers(folder, name);
 	if (file_replace(path, bytes_of(content, n), (mode_t)mode, e) != RC_OK)

@@ -15,7 +15,7 @@ enum rc secret_new(size_t n, struct secret **out, struct err *e)
 {
 	struct secret *s;
 
-	if (n == 0 || n > SECRET_MAX)
+	if (n == 0 || n > SECRET_BLOCK_MAX)
 		return err_set(e, RC_ERROR, "secret", "length out of range",
 			       NULL, "%zu bytes", n);
 	if (sodium_init() < 0)

@@ -8,11 +8,12 @@
 #   demo_start DIR      start the nodes' servers and itlkeeperd, wait until it answers
 #   demo_stop DIR       stop exactly what demo_start started
 #   demo_ctl DIR ARG... itlctl, for this cluster
+#   demo_vault DIR ARG... itlvault, for this cluster
 #
 # Below DIR: bin/ programs; etc/ configuration; run/ state/ as the programs make
-# them; token/ and softhsm2.conf; secret/ PINs and the administrator password;
-# node/NAME/ each server's port and number; tftp/NAME/ what it serves; phones.d/;
-# log; and two commands: itlctl, phones.
+# them; token/ and softhsm2.conf; secret/ PINs and the two passwords; vault/ the
+# backups; node/NAME/ each server's port and number; tftp/NAME/ what it serves;
+# phones.d/; log; and three commands: itlctl, itlvault, phones.
 
 demo_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 demo_nodes=(test10pub test10sub)
@@ -108,7 +109,16 @@ demo_config() { # DIR
 		pin = file:$dir/secret/pin
 		sessions = 2
 	END
-	: >"$dir/etc/front.conf"
+	# The machine's own syslog is not for a demo.
+	cat >"$dir/etc/front.conf" <<-END
+		[alerts]
+		syslog = $dir/syslog
+	END
+	cat >"$dir/etc/vault.conf" <<-END
+		[vault demo]
+		target = $dir/vault
+		keep = 3
+	END
 }
 
 demo_make() { # DIR BIN
@@ -119,10 +129,14 @@ demo_make() { # DIR BIN
 	fi
 	install -d -m 0711 "$dir" "$dir/secret"
 	install -d -m 0755 "$dir/bin" "$dir/etc" "$dir/tftp" "$dir/node"
-	install -m 0755 -t "$dir/bin" "$bin"/{itlkeeperd,keyd,front,carry,itlctl,itlphone} \
+	install -m 0755 -t "$dir/bin" \
+		"$bin"/{itlkeeperd,keyd,front,carry,itlctl,itlvault,itlphone} \
 		"$demo_here/tftp"
 	(umask 077 && demo_random 12 >"$dir/secret/admin-password" &&
+		demo_random 12 >"$dir/secret/security-password" &&
 		: >"$dir/secret/so-pin") || return 1
+	# front looks every day whether the backups are still there.
+	install -d -m 0750 -g itlkeeper-front "$dir/vault"
 	demo_token "$dir" || return 1
 	mapfile -t ports < <(demo_ports)
 	for name in "${demo_nodes[@]}"; do
@@ -144,6 +158,10 @@ demo_wrappers() { # DIR: what people type
 	} >"$dir/itlctl"
 	{
 		echo '#!/bin/sh'
+		echo "exec $dir/bin/itlvault --config $dir/etc \"\$@\""
+	} >"$dir/itlvault"
+	{
+		echo '#!/bin/sh'
 		echo "# $demo_phones phones a node: phones reset|show|erase [itlphone's options]"
 		echo 'worst=0'
 		for name in "${demo_nodes[@]}"; do
@@ -155,7 +173,7 @@ demo_wrappers() { # DIR: what people type
 		done
 		echo "exit \$worst"
 	} >"$dir/phones"
-	chmod 0755 "$dir/itlctl" "$dir/phones"
+	chmod 0755 "$dir/itlctl" "$dir/itlvault" "$dir/phones"
 	install -d -m 0755 "$dir/phones.d"
 }
 
@@ -163,6 +181,12 @@ demo_ctl() { # DIR ARG...
 	local dir=$1
 	shift
 	"$dir/bin/itlctl" --config "$dir/etc" "$@"
+}
+
+demo_vault() { # DIR ARG...
+	local dir=$1
+	shift
+	"$dir/bin/itlvault" --config "$dir/etc" "$@"
 }
 
 # Prints the launcher's number if it runs and is this cluster's.

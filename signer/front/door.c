@@ -1,9 +1,12 @@
 #include "door.h"
+#include "backups.h"
 #include "base/errjson.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "ops.h"
 #include "show.h"
+#include "vaults.h"
+#include "watch.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -29,7 +32,13 @@ static const struct command {
 	{"certs", ALL, 0, show_certs},
 	{"services", ALL, 0, show_services},
 	{"init-plan", ALL, KEYD, show_init_plan},
+	{"backups", ALL, 0, show_backups},
+	{"alerts", ALL, 0, show_alerts},
 	{"generate", GROUP, KEYD, op_generate},
+	{"backup-proved", GROUP, KEYD, op_backup_proved},
+	{"backup-removed", GROUP, 0, op_backup_removed},
+	{"vault-check", GROUP, 0, op_vault_check},
+	{"alerts-check", GROUP, 0, op_alerts_check},
 	{"tftp-restart", GROUP, NODE | KEYD, op_tftp_restart},
 	{"reset-plan", GROUP, NODE | PUBLISHER | KEYD, op_reset_plan},
 	{"reset-preview", GROUP, NODE | PUBLISHER | KEYD, op_reset_preview},

@@ -31,18 +31,23 @@ static enum rc open_list(const struct list *l, struct itl **out, struct err *e)
 }
 
 /* Under each policy one of the two keys signs every day, the other resets. */
-static enum list_kind kind_of(const struct cluster *c, enum unit signer)
+enum unit list_signer(const struct cluster *c, enum list_kind kind)
 {
-	bool daily = (signer == UNIT_CALLMANAGER) ==
-		     (c->policy == POLICY_CALLMANAGER);
-
-	if (signer != UNIT_CALLMANAGER && signer != UNIT_ITLRECOVERY)
-		return LIST_OTHER;
-	return daily ? LIST_ITL : LIST_RESET;
+	return (kind == LIST_ITL) == (c->policy == POLICY_CALLMANAGER)
+		       ? UNIT_CALLMANAGER
+		       : UNIT_ITLRECOVERY;
 }
 
+static enum list_kind kind_of(const struct cluster *c, enum unit signer)
+{
+	if (signer != UNIT_CALLMANAGER && signer != UNIT_ITLRECOVERY)
+		return LIST_OTHER;
+	return signer == list_signer(c, LIST_ITL) ? LIST_ITL : LIST_RESET;
+}
+
+/* *unit: whose key signed it; UNIT_COUNT: none of this token's. */
 static enum rc judge(struct service *s, const struct itl *itl, struct list *l,
-		     struct err *e)
+		     enum unit *unit, struct err *e)
 {
 	const struct keyd_key *k;
 	struct keyd_key *keys = NULL;
@@ -51,10 +56,9 @@ static enum rc judge(struct service *s, const struct itl *itl, struct list *l,
 	if (service_keys(s, &keys, &n, e) != RC_OK)
 		return e->rc;
 	k = key_that_signed(keys, n, itl);
-	if (k) {
-		l->kind = kind_of(s->cluster, k->label.unit);
+	*unit = k ? k->label.unit : UNIT_COUNT;
+	if (k)
 		label_text(&k->label, l->signer);
-	}
 	keyd_keys_free(keys, n);
 	return RC_OK;
 }
@@ -65,6 +69,7 @@ enum rc list_identify(struct service *s, const struct cluster_node *n,
 	struct itl CLEANUP(itl_free) *itl = NULL;
 	struct list CLEANUP(list_clear) known = {0};
 	struct target t;
+	enum unit signer = UNIT_COUNT;
 	struct err why;
 
 	itl_sha1_hex(bytes_of(l->bytes, l->n), l->sha1);
@@ -84,27 +89,30 @@ enum rc list_identify(struct service *s, const struct cluster_node *n,
 		return RC_OK; /* served, but nothing that a phone would take */
 	l->made = itl->timestamp;
 	/* Who wants another list anyway need not know whose this one is. */
-	if (judge(s, itl, l, e) != RC_OK && !t.want[0])
+	if (judge(s, itl, l, &signer, e) == RC_OK)
+		l->kind = kind_of(s->cluster, signer);
+	else if (!t.want[0])
 		return e->rc;
 	return RC_OK;
 }
 
 enum rc list_signed(struct service *s, const struct cluster_node *n,
-		    enum list_kind kind, uint8_t *bytes, size_t len,
-		    struct list *out, struct err *e)
+		    enum list_kind kind, enum unit signer, uint8_t *bytes,
+		    size_t len, struct list *out, struct err *e)
 {
 	struct itl CLEANUP(itl_free) *itl = NULL;
 	struct list CLEANUP(list_clear) l = {
 		.kind = kind, .bytes = bytes, .n = len};
+	enum unit signed_by = UNIT_COUNT;
 
 	itl_sha1_hex(bytes_of(bytes, len), l.sha1);
 	(void)snprintf(l.node, sizeof l.node, "%s", n->id);
 	if (open_list(&l, &itl, e) != RC_OK)
 		return err_hint(e, "nothing was changed; keyd must be repaired: see its log");
 	l.made = itl->timestamp;
-	if (judge(s, itl, &l, e) != RC_OK)
+	if (judge(s, itl, &l, &signed_by, e) != RC_OK)
 		return e->rc;
-	if (l.kind != kind)
+	if (signed_by != signer)
 		return err_set(e, RC_VERIFY, "list", "another key signed it",
 			       "front and keyd must have one cluster.conf: restart both",
 			       "%s: %s, signed by %s", n->host,

@@ -13,13 +13,18 @@
 enum rc list_identify(struct service *s, const struct cluster_node *n,
 		      struct list *l, struct err *e) MUST_CHECK;
 
+/* Whose key signs a list of this kind under the cluster's policy, if nothing else
+ * was asked for. */
+enum unit list_signer(const struct cluster *c, enum list_kind kind);
+
 /*
- * bytes that keyd signed (taken over, on failure too): parsed again, verified.
- * RC_VERIFY if that fails: nothing may publish them.
+ * bytes that keyd signed (taken over, on failure too): parsed again, verified,
+ * and signed by a key of this unit. RC_VERIFY if that fails: nothing may publish
+ * them.
  */
 enum rc list_signed(struct service *s, const struct cluster_node *n,
-		    enum list_kind kind, uint8_t *bytes, size_t len,
-		    struct list *out, struct err *e) MUST_CHECK;
+		    enum list_kind kind, enum unit signer, uint8_t *bytes,
+		    size_t len, struct list *out, struct err *e) MUST_CHECK;
 
 /*
  * What itl_warnings() has to say of a list: RC_REFUSED with the first of them,

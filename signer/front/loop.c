@@ -4,7 +4,8 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "bounce.h"
-#include "child.h"
+#include "carry/carry.h"
+#include "carry/run.h"
 #include "lists.h"
 #include <errno.h>
 #include <string.h>
@@ -21,14 +22,17 @@ static enum rc fetch(struct service *s, const struct cluster_node *n,
 	unsigned seconds = s->cluster->fetch_seconds;
 	bool v6 = strchr(n->address, ':') != NULL;
 	char url[256];
-	json_t *job;
+	struct carry_job job = {.program = s->carry,
+				.agent_fd = -1,
+				.max = CARRY_CONTENT_MAX,
+				.seconds = seconds + KILL_SECONDS,
+				.stop_fd = s->stop_fd};
 
 	(void)snprintf(url, sizeof url, "%s://%s%s%s:%u/%s", scheme,
 		       v6 ? "[" : "", n->address, v6 ? "]" : "", port, ITL_FILE);
-	job = json_pack("{s:s, s:s, s:i, s:i}", "do", "fetch", "url", url,
-			"seconds", (int)seconds, "max", ITL_MAX);
-	if (child_run(s->carry, job, bytes_of(NULL, 0), seconds + KILL_SECONDS,
-		      s->stop_fd, list, len, e) != RC_OK)
+	job.job = json_pack("{s:s, s:s, s:i, s:i}", "do", "fetch", "url", url,
+			    "seconds", (int)seconds, "max", ITL_MAX);
+	if (carry_run(&job, list, len, e) != RC_OK)
 		return err_within(e, n->host);
 	return RC_OK;
 }
@@ -63,15 +67,17 @@ static enum rc put(struct loop *l, const char *sha1, struct err *e)
 {
 	struct service *s = l->service;
 	struct list CLEANUP(list_clear) list = {0};
-	json_t *job;
+	struct carry_job job = {.program = s->carry,
+				.agent_fd = -1,
+				.seconds = s->cluster->put_seconds,
+				.stop_fd = s->stop_fd};
 
 	if (store_list(s->store, sha1, &list, e) != RC_OK)
 		return e->rc;
-	job = json_pack("{s:s, s:s, s:s, s:i}", "do", "put", "folder",
-			l->node->folder, "name", ITL_FILE, "mode", 0644);
-	if (child_run(s->carry, job, bytes_of(list.bytes, list.n),
-		      s->cluster->put_seconds, s->stop_fd, NULL, NULL,
-		      e) != RC_OK)
+	job.content = bytes_of(list.bytes, list.n);
+	job.job = json_pack("{s:s, s:s, s:s, s:i}", "do", "put", "folder",
+			    l->node->folder, "name", ITL_FILE, "mode", 0644);
+	if (carry_run(&job, NULL, NULL, e) != RC_OK)
 		return err_within(e, l->node->host);
 	return RC_OK;
 }
@@ -198,24 +204,6 @@ static void record(struct loop *l, int64_t op, const struct err *error)
 
 /* ---- the thread ---- */
 
-/* The service's lock and `changed`, until `due` (0: for ever). */
-static void wait_changed(struct service *s, double due)
-{
-	struct timespec t;
-	double left = due - proc_now();
-
-	if (due == 0) {
-		pthread_cond_wait(&s->changed, &s->lock);
-		return;
-	}
-	if (left <= 0)
-		return;
-	/* A suspended machine wakes later: nothing depends on the second. */
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += (time_t)left + 1;
-	pthread_cond_timedwait(&s->changed, &s->lock, &t);
-}
-
 /* False: the service ends. */
 static bool wait_for_work(struct loop *l)
 {
@@ -225,7 +213,7 @@ static bool wait_for_work(struct loop *l)
 	pthread_mutex_lock(&s->lock);
 	while (!s->stopping && l->asked == l->answered &&
 	       (l->due == 0 || proc_now() < l->due))
-		wait_changed(s, l->due);
+		service_wait(s, l->due);
 	if (l->asked == l->answered && l->failures == 0)
 		l->looked = false; /* the regular check */
 	l->running = l->asked;
@@ -244,10 +232,7 @@ static void *run(void *arg)
 		int64_t op = 0;
 		enum rc rc = attempt(l, &op, &e);
 
-		pthread_mutex_lock(&s->lock);
-		bool stopping = s->stopping;
-		pthread_mutex_unlock(&s->lock);
-		if (stopping)
+		if (service_stopping(s))
 			break; /* what failed now says nothing of the node */
 		record(l, op, rc == RC_OK ? NULL : &e);
 		if (rc != RC_OK)

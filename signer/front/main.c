@@ -24,8 +24,7 @@ static enum rc take_signals(int *fd, struct err *e)
 	return RC_OK;
 }
 
-static enum rc serve(const struct cluster *cluster,
-		     const struct front_conf *conf, struct err *e)
+static enum rc serve(const struct service_setup *setup, struct err *e)
 {
 	struct service *s = NULL;
 	struct door *d = NULL;
@@ -33,12 +32,12 @@ static enum rc serve(const struct cluster *cluster,
 	enum rc rc;
 
 	if (take_signals(&end, e) != RC_OK ||
-	    service_start(cluster, conf, &s, e) != RC_OK)
+	    service_start(setup, &s, e) != RC_OK)
 		return e->rc;
 	rc = door_open(s, &d, e);
 	if (rc == RC_OK) {
-		log_info("event=start cluster=%s nodes=%zu", cluster->name,
-			 s->nloops);
+		log_info("event=start cluster=%s nodes=%zu vaults=%zu",
+			 setup->cluster->name, s->nloops, setup->vaults->n);
 		rc = door_serve(d, end, e);
 	}
 	service_halt(s);
@@ -72,8 +71,9 @@ static enum rc check_folders(const char *dir, const struct cluster *c,
 int main(int argc, char **argv)
 {
 	struct cluster CLEANUP(cluster_free) *cluster = NULL;
+	struct vault_conf CLEANUP(vault_conf_free) *vaults = NULL;
 	struct program_options o;
-	struct front_conf conf;
+	struct front_conf CLEANUP(front_conf_clear) conf = {0};
 	struct err e = {0};
 	char text[1200];
 	int status = program_options("front", argc, argv, &o);
@@ -84,7 +84,8 @@ int main(int argc, char **argv)
 	log_open("front");
 	if (proc_harden(&e) != RC_OK ||
 	    cluster_read(o.config, &cluster, &e) != RC_OK ||
-	    front_conf_read(o.config, &conf, &e) != RC_OK) {
+	    front_conf_read(o.config, &conf, &e) != RC_OK ||
+	    vault_conf_read(o.config, &vaults, &e) != RC_OK) {
 		fprintf(stderr, "front: %s\n", err_text(&e, text, sizeof text));
 		return err_exit_code(RC_USAGE);
 	}
@@ -95,7 +96,7 @@ int main(int argc, char **argv)
 				err_text(&e, text, sizeof text));
 		return rc == RC_OK ? 0 : err_exit_code(RC_USAGE);
 	}
-	rc = serve(cluster, &conf, &e);
+	rc = serve(&(struct service_setup){cluster, &conf, vaults, NULL}, &e);
 	if (rc != RC_OK)
 		log_error("end", &e);
 	else

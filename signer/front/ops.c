@@ -4,6 +4,7 @@
 #include "lists.h"
 #include "loop.h"
 #include "show.h"
+#include "watch.h"
 #include <errno.h>
 #include <pwd.h>
 #include <string.h>
@@ -37,21 +38,15 @@ void op_end(struct call *c, int64_t id, enum rc rc, const struct err *e)
 	struct service *s = c->service;
 	struct err failed;
 	char note[1200] = "";
-	bool stopping;
 
-	pthread_mutex_lock(&s->lock);
-	stopping = s->stopping;
-	pthread_mutex_unlock(&s->lock);
-	if (stopping)
+	if (service_stopping(s))
 		return;
 	if (rc != RC_OK)
 		err_text(e, note, sizeof note);
 	if (store_op_end(s->store, id, rc == RC_OK, note, &failed) != RC_OK)
 		log_error("state", &failed);
-	for (char *q = note; (q = strchr(q, '"')); q++)
-		*q = '\''; /* a text must not end its quotes in the log */
 	log_info("event=op-end op=%lld kind=%s rc=%s msg=\"%s\"", (long long)id,
-		 c->name, rc_name(rc), note);
+		 c->name, rc_name(rc), service_quotable(note));
 }
 
 enum rc op_ticket(const char *hex, uint8_t *ticket, struct err *e)
@@ -125,7 +120,8 @@ static enum rc fresh_list(struct service *s, struct keyd *k,
 	if (keyd_sign_itl(k, n->id, (uint32_t)time(NULL), &bytes, &len, e) !=
 	    RC_OK)
 		return e->rc;
-	return list_signed(s, n, LIST_ITL, bytes, len, out, e);
+	return list_signed(s, n, LIST_ITL, list_signer(s->cluster, LIST_ITL),
+			   bytes, len, out, e);
 }
 
 /*
@@ -314,10 +310,14 @@ static enum rc generate(struct call *c, const uint8_t *ticket, enum unit unit,
 	    keyd_generate(k, ticket, c->peer.uid, unit, node, &new, e) != RC_OK)
 		return e->rc;
 	*result = show_key(&new);
+	if (*result)
+		(void)json_object_set_new(*result, "tries",
+					  json_integer(new.tries));
 	X509_free(new.cert);
 	/* For the cache alone: the key is made, whatever becomes of this. */
 	if (service_keys(s, &keys, &n, &ignored) == RC_OK)
 		keyd_keys_free(keys, n);
+	watch_poke(s); /* a new recovery key has no backup */
 	return RC_OK;
 }
 

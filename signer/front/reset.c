@@ -1,6 +1,8 @@
-/* utils itl reset localkey: plan, preview, do (spec: cluster, Reset). */
+/* utils itl reset localkey and remotekey: plan, preview, do (spec: cluster,
+ * Reset). */
 #include "base/errjson.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "base/proc.h"
 #include "lists.h"
 #include "loop.h"
@@ -84,12 +86,26 @@ static enum rc open_source(struct call *c, const char *wanted,
 	return RC_OK;
 }
 
-static enum rc check_how(const char *how, struct err *e)
+static const char *const hows[] = {[KEYD_LOCALKEY] = "localkey",
+				   [KEYD_REMOTEKEY] = "remotekey"};
+
+static enum rc read_how(const char *text, enum keyd_how *how, struct err *e)
 {
-	if (!strcmp(how, "localkey"))
-		return RC_OK;
+	for (size_t i = 0; i < COUNT_OF(hows); i++)
+		if (!strcmp(hows[i], text)) {
+			*how = (enum keyd_how)i;
+			return RC_OK;
+		}
 	return err_set(e, RC_USAGE, "reset", "is not supported",
-		       "use \"localkey\"", "how = \"%.40s\"", how);
+		       "use \"localkey\" or \"remotekey\"", "how = \"%.40s\"",
+		       text);
+}
+
+/* Whose key will sign (keyd/client.h, keyd_reset()). */
+static enum unit signer_of(const struct cluster *c, enum keyd_how how)
+{
+	return how == KEYD_REMOTEKEY ? UNIT_ITLRECOVERY
+				     : list_signer(c, LIST_RESET);
 }
 
 /* ---- plan ---- */
@@ -116,14 +132,54 @@ static const struct keyd_key *recovery_in(const struct itl *l,
 	return NULL;
 }
 
+/* node: NULL for the cluster's units. */
 static const struct keyd_key *current_key(const struct keyd_key *keys, size_t n,
 					  enum unit unit, const char *node)
 {
 	for (size_t i = 0; i < n; i++)
 		if (keys[i].label.unit == unit && keys[i].current &&
-		    !strcmp(keys[i].label.node, node))
+		    (!node || !strcmp(keys[i].label.node, node)))
 			return &keys[i];
 	return NULL;
+}
+
+/* The keys that a reset is about, of those that the token has. */
+struct cast {
+	const struct keyd_key *listed;  /* the list's ITLRecovery; NULL: not there */
+	const struct keyd_key *trusted; /* the one that phones shall trust by it */
+	const struct keyd_key *signer;
+};
+
+static struct cast cast_of(struct call *c, enum keyd_how how, const struct itl *l,
+			   const struct keyd_key *keys, size_t n)
+{
+	struct cast k = {.listed = recovery_in(l, keys, n)};
+
+	k.trusted = how == KEYD_REMOTEKEY
+			    ? current_key(keys, n, UNIT_ITLRECOVERY, NULL)
+			    : k.listed;
+	k.signer = signer_of(c->service->cluster, how) == UNIT_ITLRECOVERY
+			   ? k.trusted
+			   : current_key(keys, n, UNIT_CALLMANAGER, c->node->id);
+	return k;
+}
+
+static enum rc check_cast(struct call *c, enum keyd_how how, const struct source *s,
+			  const struct cast *k, struct err *e)
+{
+	const char *why = NULL, *hint = "cluster init";
+
+	if (!k->trusted && how == KEYD_REMOTEKEY) {
+		why = "the token has no ITLRecovery key";
+		hint = "import the one that phones trust first";
+	} else if (!k->trusted) {
+		why = "the token has no key for the ITLRecovery certificate of this list";
+		hint = "the key that phones trust must come back from its backup";
+	} else if (!k->signer)
+		why = "the publisher has no CallManager key";
+	return why ? err_set(e, RC_REFUSED, c->name, why, hint, "%s: %s",
+			     c->node->host, s->list.sha1)
+		   : RC_OK;
 }
 
 static void warn(void *arg, const char *text)
@@ -131,47 +187,45 @@ static void warn(void *arg, const char *text)
 	(void)json_array_append_new(arg, json_string(text));
 }
 
-static void warn_all(struct call *c, const struct source *s,
-		     const struct keyd_key *recovery, json_t *warnings)
+static void warn_all(enum keyd_how how, const struct source *s,
+		     const struct cast *k, enum unit local, json_t *warnings)
 {
 	(void)itl_warnings(s->itl, warn, warnings);
-	if (X509_cmp_current_time(X509_get0_notAfter(recovery->cert)) < 0)
+	if (X509_cmp_current_time(X509_get0_notAfter(k->trusted->cert)) < 0)
 		warn(warnings,
 		     "the ITLRecovery certificate has expired; it still signs");
-	if (!recovery->current)
+	if (how == KEYD_REMOTEKEY && k->trusted == k->listed &&
+	    k->signer->label.unit == local)
+		warn(warnings,
+		     "the list holds the current ITLRecovery certificate already: unless another key is imported first, remotekey does the same as localkey");
+	if (!k->trusted->current)
 		warn(warnings,
 		     "the list holds an older ITLRecovery certificate than the current one; phones trust the older one");
-	if (c->service->cluster->policy == POLICY_ITLRECOVERY)
+	if (k->signer->label.unit == UNIT_CALLMANAGER)
 		warn(warnings,
 		     "under policy itlrecovery the publisher's CallManager signs: only phones that hold the publisher's list are helped directly, the others need TVS");
 }
 
 /* Who will sign, as keyd will decide, and what to warn of. */
-static enum rc foresee(struct call *c, const struct source *s,
+static enum rc foresee(struct call *c, enum keyd_how how, const struct source *s,
 		       char signer[LABEL_MAX], json_t *warnings, struct err *e)
 {
-	const struct keyd_key *recovery, *key;
 	struct keyd_key *keys = NULL;
+	struct cast k;
 	size_t n = 0;
+	enum rc rc;
 
 	if (service_keys(c->service, &keys, &n, e) != RC_OK)
 		return e->rc;
-	recovery = key = recovery_in(s->itl, keys, n);
-	if (c->service->cluster->policy == POLICY_ITLRECOVERY)
-		key = current_key(keys, n, UNIT_CALLMANAGER, c->node->id);
-	if (recovery && key) {
-		label_text(&key->label, signer);
-		warn_all(c, s, recovery, warnings);
-	} else {
-		err_set(e, RC_REFUSED, c->name,
-			recovery ? "the publisher has no CallManager key"
-				 : "the token has no key for the ITLRecovery certificate of this list",
-			recovery ? "cluster init"
-				 : "the key that phones trust must come back from its backup",
-			"%s: %s", c->node->host, s->list.sha1);
+	k = cast_of(c, how, s->itl, keys, n);
+	rc = check_cast(c, how, s, &k, e);
+	if (rc == RC_OK) {
+		label_text(&k.signer->label, signer);
+		warn_all(how, s, &k, signer_of(c->service->cluster, KEYD_LOCALKEY),
+			 warnings);
 	}
 	keyd_keys_free(keys, n);
-	return recovery && key ? RC_OK : e->rc;
+	return rc;
 }
 
 static uint32_t plan_timestamp(struct service *s, const char *sha1)
@@ -212,16 +266,17 @@ static json_t *plan_nodes(struct service *s)
 enum rc op_reset_plan(struct call *c, json_t **result, struct err *e)
 {
 	struct source s CLEANUP(source_clear) = {0};
-	char signer[LABEL_MAX], *how;
+	char signer[LABEL_MAX], *text;
+	enum keyd_how how = KEYD_LOCALKEY;
 	json_t *warnings;
 
-	if (call_members(c, e, "{s:s}", "how", &how) != RC_OK ||
-	    check_how(how, e) != RC_OK ||
+	if (call_members(c, e, "{s:s}", "how", &text) != RC_OK ||
+	    read_how(text, &how, e) != RC_OK ||
 	    store_op_idle(c->service->store, c->name, e) != RC_OK ||
 	    open_source(c, NULL, &s, e) != RC_OK)
 		return e->rc;
 	warnings = json_array();
-	if (foresee(c, &s, signer, warnings, e) != RC_OK) {
+	if (foresee(c, how, &s, signer, warnings, e) != RC_OK) {
 		json_decref(warnings);
 		return e->rc;
 	}
@@ -237,6 +292,7 @@ enum rc op_reset_plan(struct call *c, json_t **result, struct err *e)
 /* ---- preview and reset: the same members ---- */
 
 struct order {
+	enum keyd_how how;
 	const char *source; /* its SHA-1; the request's */
 	uint8_t ticket[KEYD_TICKET_LEN];
 	uint32_t timestamp;
@@ -253,7 +309,8 @@ static enum rc read_order(struct call *c, struct order *o, struct err *e)
 	if (call_members(c, e, "{s:s, s:I, s:s, s:s, s?b}", "how", &how,
 			 "timestamp", &timestamp, "source_sha1", &o->source,
 			 "ticket", &hex, "force", &force) != RC_OK ||
-	    check_how(how, e) != RC_OK || op_ticket(hex, o->ticket, e) != RC_OK)
+	    read_how(how, &o->how, e) != RC_OK ||
+	    op_ticket(hex, o->ticket, e) != RC_OK)
 		return e->rc;
 	if (!hex_read(o->source, sha1, sizeof sha1))
 		return err_set(e, RC_USAGE, "request", "is no SHA-1", NULL,
@@ -280,7 +337,7 @@ enum rc op_reset_preview(struct call *c, json_t **result, struct err *e)
 	    store_op_idle(c->service->store, c->name, e) != RC_OK ||
 	    open_source(c, o.source, &s, e) != RC_OK ||
 	    keyd_open(c->service->keyd, &k, e) != RC_OK ||
-	    keyd_reset_preview(k, o.ticket, c->peer.uid,
+	    keyd_reset_preview(k, o.ticket, c->peer.uid, o.how,
 			       bytes_of(s.list.bytes, s.list.n), o.timestamp,
 			       sha1, e) != RC_OK)
 		return e->rc;
@@ -312,10 +369,11 @@ static enum rc make_list(struct call *c, int64_t op, const struct order *o,
 	size_t len = 0;
 
 	if (keyd_open(s->keyd, &k, e) != RC_OK ||
-	    keyd_reset(k, o->ticket, c->peer.uid,
+	    keyd_reset(k, o->ticket, c->peer.uid, o->how,
 		       bytes_of(source->list.bytes, source->list.n),
 		       o->timestamp, &bytes, &len, e) != RC_OK ||
-	    list_signed(s, c->node, LIST_RESET, bytes, len, out, e) != RC_OK)
+	    list_signed(s, c->node, LIST_RESET, signer_of(s->cluster, o->how),
+			bytes, len, out, e) != RC_OK)
 		return e->rc;
 	for (size_t i = 0; i < s->nloops; i++)
 		nodes[i] = s->loops[i].node->id;
@@ -387,7 +445,7 @@ enum rc op_reset(struct call *c, json_t **result, struct err *e)
 	if (read_order(c, &o, e) != RC_OK)
 		return e->rc;
 	(void)snprintf(params, sizeof params,
-		       "how=localkey source=%.40s timestamp=%u", o.source,
+		       "how=%s source=%.40s timestamp=%u", hows[o.how], o.source,
 		       o.timestamp);
 	if (op_begin(c, params, &op, e) != RC_OK)
 		return e->rc;

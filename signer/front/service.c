@@ -3,9 +3,24 @@
 #include "base/proc.h"
 #include "loop.h"
 #include "ops.h"
+#include "vaults.h"
+#include "watch.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
+
+static int64_t real_wall(void *arg)
+{
+	(void)arg;
+	return (int64_t)time(NULL);
+}
+
+static double real_mono(void *arg)
+{
+	(void)arg;
+	return proc_now();
+}
 
 static enum rc init_locks(struct service *s, struct err *e)
 {
@@ -31,21 +46,24 @@ static enum rc start(struct service *s, struct err *e)
 	if (proc_group(s->cluster->group, &s->group, e) != RC_OK ||
 	    proc_sibling("carry", s->carry, sizeof s->carry, e) != RC_OK ||
 	    store_open(path, &s->store, e) != RC_OK ||
-	    loops_start(s, e) != RC_OK)
+	    loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
+	    watch_start(s, e) != RC_OK)
 		return e->rc;
-	return ops_resume(s, e);
+	return vaults_start(s, e);
 }
 
-enum rc service_start(const struct cluster *cluster,
-		      const struct front_conf *conf, struct service **out,
+enum rc service_start(const struct service_setup *setup, struct service **out,
 		      struct err *e)
 {
 	struct service *s = calloc(1, sizeof *s);
 
 	if (!s)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "front");
-	s->cluster = cluster;
-	s->conf = *conf;
+	s->cluster = setup->cluster;
+	s->conf = *setup->conf;
+	s->vaults = setup->vaults;
+	s->clock = setup->clock ? *setup->clock
+				: (struct front_clock){real_wall, real_mono, NULL};
 	if (init_locks(s, e) != RC_OK) {
 		free(s);
 		return e->rc;
@@ -73,6 +91,8 @@ void service_stop(struct service *s)
 		return;
 	service_halt(s);
 	loops_join(s);
+	vaults_join(s);
+	watch_join(s);
 	if (s->resuming)
 		(void)pthread_join(s->resume, NULL);
 	store_free(s->store);
@@ -80,6 +100,65 @@ void service_stop(struct service *s)
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
+}
+
+void service_wait(struct service *s, double due)
+{
+	struct timespec t;
+	double left = due - proc_now();
+
+	if (due == 0) {
+		pthread_cond_wait(&s->changed, &s->lock);
+		return;
+	}
+	if (left <= 0)
+		return;
+	/* A suspended machine wakes later: nothing depends on the second. */
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += (time_t)left + 1;
+	pthread_cond_timedwait(&s->changed, &s->lock, &t);
+}
+
+bool service_stopping(struct service *s)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&s->lock);
+	stopping = s->stopping;
+	pthread_mutex_unlock(&s->lock);
+	return stopping;
+}
+
+void service_each_minute(struct service *s, void (*run)(struct service *s))
+{
+	pthread_mutex_lock(&s->lock);
+	while (!s->stopping) {
+		double next = proc_now() + 60;
+
+		pthread_mutex_unlock(&s->lock);
+		run(s);
+		pthread_mutex_lock(&s->lock);
+		while (!s->stopping && proc_now() < next)
+			service_wait(s, next);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+char *service_quotable(char *text)
+{
+	for (char *q = text; (q = strchr(q, '"')); q++)
+		*q = '\'';
+	return text;
+}
+
+enum rc service_keyd_status(struct service *s, struct keyd_status *out,
+			    struct err *e)
+{
+	struct keyd CLEANUP(keyd_free) *k = NULL;
+
+	if (keyd_open(s->keyd, &k, e) != RC_OK)
+		return e->rc;
+	return keyd_status(k, out, e);
 }
 
 enum rc service_keys(struct service *s, struct keyd_key **keys, size_t *n,

@@ -11,6 +11,13 @@
 
 struct service;
 
+/* Where the time comes from, for what must be on time: alerts and checks. */
+struct front_clock {
+	int64_t (*wall)(void *arg); /* Unix time; may be set */
+	double (*mono)(void *arg);  /* seconds; goes on */
+	void *arg;
+};
+
 /* The loop of one TFTP node (loop.c). The service's lock guards what changes. */
 struct loop {
 	struct service *service;
@@ -28,12 +35,16 @@ struct loop {
 
 struct service {
 	const struct cluster *cluster;
-	struct front_conf conf;
+	struct front_conf conf; /* its texts are borrowed */
+	const struct vault_conf *vaults;
+	struct front_clock clock;
 	struct store *store;
 	gid_t group;           /* who may ask for changes */
 	char carry[PATH_MAX];  /* the program */
 	char keyd[CLUSTER_PATH_MAX]; /* its socket */
 	int stop_fd;           /* readable for good once the service ends */
+	struct watch *watch;   /* alerts (watch.c) */
+	struct checks *checks; /* of the vaults (vaults.c) */
 
 	pthread_mutex_t lock;  /* of all that follows */
 	pthread_cond_t changed;
@@ -50,15 +61,34 @@ struct service {
 	} plan;
 };
 
-/* Opens the state and starts the loops. cluster is borrowed until
- * service_stop(), which ends all threads; state and operations stay. */
-enum rc service_start(const struct cluster *cluster,
-		      const struct front_conf *conf, struct service **out,
+/* All borrowed until service_stop(). */
+struct service_setup {
+	const struct cluster *cluster;
+	const struct front_conf *conf;
+	const struct vault_conf *vaults;
+	const struct front_clock *clock; /* NULL: the machine's */
+};
+
+/* Opens the state and starts the threads, which service_stop() ends; state and
+ * operations stay. */
+enum rc service_start(const struct service_setup *setup, struct service **out,
 		      struct err *e) MUST_CHECK;
 /* Everything that waits gives up; what was begun goes on with the next start. */
 void service_halt(struct service *s);
 void service_stop(struct service *s); /* NULL is fine */
 
+/* With the lock held: until something changed, at most until `due` by proc_now()
+ * (0: for ever). */
+void service_wait(struct service *s, double due);
+bool service_stopping(struct service *s);
+/* A thread's life: run(s) at once and then every minute, until the service ends. */
+void service_each_minute(struct service *s, void (*run)(struct service *s));
+
+/* A text that stands between quotes in the log must not end them. Returns text. */
+char *service_quotable(char *text);
+
+enum rc service_keyd_status(struct service *s, struct keyd_status *out,
+			    struct err *e) MUST_CHECK;
 /* The token's keys, and the cache of them brought up to date. */
 enum rc service_keys(struct service *s, struct keyd_key **keys, size_t *n,
 		     struct err *e) MUST_CHECK;

@@ -42,11 +42,11 @@ static json_t *show_serial(X509 *cert)
 				  hex, sizeof hex));
 }
 
-static json_int_t unix_time(const ASN1_TIME *t)
+int64_t show_time(const ASN1_TIME *t)
 {
 	struct tm tm;
 
-	return ASN1_TIME_to_tm(t, &tm) ? (json_int_t)timegm(&tm) : 0;
+	return ASN1_TIME_to_tm(t, &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
 static json_t *show_digest(X509 *cert, const EVP_MD *md)
@@ -89,8 +89,8 @@ json_t *show_key(const struct keyd_key *k)
 		EVP_PKEY_get_bits(X509_get0_pubkey(c)), "subject",
 		show_name(X509_get_subject_name(c)), "issuer",
 		show_name(X509_get_issuer_name(c)), "serial", show_serial(c),
-		"not_before", unix_time(X509_get0_notBefore(c)), "not_after",
-		unix_time(X509_get0_notAfter(c)), "sha1",
+		"not_before", (json_int_t)show_time(X509_get0_notBefore(c)), "not_after",
+		(json_int_t)show_time(X509_get0_notAfter(c)), "sha1",
 		show_digest(c, EVP_sha1()), "sha256",
 		show_digest(c, EVP_sha256()), "pem", show_pem(c));
 }
@@ -148,22 +148,12 @@ static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 "next_try", (json_int_t)t->next_try);
 }
 
-static enum rc ask_keyd(struct service *s, struct keyd_status *st, struct err *e)
-{
-	struct keyd CLEANUP(keyd_free) *k = NULL;
-
-	if (keyd_open(s->keyd, &k, e) != RC_OK ||
-	    keyd_status(k, st, e) != RC_OK)
-		return e->rc;
-	return RC_OK;
-}
-
 static json_t *show_keyd(struct service *s)
 {
 	struct keyd_status st;
 	struct err e;
 
-	if (ask_keyd(s, &st, &e) != RC_OK)
+	if (service_keyd_status(s, &st, &e) != RC_OK)
 		return json_pack("{s:o}", "error", err_json(&e));
 	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:I, s:I}",
 			 "token", st.token, "manufacturer", st.manufacturer,
@@ -266,7 +256,7 @@ enum rc show_services(struct call *c, json_t **result, struct err *e)
 			service_line("Cisco Tftp", n->id, up,
 				     up ? "" : err_text(&t.error, text, sizeof text)));
 	}
-	up = ask_keyd(s, &st, &why) == RC_OK;
+	up = service_keyd_status(s, &st, &why) == RC_OK;
 	(void)json_array_append_new(
 		services, service_line("itlkeeper keyd", NULL, up,
 				       up ? "" : err_text(&why, text, sizeof text)));

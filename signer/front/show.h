@@ -13,5 +13,7 @@ enum rc show_init_plan(struct call *c, json_t **result, struct err *e) MUST_CHEC
 /* A key and its certificate, as in "certs". */
 json_t *show_key(const struct keyd_key *k);
 json_t *show_base64(const uint8_t *p, size_t n);
+/* Unix time; 0 if it is none. */
+int64_t show_time(const ASN1_TIME *t);
 
 #endif

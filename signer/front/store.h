@@ -2,8 +2,9 @@
  * front's state: what each node shall serve, and what it serves.
  *
  * One SQLite file (WAL, synchronous=FULL), one connection behind a mutex: any
- * thread may call anything here. All SQL is in store.c. Nothing here is the
- * only copy of something: without the file, front adopts what the nodes serve.
+ * thread may call anything here. All SQL is in the store*.c files. Nothing here
+ * is the only copy of something: without the file, front adopts what the nodes
+ * serve, backups count as unproved, and alerts begin anew.
  */
 #ifndef FRONT_STORE_H
 #define FRONT_STORE_H
@@ -13,6 +14,7 @@
 #include "base/hex.h"
 #include "cluster/label.h"
 #include "keyd/client.h"
+#include "vault/vault.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -120,5 +122,74 @@ enum rc store_keys_set(struct store *s, const struct keyd_key *keys, size_t n,
 /* Units in enum order, newest generation first. keyd_keys_free() them. */
 enum rc store_keys(struct store *s, struct keyd_key **out, size_t *n,
 		   struct err *e) MUST_CHECK;
+
+/* ---- backups: what keyd proved, and what the daily check found since ---- */
+
+struct backup {
+	int64_t id;
+	char vault[VAULT_TEXT_MAX]; /* vault_target_text() */
+	char name[VAULT_NAME_MAX];
+	uint8_t digest[32];         /* BLAKE2b-256 of the whole object */
+	uint64_t bytes;
+	bool plain;
+	char key[LABEL_MAX];        /* the label, when it was proved */
+	uint8_t key_id[16];
+	char route[KEYD_ROUTE_MAX];
+	uint32_t security;          /* which security password opens it */
+	int64_t made, proved;       /* Unix time */
+	int64_t checked;            /* 0: never since */
+	struct err error;           /* gone, or changed; rc RC_OK: neither */
+};
+
+/* Takes the place of what had its vault and name; its id and check are new. */
+enum rc store_backup_put(struct store *s, const struct backup *b,
+			 struct err *e) MUST_CHECK;
+/* Newest first, malloc()ed. */
+enum rc store_backups(struct store *s, struct backup **out, size_t *n,
+		      struct err *e) MUST_CHECK;
+/* RC_NOTFOUND if there is none. */
+enum rc store_backup_remove(struct store *s, const char *vault,
+			    const char *name, struct err *e) MUST_CHECK;
+/* error: NULL, or without one, if it was found as it was. A row that has gone is
+ * no failure. */
+enum rc store_backup_checked(struct store *s, int64_t id, int64_t at,
+			     const struct err *error, struct err *e) MUST_CHECK;
+
+/* The last check of a vault; all zero if there was none. */
+struct vault_seen {
+	int64_t checked;
+	char name[VAULT_NAME_MAX]; /* its newest object; "": none, or not known */
+	struct err error;          /* rc RC_OK: it was well */
+};
+enum rc store_vault(struct store *s, const char *vault, struct vault_seen *out,
+		    struct err *e) MUST_CHECK;
+enum rc store_vault_set(struct store *s, const char *vault,
+			const struct vault_seen *v, struct err *e) MUST_CHECK;
+
+/* ---- alerts: those that stand ---- */
+
+#define ALERT_NAME_MAX 112
+#define ALERT_TEXT_MAX 480
+
+struct alert_row {
+	char name[ALERT_NAME_MAX];
+	int severity; /* of syslog: 0..7 */
+	char text[ALERT_TEXT_MAX];
+	int64_t since;
+	int64_t sent;   /* 0: not yet */
+	uint64_t times; /* how often it was sent */
+};
+
+/* It stands, since r->since if it did not before. r->sent and r->times are not
+ * looked at. */
+enum rc store_alert_put(struct store *s, const struct alert_row *r,
+			struct err *e) MUST_CHECK;
+enum rc store_alert_sent(struct store *s, const char *name, int64_t at,
+			 struct err *e) MUST_CHECK;
+enum rc store_alert_end(struct store *s, const char *name,
+			struct err *e) MUST_CHECK;
+/* The gravest first, malloc()ed. */
+enum rc store_alerts(struct store *s, struct alert_row **out, size_t *n,
+		     struct err *e) MUST_CHECK;
 
 #endif

@@ -1,7 +1,6 @@
-#include "keyd/client.h"
+#include "call.h"
 #include "base/num.h"
 #include "base/proc.h"
-#include "keyd/wire.h"
 #include <sodium.h>
 #include <string.h>
 #include <time.h>
@@ -10,18 +9,12 @@
 #define GENERATE_MS 900000    /* RSA-4096 on a slow token */
 #define COME_BACK_SECONDS 5.0 /* how long a restarting keyd is waited for */
 
-/* Cost of the administrator password: about 0.2 s, 64 MiB. keyd keeps the
- * numbers with the salt, so that they can grow. */
-#define ARGON_OPS 3u
-#define ARGON_MEMORY (64u << 20)
-#define ARGON_OPS_MAX 10u
-#define ARGON_MEMORY_MAX (1u << 30)
-
 struct keyd {
 	char path[CLUSTER_PATH_MAX];
 	int fd; /* -1: not connected */
 	uint32_t next_id;
 	uint8_t *answer; /* SOCK_MESSAGE_MAX bytes, of the last call */
+	size_t answered; /* of them in use */
 };
 
 enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
@@ -51,6 +44,7 @@ void keyd_free(struct keyd *k)
 	if (!k)
 		return;
 	hang_up(k);
+	call_forget(k);
 	free(k->answer);
 	free(k);
 }
@@ -74,31 +68,28 @@ static enum rc dial(struct keyd *k, struct err *e)
 }
 
 /* One question over the connection that there is; *r gets the answer's body. */
-static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int pass,
-		   int ms, struct reader *r, struct err *e)
+static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int ms,
+		   struct reader *r, struct err *e)
 {
-	uint8_t CLEANUP_FREE *frame = malloc(KEYD_HEADER_LEN + body.n);
+	struct wire_frame CLEANUP(wire_frame_free) f = {0};
 	uint32_t id = ++k->next_id, got_id;
-	enum rc rc_sent;
 	struct writer w;
 	unsigned rc;
-	size_t n;
 
-	if (!frame)
-		return err_errno(e, RC_ERROR, "malloc", NULL, "a request");
-	w = writer_of(frame, KEYD_HEADER_LEN + body.n);
+	if (wire_frame_new(KEYD_HEADER_LEN + body.n, wire_is_secret(what), &f,
+			   e) != RC_OK)
+		return e->rc;
+	w = writer_of(f.p, f.n);
 	wire_header(&w, what, id);
 	write_bytes(&w, body);
-	rc_sent = sock_send(k->fd, writer_bytes(&w), pass, 0, e);
-	sodium_memzero(frame, KEYD_HEADER_LEN + body.n); /* a derived password */
-	if (rc_sent != RC_OK)
-		return rc_sent;
+	if (sock_send(k->fd, writer_bytes(&w), -1, 0, e) != RC_OK)
+		return e->rc;
 	do {
 		if (sock_wait(k->fd, ms, e) != RC_OK ||
-		    sock_recv(k->fd, k->answer, SOCK_MESSAGE_MAX, &n, NULL, 0,
-			      e) != RC_OK)
+		    sock_recv(k->fd, k->answer, SOCK_MESSAGE_MAX, &k->answered,
+			      NULL, 0, e) != RC_OK)
 			return e->rc;
-		*r = reader_of(bytes_of(k->answer, n));
+		*r = reader_of(bytes_of(k->answer, k->answered));
 		if (!wire_header_read(r, &rc, &got_id))
 			return err_set(e, RC_STALE, "keyd",
 				       "an answer that is none", NULL, "%s",
@@ -109,10 +100,15 @@ static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int pass,
 	return rc == RC_OK ? RC_OK : e->rc;
 }
 
-/* Ask; if keyd went away meanwhile, connect and, where that is safe, ask once
- * more. A ticket is good for one try, so what needs one is not sent again. */
-static enum rc call(struct keyd *k, unsigned what, const struct writer *body,
-		    bool again, struct reader *r, struct err *e)
+void call_forget(struct keyd *k)
+{
+	sodium_memzero(k->answer, k->answered);
+	k->answered = 0;
+}
+
+/* A ticket is good for one try, so what needs one is not sent again. */
+enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
+		  bool again, struct reader *r, struct err *e)
 {
 	int ms = what == KEYD_GENERATE ? GENERATE_MS : ANSWER_MS;
 	enum rc rc = RC_STALE;
@@ -125,7 +121,7 @@ static enum rc call(struct keyd *k, unsigned what, const struct writer *body,
 	for (int tries = again ? 2 : 1; rc == RC_STALE && tries > 0; tries--) {
 		if (dial(k, e) != RC_OK)
 			return e->rc;
-		rc = ask(k, what, writer_bytes(body), -1, ms, r, e);
+		rc = ask(k, what, writer_bytes(body), ms, r, e);
 		if (rc == RC_STALE)
 			hang_up(k);
 	}
@@ -134,7 +130,7 @@ static enum rc call(struct keyd *k, unsigned what, const struct writer *body,
 	return rc;
 }
 
-static enum rc malformed(struct keyd *k, struct err *e)
+enum rc call_malformed(struct keyd *k, struct err *e)
 {
 	hang_up(k);
 	return err_set(e, RC_ERROR, "keyd", "the answer cannot be read",
@@ -147,7 +143,7 @@ enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 	struct keyd_status s = {0};
 	struct reader r;
 
-	if (call(k, KEYD_STATUS, &none, true, &r, e) != RC_OK)
+	if (call_keyd(k, KEYD_STATUS, &none, true, &r, e) != RC_OK)
 		return e->rc;
 	read_text(&r, s.token, sizeof s.token);
 	read_text(&r, s.manufacturer, sizeof s.manufacturer);
@@ -156,16 +152,18 @@ enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 	s.sessions = read_u32(&r);
 	s.keys = read_u32(&r);
 	s.password_set = read_u8(&r) == 1;
+	s.security = read_u32(&r);
+	s.security_set = (int64_t)read_u64(&r);
+	s.sealed = read_u8(&r) == 1;
 	s.audit_entries = read_u64(&r);
 	s.started = (int64_t)read_u64(&r);
 	if (!reader_done(&r))
-		return malformed(k, e);
+		return call_malformed(k, e);
 	*out = s;
 	return RC_OK;
 }
 
-/* A key as KEYD_KEYS has it. */
-static bool key_read(struct reader *r, struct keyd_key *out)
+bool call_read_key(struct reader *r, struct keyd_key *out)
 {
 	char label[LABEL_MAX];
 	struct bytes id, der;
@@ -174,6 +172,7 @@ static bool key_read(struct reader *r, struct keyd_key *out)
 	read_text(r, label, sizeof label);
 	id = read_bytes(r, sizeof out->id);
 	out->current = read_u8(r) == 1;
+	out->tries = 0;
 	der = read_bytes32(r);
 	if (r->bad || !label_read(label, strlen(label), &out->label))
 		return false;
@@ -204,7 +203,7 @@ enum rc keyd_keys(struct keyd *k, struct keyd_key **out, size_t *out_n,
 		size_t before = n;
 
 		write_u32(&w, num_u32(n));
-		if (call(k, KEYD_KEYS, &w, true, &r, e) != RC_OK) {
+		if (call_keyd(k, KEYD_KEYS, &w, true, &r, e) != RC_OK) {
 			keyd_keys_free(keys, n);
 			return e->rc;
 		}
@@ -214,143 +213,16 @@ enum rc keyd_keys(struct keyd *k, struct keyd_key **out, size_t *out_n,
 		if (more)
 			keys = more;
 		while (more && n < total && reader_left(&r) > 0 &&
-		       key_read(&r, &keys[n]))
+		       call_read_key(&r, &keys[n]))
 			n++;
 		if (!more || !reader_done(&r) || (n == before && n < total)) {
 			keyd_keys_free(keys, n);
-			return malformed(k, e);
+			return call_malformed(k, e);
 		}
 	}
 	*out = keys;
 	*out_n = n;
 	return RC_OK;
-}
-
-/* ---- password ---- */
-
-struct cost {
-	uint8_t salt[KEYD_SALT_LEN];
-	uint64_t ops, memory;
-};
-
-static enum rc derive(const struct secret *password, const struct cost *c,
-		      struct secret **out, struct err *e)
-{
-	struct secret CLEANUP(secret_free) *s = NULL;
-
-	if (c->ops < 1 || c->ops > ARGON_OPS_MAX ||
-	    c->memory > ARGON_MEMORY_MAX)
-		return err_set(e, RC_REFUSED, "Argon2id",
-			       "keyd asks for an absurd cost", NULL,
-			       "%llu passes, %llu bytes",
-			       (unsigned long long)c->ops,
-			       (unsigned long long)c->memory);
-	if (secret_new(KEYD_DERIVED_LEN, &s, e) != RC_OK)
-		return e->rc;
-	if (crypto_pwhash(s->p, s->n, (const char *)password->p, password->n,
-			  c->salt, c->ops, (size_t)c->memory,
-			  crypto_pwhash_ALG_ARGON2ID13) != 0)
-		return err_errno(e, RC_ERROR, "Argon2id", "free some memory",
-				 "%llu bytes", (unsigned long long)c->memory);
-	*out = s;
-	s = NULL;
-	return RC_OK;
-}
-
-static enum rc ask_cost(struct keyd *k, bool *set, struct cost *out,
-			struct err *e)
-{
-	struct writer none = writer_of(NULL, 0);
-	struct cost c;
-	struct bytes salt;
-	struct reader r;
-	bool is_set;
-
-	if (call(k, KEYD_SALT, &none, true, &r, e) != RC_OK)
-		return e->rc;
-	is_set = read_u8(&r) == 1;
-	salt = read_bytes(&r, sizeof c.salt);
-	c.ops = read_u64(&r);
-	c.memory = read_u64(&r);
-	if (!reader_done(&r))
-		return malformed(k, e);
-	memcpy(c.salt, salt.p, salt.n);
-	*set = is_set;
-	*out = c;
-	return RC_OK;
-}
-
-static enum rc no_password(struct err *e)
-{
-	return err_set(e, RC_REFUSED, "password", "none was set yet",
-		       "root sets it: itlctl cluster init, or itlctl set password user admin",
-		       "the administrator");
-}
-
-enum rc keyd_ticket(struct keyd *k, const struct secret *password,
-		    const struct keyd_intent *intent,
-		    uint8_t ticket[KEYD_TICKET_LEN], struct err *e)
-{
-	struct secret CLEANUP(secret_free) *derived = NULL;
-	struct secret CLEANUP(secret_free) *body = NULL;
-	struct bytes got;
-	struct writer w;
-	struct reader r;
-	struct cost c;
-	bool set;
-
-	if (ask_cost(k, &set, &c, e) != RC_OK)
-		return e->rc;
-	if (!set)
-		return no_password(e);
-	if (derive(password, &c, &derived, e) != RC_OK ||
-	    secret_new(1 + 32 + KEYD_DERIVED_LEN, &body, e) != RC_OK)
-		return e->rc;
-	w = writer_of(body->p, body->n);
-	write_u8(&w, num_u8(intent->op));
-	write_bytes(&w, bytes_of(intent->params, sizeof intent->params));
-	write_bytes(&w, bytes_of(derived->p, derived->n));
-	if (call(k, KEYD_TICKET, &w, true, &r, e) != RC_OK)
-		return e->rc;
-	got = read_bytes(&r, KEYD_TICKET_LEN);
-	if (!reader_done(&r))
-		return malformed(k, e);
-	memcpy(ticket, got.p, got.n);
-	return RC_OK;
-}
-
-enum rc keyd_password_set(struct keyd *k, const struct secret *old,
-			  const struct secret *new_password, struct err *e)
-{
-	struct secret CLEANUP(secret_free) *before = NULL;
-	struct secret CLEANUP(secret_free) *after = NULL;
-	struct secret CLEANUP(secret_free) *body = NULL;
-	struct cost now, next = {.ops = ARGON_OPS, .memory = ARGON_MEMORY};
-	struct writer w;
-	struct reader r;
-	bool set;
-
-	if (ask_cost(k, &set, &now, e) != RC_OK)
-		return e->rc;
-	if (old && !set)
-		return no_password(e);
-	randombytes_buf(next.salt, sizeof next.salt);
-	if (old && derive(old, &now, &before, e) != RC_OK)
-		return e->rc;
-	if (derive(new_password, &next, &after, e) != RC_OK ||
-	    secret_new(1 + 2 * KEYD_DERIVED_LEN + KEYD_SALT_LEN + 16, &body,
-		       e) != RC_OK)
-		return e->rc;
-	w = writer_of(body->p, body->n);
-	write_u8(&w, before ? 1 : 0);
-	/* without an old one: any 32 bytes, which keyd does not look at */
-	write_bytes(&w, before ? bytes_of(before->p, before->n)
-			       : bytes_of(after->p, after->n));
-	write_bytes(&w, bytes_of(next.salt, sizeof next.salt));
-	write_u64(&w, next.ops);
-	write_u64(&w, next.memory);
-	write_bytes(&w, bytes_of(after->p, after->n));
-	return call(k, KEYD_PASSWORD, &w, false, &r, e);
 }
 
 /* ---- front ---- */
@@ -363,7 +235,7 @@ static enum rc take_list(struct keyd *k, struct reader *r, uint8_t **list,
 	uint8_t *copy;
 
 	if (!reader_done(r) || b.n == 0)
-		return malformed(k, e);
+		return call_malformed(k, e);
 	copy = malloc(b.n);
 	if (!copy)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "a list");
@@ -382,7 +254,7 @@ enum rc keyd_sign_itl(struct keyd *k, const char *node, uint32_t timestamp,
 
 	write_text(&w, node);
 	write_u32(&w, timestamp);
-	if (call(k, KEYD_ITL, &w, true, &r, e) != RC_OK)
+	if (call_keyd(k, KEYD_ITL, &w, true, &r, e) != RC_OK)
 		return e->rc;
 	return take_list(k, &r, list, n, e);
 }
@@ -395,47 +267,49 @@ static void write_ticket(struct writer *w, const uint8_t *ticket, uid_t uid)
 
 /* A reset or its preview: the same request, another answer. */
 static enum rc ask_reset(struct keyd *k, unsigned what, const uint8_t *ticket,
-			 uid_t uid, struct bytes source, uint32_t timestamp,
-			 struct reader *r, struct err *e)
+			 uid_t uid, enum keyd_how how, struct bytes source,
+			 uint32_t timestamp, struct reader *r, struct err *e)
 {
-	size_t cap = KEYD_TICKET_LEN + 4 + 4 + 4 + source.n;
+	size_t cap = KEYD_TICKET_LEN + 4 + 1 + 4 + 4 + source.n;
 	uint8_t CLEANUP_FREE *body = malloc(cap);
 	struct writer w = writer_of(body, cap);
 
 	if (!body)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "a reset");
 	write_ticket(&w, ticket, uid);
+	write_u8(&w, num_u8(how));
 	write_u32(&w, timestamp);
 	write_bytes32(&w, source);
-	return call(k, what, &w, false, r, e);
+	return call_keyd(k, what, &w, false, r, e);
 }
 
 enum rc keyd_reset(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
-		   uid_t uid, struct bytes source, uint32_t timestamp,
-		   uint8_t **list, size_t *n, struct err *e)
+		   uid_t uid, enum keyd_how how, struct bytes source,
+		   uint32_t timestamp, uint8_t **list, size_t *n,
+		   struct err *e)
 {
 	struct reader r;
 
-	if (ask_reset(k, KEYD_RESET, ticket, uid, source, timestamp, &r, e) !=
-	    RC_OK)
+	if (ask_reset(k, KEYD_RESET, ticket, uid, how, source, timestamp, &r,
+		      e) != RC_OK)
 		return e->rc;
 	return take_list(k, &r, list, n, e);
 }
 
 enum rc keyd_reset_preview(struct keyd *k,
 			   const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
-			   struct bytes source, uint32_t timestamp,
-			   uint8_t sha1[20], struct err *e)
+			   enum keyd_how how, struct bytes source,
+			   uint32_t timestamp, uint8_t sha1[20], struct err *e)
 {
 	struct bytes got;
 	struct reader r;
 
-	if (ask_reset(k, KEYD_PREVIEW, ticket, uid, source, timestamp, &r, e) !=
-	    RC_OK)
+	if (ask_reset(k, KEYD_PREVIEW, ticket, uid, how, source, timestamp, &r,
+		      e) != RC_OK)
 		return e->rc;
 	got = read_bytes(&r, 20);
 	if (!reader_done(&r))
-		return malformed(k, e);
+		return call_malformed(k, e);
 	memcpy(sha1, got.p, got.n);
 	return RC_OK;
 }
@@ -452,11 +326,13 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	write_ticket(&w, ticket, uid);
 	write_u8(&w, num_u8(unit));
 	write_text(&w, node ? node : "");
-	if (call(k, KEYD_GENERATE, &w, false, &r, e) != RC_OK)
+	if (call_keyd(k, KEYD_GENERATE, &w, false, &r, e) != RC_OK)
 		return e->rc;
-	if (!key_read(&r, &got) || !reader_done(&r)) {
+	if (call_read_key(&r, &got))
+		got.tries = read_u32(&r);
+	if (!got.cert || !reader_done(&r)) {
 		X509_free(got.cert);
-		return malformed(k, e);
+		return call_malformed(k, e);
 	}
 	*out = got;
 	return RC_OK;
@@ -471,5 +347,5 @@ enum rc keyd_note(struct keyd *k, const char *event, const char *text,
 
 	write_text(&w, event);
 	write_text(&w, text);
-	return call(k, KEYD_NOTE, &w, true, &r, e);
+	return call_keyd(k, KEYD_NOTE, &w, true, &r, e);
 }

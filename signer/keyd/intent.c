@@ -1,4 +1,4 @@
-#include "keyd/client.h"
+#include "keyd/intent.h"
 #include <sodium.h>
 
 /* Lengths come first, so that no two parameter lists have the same bytes. */
@@ -21,10 +21,15 @@ static void hash_u32(crypto_hash_sha256_state *s, uint32_t v)
 	hash_bytes(s, writer_bytes(&w));
 }
 
-struct keyd_intent keyd_intent_reset(bool preview, struct bytes source_list,
+struct keyd_intent keyd_intent_reset(enum keyd_how how, bool preview,
+				     struct bytes source_list,
 				     uint32_t timestamp)
 {
-	struct keyd_intent i = {.op = preview ? KEYD_OP_PREVIEW : KEYD_OP_RESET};
+	static const enum keyd_op ops[2][2] = {
+		[KEYD_LOCALKEY] = {KEYD_OP_RESET, KEYD_OP_PREVIEW},
+		[KEYD_REMOTEKEY] = {KEYD_OP_REMOTE, KEYD_OP_REMOTE_PREVIEW},
+	};
+	struct keyd_intent i = {.op = ops[how][preview]};
 	crypto_hash_sha256_state s;
 
 	crypto_hash_sha256_init(&s);
@@ -54,5 +59,13 @@ struct keyd_intent keyd_intent_ctl(uint32_t timestamp)
 	crypto_hash_sha256_init(&s);
 	hash_u32(&s, timestamp);
 	crypto_hash_sha256_final(&s, i.params);
+	return i;
+}
+
+struct keyd_intent keyd_intent_body(enum keyd_op op, struct bytes body)
+{
+	struct keyd_intent i = {.op = op};
+
+	(void)crypto_hash_sha256(i.params, body.p, body.n);
 	return i;
 }

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/wipe.h"
 #include "cluster/program.h"
 #include "provider/provider.h"
 #include "server.h"
@@ -51,6 +52,8 @@ static enum rc load_keys(struct service *s, struct err *e)
 	struct hsm_session *session = hsm_session_take(s->token);
 	enum rc rc = keyring_load(&s->keys, s->config->cluster, session, e);
 
+	if (rc == RC_OK)
+		rc = service_look_at_recovery(s, session, e);
 	hsm_session_give(session);
 	return rc;
 }
@@ -110,6 +113,7 @@ static enum rc run(struct service *s, struct err *e)
 	if (keyd_state_load(&s->state, path, e) != RC_OK)
 		return e->rc;
 	tickets_init(&s->tickets);
+	proofs_init(&s->proofs);
 	(void)pthread_mutex_init(&s->generating, NULL);
 	cluster_path(c, PATH_AUDIT_LOG, path);
 	if (login(s, &module, e) != RC_OK ||
@@ -140,6 +144,10 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log_open("keyd");
+	if (wipe_openssl(&e) != RC_OK) {
+		log_error("start", &e);
+		return err_exit_code(e.rc);
+	}
 	if (keyd_config_read(o.config, &s.config, &e) != RC_OK ||
 	    (o.check && keyd_config_check_files(s.config, o.config, &e) != RC_OK)) {
 		log_error("configuration", &e);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,8 +12,7 @@
 struct answer {
 	struct conn *conn; /* NULL: a note */
 	uint32_t id;
-	uint8_t *frame;
-	size_t n;
+	struct wire_frame frame;
 };
 
 struct batch {
@@ -73,12 +71,11 @@ static void flush(struct release *r, struct batch *b)
 		struct answer *a = &b->answers[i];
 
 		if (a->conn) {
-			conn_send(a->conn, bytes_of(a->frame, a->n));
+			conn_send(a->conn, bytes_of(a->frame.p, a->frame.n));
 			atomic_fetch_sub(&a->conn->in_flight, 1);
 			conn_unref(a->conn);
 		}
-		sodium_memzero(a->frame, a->n); /* a premaster secret, a ticket */
-		free(a->frame);
+		wire_frame_free(&a->frame);
 	}
 	if (b->last) {
 		log_warn("event=end hint=\"the token no longer answers as it must; starting anew\"");
@@ -172,11 +169,12 @@ void release_expect(struct release *r)
 }
 
 void release_answer(struct release *r, struct conn *conn, uint32_t id,
-		    uint8_t *frame, size_t n, const struct audit_entry *entry,
+		    struct wire_frame *frame, const struct audit_entry *entry,
 		    bool last)
 {
-	struct answer a = {.conn = conn, .id = id, .frame = frame, .n = n};
+	struct answer a = {.conn = conn, .id = id, .frame = *frame};
 
+	*frame = (struct wire_frame){0};
 	(void)pthread_mutex_lock(&r->lock);
 	r->in_flight--;
 	r->open.last |= last;

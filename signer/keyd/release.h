@@ -14,6 +14,7 @@
 
 #include "audit/audit.h"
 #include "conn.h"
+#include "keyd/wire.h"
 
 #define RELEASE_WAIT_MS 8
 #define RELEASE_BATCH 32 /* answers that are worth a sync of their own */
@@ -29,12 +30,12 @@ enum rc release_open(const char *path, gid_t group, struct release **out,
 void release_expect(struct release *r);
 
 /*
- * Answer `what` on `conn` (a reference is handed over) with `frame`, which is
- * malloc()ed and handed over, after `entry` (NULL: at once) is on disk. `last`:
- * then end the process.
+ * Answer `id` on `conn` (a reference is handed over) with `frame`, which is handed
+ * over too, after `entry` (NULL: at once) is on disk. `last`: then end the
+ * process.
  */
 void release_answer(struct release *r, struct conn *conn, uint32_t id,
-		    uint8_t *frame, size_t n, const struct audit_entry *entry,
+		    struct wire_frame *frame, const struct audit_entry *entry,
 		    bool last);
 
 /* An entry without an answer: returns when it is on disk. */

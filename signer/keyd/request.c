@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "hsm/sign.h"
+#include "keyd/intent.h"
 #include <openssl/sha.h>
 #include <stdarg.h>
 #include <string.h>
@@ -29,6 +30,14 @@ static const struct row {
 	[KEYD_NOTE]        = {"note", ROLE_FRONT, true, request_note},
 	[KEYD_TLS_SIGN]    = {"tls-sign", ROLE_TVS, true, request_tls_sign},
 	[KEYD_TLS_DECRYPT] = {"tls-decrypt", ROLE_TVS, true, request_tls_decrypt},
+	[KEYD_EXPORT]      = {"export", ROLE_ADMIN, true, request_export},
+	[KEYD_PROVE]       = {"prove", ROLE_ADMIN, true, request_prove},
+	[KEYD_IMPORT]      = {"import", ROLE_ADMIN, true, request_import},
+	[KEYD_SEAL]        = {"seal", ROLE_ADMIN, true, request_seal},
+	[KEYD_SECURITY]    = {"security", ROLE_ADMIN, true, request_security},
+	[KEYD_SECURITY_SALT] = {"security-salt", ROLE_ADMIN, false, request_security_salt},
+	[KEYD_SECURITY_CHECK] = {"security-check", ROLE_ADMIN, true, request_security_check},
+	[KEYD_PROOF]       = {"proof", ROLE_FRONT | ROLE_ADMIN, false, request_proof},
 };
 
 enum rc request_handle(struct request *q, struct err *e)
@@ -73,6 +82,12 @@ bool request_is_fatal(const struct err *e)
 		CKR_DATA_INVALID, CKR_ENCRYPTED_DATA_INVALID,
 		CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_FUNCTION_NOT_SUPPORTED,
 		CKR_TOKEN_WRITE_PROTECTED, CKR_SESSION_READ_ONLY,
+		CKR_KEY_NOT_WRAPPABLE, CKR_KEY_UNEXTRACTABLE,
+		CKR_WRAPPED_KEY_INVALID, CKR_WRAPPED_KEY_LEN_RANGE,
+		CKR_WRAPPING_KEY_SIZE_RANGE,
+		CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+		CKR_UNWRAPPING_KEY_SIZE_RANGE,
+		CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, CKR_ACTION_PROHIBITED,
 	};
 
 	if (e->rc == RC_STALE || e->rc == RC_PIN)
@@ -140,6 +155,23 @@ enum rc request_use_consent(struct request *q, const struct consent *c,
 	note_detail(&q->note, "for-uid=%u", c->uid);
 	return tickets_use(&q->service->tickets, c->ticket.p, c->uid, intent,
 			   proc_now(), e);
+}
+
+struct consent request_read_own_consent(struct request *q)
+{
+	struct consent c = {.ticket = read_bytes(&q->in, KEYD_TICKET_LEN),
+			    .uid = q->conn->peer.uid};
+
+	c.rest = bytes_of(q->in.p + q->in.pos, reader_left(&q->in));
+	return c;
+}
+
+enum rc request_use_own_consent(struct request *q, const struct consent *c,
+				enum keyd_op op, struct err *e)
+{
+	struct keyd_intent intent = keyd_intent_body(op, c->rest);
+
+	return request_use_consent(q, c, &intent, e);
 }
 
 enum rc request_read_node(struct request *q, const struct cluster_node **node,

@@ -4,13 +4,17 @@
  * the audit log knows. (spec: pkcs11, "Concurrency and crashes")
  */
 #include "service.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "hsm/sign.h"
+#include "hsm/wrap.h"
 #include "provider/provider.h"
 #include "x509/x509.h"
 #include <sodium.h>
 #include <string.h>
 #include <time.h>
+
+#define GENERATE_TRIES 60u /* recovery keys, until one fits: see another_is_better() */
 
 static const struct {
 	unsigned usage; /* in the token (design: the table of keys) */
@@ -102,16 +106,20 @@ static enum rc certify(struct request *q, enum unit unit,
 	return rc == RC_OK ? RC_OK : e->rc;
 }
 
-/* The id is in the log before the token has it. */
-static void note_intention(struct request *q, const char *label,
-			   const uint8_t id[HSM_ID_LEN])
+unsigned request_unit_usage(enum unit unit)
+{
+	return units[unit].usage;
+}
+
+void request_note_id(struct request *q, const char *event, const char *label,
+		     const uint8_t id[HSM_ID_LEN])
 {
 	char hex[2 * HSM_ID_LEN + 1], detail[64];
 	struct audit_entry entry = {
 		.time = (int64_t)time(NULL),
 		.who = role_name(q->conn->role),
 		.uid = q->conn->peer.uid,
-		.event = "generate-begin",
+		.event = event,
 		.key = label,
 		.detail = detail,
 		.rc = "ok",
@@ -122,24 +130,81 @@ static void note_intention(struct request *q, const char *label,
 	release_note(q->service->release, &entry);
 }
 
+/*
+ * Wrap the new key once, for nobody: true if it would only leave the token by way
+ * of a conversion, and another key of another length would not. Of RSA-2048, one
+ * in five has it; 1024 and 4096 never do.
+ */
+static bool another_is_better(struct request *q, struct hsm_key *key,
+			      const char **route)
+{
+	struct wrapped_key CLEANUP(wrapped_key_clear) w = {0};
+	enum hsm_route way = HSM_ROUTE_COUNT;
+	bool by_length = false;
+	struct err why;
+
+	randombytes_buf(w.iv, sizeof w.iv);
+	if (secret_new(WRAPPED_KEK_LEN, &w.kek, &why) != RC_OK)
+		return false;
+	randombytes_buf(w.kek->p, w.kek->n);
+	/* A token that wraps nothing still makes keys: there is no backup then, and
+	 * the export says why. */
+	if (hsm_key_wrap(q->session, key, &w, &way, &by_length, &why) != RC_OK)
+		log_error("trial-wrap", &why);
+	*route = hsm_route_name(way);
+	return way == HSM_ROUTE_CONVERT && by_length && key->bits == 2048;
+}
+
+/* A pair under an id that the log knows. Of recovery keys so many, one after the
+ * other, until one can leave the token as it is; at most for half the time that a
+ * generation has. */
+static enum rc make_pair(struct request *q, enum unit unit, unsigned bits,
+			 const char *text, struct hsm_key **out, unsigned *tries,
+			 struct err *e)
+{
+	double end = proc_now() + q->service->config->generate_seconds / 2.0;
+	struct hsm_key CLEANUP(hsm_key_free) *key = NULL;
+	const char *route = NULL;
+
+	for (*tries = 1;; ++*tries) {
+		uint8_t id[HSM_ID_LEN];
+
+		hsm_id_new(id);
+		request_note_id(q, "generate-begin", text, id);
+		if (hsm_key_generate(q->session, id, text, bits,
+				     units[unit].usage, &key, e) != RC_OK)
+			return e->rc;
+		if (unit != UNIT_ITLRECOVERY ||
+		    !another_is_better(q, key, &route) ||
+		    *tries == GENERATE_TRIES || proc_now() > end)
+			break;
+		if (hsm_key_remove(q->session, id, e) != RC_OK)
+			return e->rc;
+		hsm_key_free(key);
+		key = NULL;
+	}
+	if (unit == UNIT_ITLRECOVERY)
+		note_detail(&q->note, "tries=%u route=%s", *tries,
+			    route ? route : "none");
+	*out = key;
+	key = NULL;
+	return RC_OK;
+}
+
 /* Generate, certify, commit; *out goes to the caller. A pair that could not be
  * certified is removed again. */
 static enum rc make(struct request *q, enum unit unit,
 		    const struct cluster_node *node, const char *text,
-		    struct hsm_key **out, struct err *e)
+		    struct hsm_key **out, unsigned *tries, struct err *e)
 {
 	const struct cluster *c = q->service->config->cluster;
 	struct hsm_key CLEANUP(hsm_key_free) *key = NULL;
 	X509 *cert = NULL;
 	struct err ignored;
-	uint8_t id[HSM_ID_LEN];
 	enum rc rc;
 
-	hsm_id_new(id);
-	note_intention(q, text, id);
-	if (hsm_key_generate(q->session, id, text,
-			     cluster_key_bits(c, unit, node),
-			     units[unit].usage, &key, e) != RC_OK)
+	if (make_pair(q, unit, cluster_key_bits(c, unit, node), text, &key,
+		      tries, e) != RC_OK)
 		return e->rc;
 	/* The certificate's own signature is the test: it was made in the token
 	 * and verified in software. */
@@ -148,7 +213,7 @@ static enum rc make(struct request *q, enum unit unit,
 		rc = hsm_key_commit(q->session, key, cert, e);
 	X509_free(cert);
 	if (rc != RC_OK) {
-		if (hsm_key_remove(q->session, id, &ignored) != RC_OK)
+		if (hsm_key_remove(q->session, key->id, &ignored) != RC_OK)
 			note_detail(&q->note, "left-behind=1");
 		return rc;
 	}
@@ -193,6 +258,7 @@ enum rc request_generate(struct request *q, struct err *e)
 	struct keyd_intent intent;
 	struct label label;
 	enum unit unit = UNIT_COUNT;
+	unsigned tries = 0;
 	enum rc rc;
 
 	if (read_place(q, &unit, &node, e) != RC_OK)
@@ -203,14 +269,17 @@ enum rc request_generate(struct request *q, struct err *e)
 	(void)pthread_mutex_lock(&q->service->generating);
 	keyring_next_label(ring, unit, node ? node->id : NULL, &label);
 	label_text(&label, q->note.key);
-	rc = make(q, unit, node, q->note.key, &key, e);
+	rc = make(q, unit, node, q->note.key, &key, &tries, e);
 	if (rc == RC_OK)
 		rc = keyring_add(ring, key, e);
+	if (rc == RC_OK)
+		rc = service_look_at_recovery(q->service, q->session, e);
 	(void)pthread_mutex_unlock(&q->service->generating);
 	if (rc != RC_OK || keyring_current(ring, unit, label.node, &held, e) !=
 				   RC_OK)
 		return e->rc;
 	note_digest(&q->note, bytes_of(held->der, held->der_len));
 	request_write_key(q, held);
+	write_u32(&q->out, tries);
 	return RC_OK;
 }

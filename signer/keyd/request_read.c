@@ -5,18 +5,22 @@
 enum rc request_status(struct request *q, struct err *e)
 {
 	const struct hsm_token_info *t = hsm_token_info(q->service->token);
-	struct keyd_password p;
+	struct keyd_password admin, security;
 
 	if (request_read_done(q, e) != RC_OK)
 		return e->rc;
-	keyd_state_password(&q->service->state, &p);
+	keyd_state_password(&q->service->state, PASSWORD_ADMIN, &admin);
+	keyd_state_password(&q->service->state, PASSWORD_SECURITY, &security);
 	write_text(&q->out, t->label);
 	write_text(&q->out, t->manufacturer);
 	write_text(&q->out, t->model);
 	write_text(&q->out, t->serial);
 	write_u32(&q->out, q->service->config->sessions);
 	write_u32(&q->out, num_u32(keyring_count(&q->service->keys)));
-	write_u8(&q->out, p.set);
+	write_u8(&q->out, admin.set);
+	write_u32(&q->out, security.number);
+	write_u64(&q->out, (uint64_t)security.changed);
+	write_u8(&q->out, atomic_load(&q->service->sealed));
 	write_u64(&q->out, release_entries(q->service->release));
 	write_u64(&q->out, (uint64_t)q->service->started);
 	return RC_OK;

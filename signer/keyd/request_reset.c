@@ -89,9 +89,43 @@ static enum rc check_records(struct request *q, const struct itl *l,
 	return RC_OK;
 }
 
+/* Who signs, and with KEYD_REMOTEKEY whose certificate takes the place of the
+ * list's ITLRecovery record (NULL: it stands there already). */
+struct resigner {
+	struct held_key *signer, *replace;
+};
+
+static enum rc find_resigner(struct request *q, enum keyd_how how,
+			     struct held_key *callmanager,
+			     struct held_key *recovery, struct resigner *out,
+			     struct err *e)
+{
+	enum cluster_policy policy =
+		(enum cluster_policy)q->service->config->cluster->policy;
+	struct held_key *now;
+
+	if (how == KEYD_LOCALKEY) {
+		/* The key that phones of this list hold, retired or not. */
+		out->signer = policy == POLICY_ITLRECOVERY ? callmanager
+							   : recovery;
+		out->replace = NULL;
+		return RC_OK;
+	}
+	if (keyring_current(&q->service->keys, UNIT_ITLRECOVERY, NULL, &now,
+			    e) != RC_OK)
+		return e->rc;
+	out->signer = now;
+	out->replace = bytes_equal(bytes_of(now->der, now->der_len),
+				   bytes_of(recovery->der, recovery->der_len))
+			       ? NULL
+			       : now;
+	return RC_OK;
+}
+
 static enum rc reset(struct request *q, bool preview, struct err *e)
 {
 	struct consent consent = request_read_consent(q);
+	unsigned how = read_u8(&q->in);
 	uint32_t timestamp = read_u32(&q->in);
 	struct bytes source = read_bytes32(&q->in);
 	struct itl CLEANUP(itl_free) *l = NULL;
@@ -100,11 +134,17 @@ static enum rc reset(struct request *q, bool preview, struct err *e)
 	struct token_signer t = {.session = q->session};
 	struct itl_signer signer = token_signer_of(&t);
 	struct keyd_intent intent;
+	struct resigner with = {0};
 	size_t n;
 
+	if (how > KEYD_REMOTEKEY)
+		q->in.bad = true;
 	if (request_read_done(q, e) != RC_OK)
 		return e->rc;
-	intent = keyd_intent_reset(preview, source, timestamp);
+	note_detail(&q->note, "how=%s",
+		    how == KEYD_REMOTEKEY ? "remotekey" : "localkey");
+	intent = keyd_intent_reset((enum keyd_how)how, preview, source,
+				   timestamp);
 	if (request_use_consent(q, &consent, &intent, e) != RC_OK ||
 	    itl_parse(source, 0, &l, e) != RC_OK)
 		return e->rc;
@@ -114,15 +154,18 @@ static enum rc reset(struct request *q, bool preview, struct err *e)
 	/* keyd made every list that may be reset, so its signature must be one of
 	 * this token's: all SAST records are, once the records are checked. */
 	if (check_records(q, l, &callmanager, &recovery, e) != RC_OK ||
-	    itl_verify_self(l, e) != RC_OK)
+	    itl_verify_self(l, e) != RC_OK ||
+	    find_resigner(q, (enum keyd_how)how, callmanager, recovery, &with,
+			  e) != RC_OK)
 		return e->rc;
-	/* The key that phones of this list hold, retired or not. */
-	t.key = q->service->config->cluster->policy == POLICY_ITLRECOVERY
-			? callmanager
-			: recovery;
+	t.key = with.signer;
 	note_key(&q->note, t.key);
+	if (with.replace)
+		note_detail(&q->note, "replaces=%s", recovery->key->label);
 	if (itl_resign(l, t.key->key->cert, request_list_digest(q), timestamp,
-		       NULL, NULL, &signer, &list, &n, e) != RC_OK)
+		       with.replace ? recovery->key->cert : NULL,
+		       with.replace ? with.replace->key->cert : NULL, &signer,
+		       &list, &n, e) != RC_OK)
 		return e->rc;
 	return request_give_list(q, bytes_of(list, n), preview, e);
 }

@@ -14,8 +14,7 @@ struct job {
 	unsigned what;
 	uint32_t id;
 	int fd;
-	uint8_t *frame;
-	size_t n;
+	struct wire_frame frame;
 	struct job *next;
 };
 
@@ -23,6 +22,7 @@ struct worker {
 	struct server *server;
 	struct hsm_session *session;
 	uint8_t *out; /* SOCK_MESSAGE_MAX bytes */
+	struct wire_frame secret_out; /* KEYD_SECRET_MAX, for what is secret */
 	_Atomic double deadline; /* proc_now() by which it must be done; 0: idle */
 	_Atomic unsigned what;
 };
@@ -37,7 +37,7 @@ struct server {
 	size_t nworkers;
 	struct conn *conns[SERVER_MAX_CONNECTIONS];
 	size_t nconns;
-	uint8_t *frame; /* KEYD_FRAME_MAX bytes, of the reading thread */
+	struct wire_frame frame; /* KEYD_FRAME_MAX, of the reading thread */
 };
 
 /* ---- workers ---- */
@@ -84,8 +84,10 @@ static void answer(struct worker *w, struct job *j, const struct request *q,
 		.detail = detail,
 		.rc = rc_name(rc),
 	};
-	struct writer out = writer_of(w->out, SOCK_MESSAGE_MAX);
-	uint8_t *frame;
+	uint8_t *start = q->out.p - KEYD_HEADER_LEN;
+	struct writer out = writer_of(start, KEYD_HEADER_LEN + q->out.cap);
+	struct wire_frame frame;
+	struct err locked;
 
 	(void)snprintf(detail, sizeof detail, "%s%s%s%s%s", q->note.detail,
 		       rc == RC_OK ? "" : " why=", rc == RC_OK ? "" : e->why,
@@ -98,35 +100,37 @@ static void answer(struct worker *w, struct job *j, const struct request *q,
 		wire_error(&out, e);
 	} else {
 		out.n = q->out.n + KEYD_HEADER_LEN;
-		struct writer head = writer_of(w->out, KEYD_HEADER_LEN);
+		struct writer head = writer_of(start, KEYD_HEADER_LEN);
 
 		wire_header(&head, RC_OK, j->id);
 	}
-	frame = malloc(out.n);
-	if (!frame) {
-		log_warn("event=out-of-memory bytes=%zu", out.n);
+	if (wire_frame_new(out.n, j->frame.locked != NULL, &frame, &locked) !=
+	    RC_OK) {
+		log_error("answer", &locked);
 		_exit(1);
 	}
-	memcpy(frame, w->out, out.n);
-	sodium_memzero(w->out, out.n);
-	release_answer(w->server->service->release, j->conn, j->id, frame,
-		       out.n, q->note.wanted ? &entry : NULL,
+	memcpy(frame.p, start, out.n);
+	sodium_memzero(start, KEYD_HEADER_LEN + q->out.n);
+	release_answer(w->server->service->release, j->conn, j->id, &frame,
+		       q->note.wanted ? &entry : NULL,
 		       rc != RC_OK && request_is_fatal(e));
 }
 
 static void work(struct worker *w, struct job *j)
 {
 	struct service *s = w->server->service;
+	bool secret = j->frame.locked != NULL; /* and so is its answer */
+	uint8_t *out = secret ? w->secret_out.p : w->out;
+	size_t cap = secret ? w->secret_out.n : SOCK_MESSAGE_MAX;
 	struct request q = {
 		.service = s,
 		.session = w->session,
 		.conn = j->conn,
 		.what = (enum keyd_request)j->what,
-		.in = reader_of(bytes_of(j->frame + KEYD_HEADER_LEN,
-					 j->n - KEYD_HEADER_LEN)),
+		.in = reader_of(bytes_of(j->frame.p + KEYD_HEADER_LEN,
+					 j->frame.n - KEYD_HEADER_LEN)),
 		.fd = j->fd,
-		.out = writer_of(w->out + KEYD_HEADER_LEN,
-				 SOCK_MESSAGE_MAX - KEYD_HEADER_LEN),
+		.out = writer_of(out + KEYD_HEADER_LEN, cap - KEYD_HEADER_LEN),
 	};
 	struct err e = {0};
 	enum rc rc;
@@ -142,8 +146,7 @@ static void work(struct worker *w, struct job *j)
 		log_error(q.note.event[0] ? q.note.event : "request", &e);
 	answer(w, j, &q, rc, &e);
 	fd_close(j->fd);
-	sodium_memzero(j->frame, j->n); /* a derived password may be in it */
-	free(j->frame);
+	wire_frame_free(&j->frame);
 	free(j);
 }
 
@@ -167,6 +170,9 @@ static enum rc start_workers(struct server *v, struct err *e)
 		w->server = v;
 		w->session = hsm_session_take(v->service->token);
 		w->out = malloc(SOCK_MESSAGE_MAX);
+		if (wire_frame_new(KEYD_SECRET_MAX, true, &w->secret_out, e) !=
+		    RC_OK)
+			return e->rc;
 		if (!w->out ||
 		    pthread_create(&thread, NULL, worker_run, w) != 0)
 			return err_errno(e, RC_ERROR, "start a worker", NULL,
@@ -272,6 +278,28 @@ static bool refuse_frame(struct conn *c, const char *why, size_t n)
 	return false;
 }
 
+/* The frame that was read, as a job: a secret's copy is locked too. Not a
+ * stranger's, who will be refused: there is not so much of that memory. */
+static struct job *job_new(struct server *v, const struct conn *c, unsigned what,
+			   size_t n)
+{
+	bool secret = wire_is_secret(what) && c->role != ROLE_NONE;
+	struct job *j = calloc(1, sizeof *j);
+	struct err e;
+
+	if (!j)
+		return NULL;
+	if (wire_frame_new(n, secret, &j->frame, &e) != RC_OK) {
+		log_error("request", &e);
+		free(j);
+		return NULL;
+	}
+	memcpy(j->frame.p, v->frame.p, n);
+	sodium_memzero(v->frame.p, n);
+	j->what = what;
+	return j;
+}
+
 /* Read one frame, if there is one, and queue it. False: the connection is over. */
 static bool read_one(struct server *v, struct conn *c, bool *more)
 {
@@ -283,25 +311,24 @@ static bool read_one(struct server *v, struct conn *c, bool *more)
 	uint32_t id;
 	size_t n;
 
-	if (sock_recv(c->fd, v->frame, KEYD_FRAME_MAX, &n,
+	if (sock_recv(c->fd, v->frame.p, v->frame.n, &n,
 		      c->role == ROLE_FRONT ? &fd : NULL, MSG_DONTWAIT, &e) != RC_OK) {
 		*more = false;
 		if (e.rc == RC_USAGE)
 			return refuse_frame(c, e.why, KEYD_FRAME_MAX);
 		return e.code == EAGAIN;
 	}
-	r = reader_of(bytes_of(v->frame, n));
+	r = reader_of(bytes_of(v->frame.p, n));
 	if (!wire_header_read(&r, &what, &id))
 		return refuse_frame(c, "is no frame of keyd's", n);
-	j = calloc(1, sizeof *j);
-	if (!j || !(j->frame = malloc(n))) {
-		free(j);
+	if (wire_is_secret(what) && n > KEYD_SECRET_MAX)
+		return refuse_frame(c, "the message is too long", n);
+	j = job_new(v, c, what, n);
+	if (!j)
 		return false;
-	}
-	memcpy(j->frame, v->frame, n);
-	sodium_memzero(v->frame, n);
-	*j = (struct job){.conn = c, .what = what, .id = id, .fd = fd,
-			  .frame = j->frame, .n = n};
+	j->conn = c;
+	j->id = id;
+	j->fd = fd;
 	fd = -1;
 	conn_ref(c);
 	atomic_fetch_add(&c->in_flight, 1);
@@ -332,9 +359,11 @@ static size_t poll_set(struct server *v, int listener, struct pollfd *set)
 	(void)pthread_mutex_unlock(&v->lock);
 	set[0] = (struct pollfd){.fd = listener, .events = POLLIN};
 	for (size_t i = 0; i < v->nconns; i++) {
+		int most = v->conns[i]->role == ROLE_ADMIN
+				   ? SERVER_MAX_OF_ADMIN
+				   : SERVER_MAX_OF_CONNECTION;
 		bool ready = queued < SERVER_MAX_QUEUE &&
-			     atomic_load(&v->conns[i]->in_flight) <
-				     SERVER_MAX_OF_CONNECTION;
+			     atomic_load(&v->conns[i]->in_flight) < most;
 
 		set[i + 1] = (struct pollfd){.fd = v->conns[i]->fd,
 					     .events = ready ? POLLIN : 0};
@@ -349,11 +378,10 @@ enum rc server_run(struct service *s, int listener, struct err *e)
 
 	v = (struct server){.service = s};
 	v.last = &v.first;
-	v.frame = malloc(KEYD_FRAME_MAX);
+	if (wire_frame_new(KEYD_FRAME_MAX, true, &v.frame, e) != RC_OK)
+		return e->rc;
 	(void)pthread_mutex_init(&v.lock, NULL);
 	(void)pthread_cond_init(&v.work, NULL);
-	if (!v.frame)
-		return err_errno(e, RC_ERROR, "malloc", NULL, "keyd");
 	if (start_workers(&v, e) != RC_OK)
 		return e->rc;
 	for (;;) {

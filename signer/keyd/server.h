@@ -10,6 +10,8 @@
 #define SERVER_MAX_QUEUE 1024      /* requests that wait for a worker */
 #define SERVER_FRAMES_A_TURN 8     /* of one connection, before the next */
 #define SERVER_MAX_OF_CONNECTION 256 /* in flight; further ones stay unread */
+#define SERVER_MAX_OF_ADMIN 16       /* the same of an administrator: his frames
+					take locked memory */
 
 /* Serve for ever on a listening socket; returns only on failure. */
 enum rc server_run(struct service *s, int listener, struct err *e) MUST_CHECK;

@@ -9,10 +9,12 @@
 #include "itl/itl.h"
 #include "keyd/wire.h"
 #include "keyring.h"
+#include "proof.h"
 #include "release.h"
 #include "state.h"
 #include "ticket.h"
 #include <openssl/types.h>
+#include <stdatomic.h>
 
 struct service {
 	struct keyd_config *config;
@@ -22,7 +24,9 @@ struct service {
 	struct tickets tickets;
 	struct release *release;
 	OSSL_LIB_CTX *provider; /* certificates are signed through it */
-	pthread_mutex_t generating; /* one generation at a time */
+	pthread_mutex_t generating; /* one generation, import or seal at a time */
+	struct proofs proofs;
+	atomic_bool sealed; /* the current recovery key; see below */
 	int64_t started;
 };
 
@@ -73,8 +77,11 @@ bool request_is_fatal(const struct err *e);
 typedef enum rc request_handler(struct request *q, struct err *e);
 
 request_handler request_status, request_keys;                 /* request_read.c */
-request_handler request_salt, request_ticket, request_password,
-	request_note;                                         /* request_admin.c */
+request_handler request_ticket, request_note;                 /* request_admin.c */
+request_handler request_salt, request_password, request_security,
+	request_security_salt, request_security_check;        /* request_password.c */
+request_handler request_export, request_prove, request_import,
+	request_seal, request_proof;                          /* request_recovery.c */
 request_handler request_itl, request_sgn;                     /* request_routine.c */
 request_handler request_ctl, request_reset, request_preview;  /* request_reset.c */
 request_handler request_generate;                             /* request_generate.c */
@@ -87,13 +94,25 @@ enum rc request_read_done(struct request *q, struct err *e) MUST_CHECK;
 
 /* ticket and uid at the begin of a body. */
 struct consent {
-	struct bytes ticket;
+	struct bytes ticket, rest; /* of the body */
 	uid_t uid;
 };
 struct consent request_read_consent(struct request *q);
 enum rc request_use_consent(struct request *q, const struct consent *c,
 			    const struct keyd_intent *intent,
 			    struct err *e) MUST_CHECK;
+
+/* The same of a request that an administrator's program sends itself: the user is
+ * the kernel's, and the ticket is for all that follows it in the body. */
+struct consent request_read_own_consent(struct request *q);
+enum rc request_use_own_consent(struct request *q, const struct consent *c,
+				enum keyd_op op, struct err *e) MUST_CHECK;
+
+/* Is it the password? Every refusal makes the next try of this user wait.
+ * *number (NULL is fine): which one it is. */
+enum rc request_check_password(struct request *q, enum which_password which,
+			       struct bytes derived, uint32_t *number,
+			       struct err *e) MUST_CHECK;
 
 /* A node of the configuration, read as text from the body. */
 enum rc request_read_node(struct request *q, const struct cluster_node **node,
@@ -114,5 +133,17 @@ enum rc request_give_list(struct request *q, struct bytes list, bool sha1_only,
 
 /* One key as KEYD_KEYS has it. */
 void request_write_key(struct request *q, const struct held_key *k);
+
+/* "EVENT-begin": the id of a new key is in the log before the token has it. */
+void request_note_id(struct request *q, const char *event, const char *label,
+		     const uint8_t id[HSM_ID_LEN]);
+
+/* What a unit's keys may do in the token, as hsm_key_generate() takes it. */
+unsigned request_unit_usage(enum unit unit);
+
+/* Look whether the current recovery key can leave: after the start, and after
+ * whatever may have changed it. */
+enum rc service_look_at_recovery(struct service *s, struct hsm_session *session,
+				 struct err *e) MUST_CHECK;
 
 #endif

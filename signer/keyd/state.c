@@ -1,18 +1,37 @@
 #include "state.h"
 #include "base/file.h"
+#include "base/num.h"
 #include <string.h>
+#include <time.h>
 
-#define STATE_MAGIC 0x494b5331u /* "IKS1": the number is the format's version */
-#define STATE_MAX 256
+#define STATE_MAX 512
+
+/* The formats that there were; the first is the one that is written. */
+static const struct format {
+	uint32_t magic;   /* "IKS" and the version */
+	size_t passwords; /* how many, in enum order */
+	bool counted;     /* each with its number and time */
+} formats[] = {
+	{0x494b5332u, PASSWORD_COUNT, true},
+	{0x494b5331u, 1, false},
+};
+
+static void write_password(struct writer *w, const struct keyd_password *p)
+{
+	write_u8(w, p->set);
+	write_bytes(w, bytes_of(p->salt, sizeof p->salt));
+	write_u64(w, p->ops);
+	write_u64(w, p->memory);
+	write_bytes(w, bytes_of(p->hash, sizeof p->hash));
+	write_u32(w, p->number);
+	write_u64(w, (uint64_t)p->changed);
+}
 
 static void write_state(struct writer *w, const struct keyd_state *s)
 {
-	write_u32(w, STATE_MAGIC);
-	write_u8(w, s->password.set);
-	write_bytes(w, bytes_of(s->password.salt, sizeof s->password.salt));
-	write_u64(w, s->password.ops);
-	write_u64(w, s->password.memory);
-	write_bytes(w, bytes_of(s->password.hash, sizeof s->password.hash));
+	write_u32(w, formats[0].magic);
+	for (size_t i = 0; i < PASSWORD_COUNT; i++)
+		write_password(w, &s->passwords[i]);
 	write_u8(w, s->pin.refused);
 	write_u64(w, s->pin.device);
 	write_u64(w, s->pin.inode);
@@ -20,26 +39,46 @@ static void write_state(struct writer *w, const struct keyd_state *s)
 	write_u32(w, s->pin.nanoseconds);
 }
 
+static void read_into(struct reader *r, uint8_t *to, size_t n)
+{
+	struct bytes b = read_bytes(r, n);
+
+	if (b.n)
+		memcpy(to, b.p, b.n);
+}
+
+static void read_password(struct reader *r, const struct format *f,
+			  struct keyd_password *p)
+{
+	p->set = read_u8(r) == 1;
+	read_into(r, p->salt, sizeof p->salt);
+	p->ops = read_u64(r);
+	p->memory = read_u64(r);
+	read_into(r, p->hash, sizeof p->hash);
+	if (f->counted) {
+		p->number = read_u32(r);
+		p->changed = (int64_t)read_u64(r);
+	}
+}
+
 static bool read_state(struct reader *r, struct keyd_state *s)
 {
 	uint32_t magic = read_u32(r);
-	struct bytes b;
+	const struct format *f = NULL;
 
-	s->password.set = read_u8(r) == 1;
-	b = read_bytes(r, sizeof s->password.salt);
-	if (b.n)
-		memcpy(s->password.salt, b.p, b.n);
-	s->password.ops = read_u64(r);
-	s->password.memory = read_u64(r);
-	b = read_bytes(r, sizeof s->password.hash);
-	if (b.n)
-		memcpy(s->password.hash, b.p, b.n);
+	for (size_t i = 0; i < COUNT_OF(formats); i++)
+		if (formats[i].magic == magic)
+			f = &formats[i];
+	if (!f)
+		return false;
+	for (size_t i = 0; i < f->passwords; i++)
+		read_password(r, f, &s->passwords[i]);
 	s->pin.refused = read_u8(r) == 1;
 	s->pin.device = read_u64(r);
 	s->pin.inode = read_u64(r);
 	s->pin.seconds = (int64_t)read_u64(r);
 	s->pin.nanoseconds = read_u32(r);
-	return reader_done(r) && magic == STATE_MAGIC;
+	return reader_done(r);
 }
 
 enum rc keyd_state_load(struct keyd_state *s, const char *path, struct err *e)
@@ -110,25 +149,28 @@ enum rc keyd_state_accept_pin(struct keyd_state *s, struct err *e)
 	return keyd_state_save(s, e);
 }
 
-void keyd_state_password(struct keyd_state *s, struct keyd_password *out)
+void keyd_state_password(struct keyd_state *s, enum which_password which,
+			 struct keyd_password *out)
 {
 	(void)pthread_mutex_lock(&s->lock);
-	*out = s->password;
+	*out = s->passwords[which];
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
-enum rc keyd_state_set_password(struct keyd_state *s,
+enum rc keyd_state_set_password(struct keyd_state *s, enum which_password which,
 				const struct keyd_password *p, struct err *e)
 {
-	struct keyd_password before;
+	struct keyd_password *slot = &s->passwords[which], before;
 	enum rc rc;
 
 	(void)pthread_mutex_lock(&s->lock);
-	before = s->password;
-	s->password = *p;
+	before = *slot;
+	*slot = *p;
+	slot->number = before.number + 1;
+	slot->changed = (int64_t)time(NULL);
 	rc = keyd_state_save(s, e);
 	if (rc != RC_OK)
-		s->password = before;
+		*slot = before;
 	(void)pthread_mutex_unlock(&s->lock);
 	return rc;
 }

@@ -1,7 +1,7 @@
 /*
  * keyd.state: what keyd must remember that neither token nor configuration
- * has: a hash of the derived administrator password, and the PIN file that the
- * token refused. Written whole and atomically. Thread-safe.
+ * has: hashes of the derived passwords, and the PIN file that the token refused.
+ * Written whole and atomically. Thread-safe.
  */
 #ifndef KEYD_STATE_H
 #define KEYD_STATE_H
@@ -12,11 +12,20 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+enum which_password {
+	PASSWORD_ADMIN,    /* the administrator password */
+	PASSWORD_SECURITY, /* the cluster security password */
+	PASSWORD_COUNT
+};
+
 struct keyd_password {
 	bool set;
 	uint8_t salt[KEYD_SALT_LEN];
-	uint64_t ops, memory;     /* Argon2id's, for the client */
-	uint8_t hash[32];         /* BLAKE2b of what the client derives */
+	uint64_t ops, memory; /* Argon2id's, for the client */
+	uint8_t hash[32];     /* BLAKE2b of what the client derives */
+	uint32_t number;      /* 1, 2, ...: which one it is; 0: from before it was
+				 counted, or none */
+	int64_t changed;      /* Unix time; 0: not known */
 };
 
 /* A PIN file by what changes when somebody writes a new PIN into it. */
@@ -30,11 +39,11 @@ struct keyd_pin_mark {
 struct keyd_state {
 	char path[108];
 	pthread_mutex_t lock;
-	struct keyd_password password;
+	struct keyd_password passwords[PASSWORD_COUNT];
 	struct keyd_pin_mark pin;
 };
 
-/* A missing file is an empty state. */
+/* A missing file is an empty state. Files of older versions are read. */
 enum rc keyd_state_load(struct keyd_state *s, const char *path,
 			struct err *e) MUST_CHECK;
 
@@ -48,8 +57,10 @@ enum rc keyd_state_refuse_pin(struct keyd_state *s, const char *path,
 /* A PIN was accepted: forget the mark. Writes only if there was one. */
 enum rc keyd_state_accept_pin(struct keyd_state *s, struct err *e) MUST_CHECK;
 
-void keyd_state_password(struct keyd_state *s, struct keyd_password *out);
-enum rc keyd_state_set_password(struct keyd_state *s,
+void keyd_state_password(struct keyd_state *s, enum which_password which,
+			 struct keyd_password *out);
+/* p's number and time are set here. */
+enum rc keyd_state_set_password(struct keyd_state *s, enum which_password which,
 				const struct keyd_password *p,
 				struct err *e) MUST_CHECK;
 

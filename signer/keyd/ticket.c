@@ -40,20 +40,22 @@ enum rc tickets_may_try(struct tickets *t, uid_t uid, double now, struct err *e)
 		       "user id %u, %.0f s to wait", uid, until - now + 0.5);
 }
 
-void tickets_tried(struct tickets *t, uid_t uid, bool right, double now)
+void tickets_tried(struct tickets *t, uid_t uid, enum which_password which,
+		   bool right, double now)
 {
 	unsigned failures, wait;
 	size_t i;
 
 	(void)pthread_mutex_lock(&t->lock);
 	i = guesser(t, uid);
-	failures = right ? 0 : t->guessers[i].failures + 1;
+	failures = right ? 0 : t->guessers[i].failures[which] + 1;
 	/* The first slip costs nothing; then 1, 2, 4, ... seconds. */
 	wait = failures < 2 ? 0 : failures > 8 ? TICKET_WAIT_MAX
 					       : 1u << (failures - 2);
-	t->guessers[i].failures = failures;
-	t->guessers[i].until =
-		wait ? now + (wait < TICKET_WAIT_MAX ? wait : TICKET_WAIT_MAX) : 0;
+	t->guessers[i].failures[which] = failures;
+	if (wait)
+		t->guessers[i].until =
+			now + (wait < TICKET_WAIT_MAX ? wait : TICKET_WAIT_MAX);
 	(void)pthread_mutex_unlock(&t->lock);
 }
 

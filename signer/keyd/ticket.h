@@ -1,12 +1,13 @@
 /*
  * Tickets: an administrator's consent to one operation with one set of
  * parameters, for 60 seconds, once, by one user. And the door that asks for the
- * password before, which opens slower after each refusal. Thread-safe.
+ * passwords before, which opens slower after each refusal. Thread-safe.
  */
 #ifndef KEYD_TICKET_H
 #define KEYD_TICKET_H
 
 #include "keyd/client.h"
+#include "state.h"
 #include <pthread.h>
 
 #define TICKETS_MAX 64      /* open at once; the oldest gives way */
@@ -26,7 +27,9 @@ struct tickets {
 	struct ticket all[TICKETS_MAX];
 	struct {
 		uid_t uid;
-		unsigned failures;
+		/* Apart: who knows the one password must not guess the other
+		 * faster by giving the right one between. */
+		unsigned failures[PASSWORD_COUNT];
 		double until;
 	} guessers[TICKET_GUESSERS];
 	size_t nguessers;
@@ -37,7 +40,8 @@ void tickets_init(struct tickets *t);
 /* May this user try a password now? RC_REFUSED with the seconds to wait. */
 enum rc tickets_may_try(struct tickets *t, uid_t uid, double now,
 			struct err *e) MUST_CHECK;
-void tickets_tried(struct tickets *t, uid_t uid, bool right, double now);
+void tickets_tried(struct tickets *t, uid_t uid, enum which_password which,
+		   bool right, double now);
 
 void tickets_issue(struct tickets *t, uid_t uid,
 		   const struct keyd_intent *intent, double now,

@@ -1,4 +1,50 @@
 #include "keyd/wire.h"
+#include <sodium.h>
+
+bool wire_is_secret(unsigned what)
+{
+	switch (what) {
+	case KEYD_TICKET:
+	case KEYD_PASSWORD:
+	case KEYD_TLS_DECRYPT:
+	case KEYD_EXPORT:
+	case KEYD_PROVE:
+	case KEYD_IMPORT:
+	case KEYD_SEAL:
+	case KEYD_SECURITY:
+	case KEYD_SECURITY_CHECK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+enum rc wire_frame_new(size_t n, bool is_secret, struct wire_frame *out,
+		       struct err *e)
+{
+	struct wire_frame f = {.n = n};
+
+	if (is_secret) {
+		if (secret_new(n, &f.locked, e) != RC_OK)
+			return e->rc;
+		f.p = f.locked->p;
+	} else if (!(f.p = malloc(n))) {
+		return err_errno(e, RC_ERROR, "malloc", NULL, "a frame");
+	}
+	*out = f;
+	return RC_OK;
+}
+
+void wire_frame_free(struct wire_frame *f)
+{
+	if (f->locked) {
+		secret_free(f->locked); /* zeroes */
+	} else if (f->p) {
+		sodium_memzero(f->p, f->n);
+		free(f->p);
+	}
+	*f = (struct wire_frame){0};
+}
 
 void wire_header(struct writer *w, unsigned what, uint32_t id)
 {

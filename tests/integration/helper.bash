@@ -37,3 +37,98 @@ contains() { # FILE TEXT
 mode_of() { # FILE
 	stat -c '%U:%G %a' "$1"
 }
+
+# ---- the recovery key ----
+
+# A syslog of its own: what comes to SOCKET goes to FILE.
+listen_syslog() { # SOCKET FILE
+	: >"$2"
+	python3 - "$1" "$2" 3>&- <<-'END' &
+		import os, socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.bind(sys.argv[1])
+		os.chmod(sys.argv[1], 0o666)
+		with open(sys.argv[2], "a") as f:
+		    while True:
+		        f.write(s.recv(65536).decode() + "\n")
+		        f.flush()
+	END
+	export syslog_pid=$!
+	wait_until test -S "$1"
+}
+
+stop_syslog() {
+	kill "$syslog_pid" 2>/dev/null || true
+}
+
+# One request to front's door, as root; its last answer.
+ask_front() { # DIR JSON
+	python3 - "$1/run/front/front.sock" "$2" <<-'END'
+		import json, socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+		s.connect(sys.argv[1])
+		s.send(sys.argv[2].encode())
+		while True:
+		    answer = s.recv(1 << 20).decode()
+		    if "event" not in json.loads(answer):
+		        print(answer)
+		        break
+	END
+}
+
+# A token of root's own: what --token uses.
+scratch_token() { # DIR LABEL
+	local dir=$1
+	mkdir -p "$dir/scratch"
+	chmod 0700 "$dir/scratch"
+	cat >"$dir/scratch.conf" <<-END
+		directories.tokendir = $dir/scratch
+		objectstore.backend = file
+		log.level = ERROR
+	END
+	export SOFTHSM2_CONF=$dir/scratch.conf
+	(umask 077 && demo_random 8 >"$dir/secret/$2-pin")
+	# PINs of a token that lives for a test.
+	softhsm2-util --init-token --free --label "$2" --so-pin 12345678 \
+		--pin "$(<"$dir/secret/$2-pin")" >/dev/null
+}
+
+scratch_tool() { # DIR ARG...
+	local dir=$1
+	shift
+	SOFTHSM2_CONF=$dir/scratch.conf pkcs11-tool --module "$demo_module" "$@"
+}
+
+is_release() {
+	grep -q '^CMAKE_BUILD_TYPE:STRING=Release' "$ITLKEEPER_BUILD/CMakeCache.txt"
+}
+
+# Lines for memscan: the key's primes, both ways round, and the first lines of files.
+secret_patterns() { # P12 PASSWORD-FILE FILE...
+	echo "control $(printf itlkeeper | od -An -tx1 | tr -d ' \n')"
+	python3 - "$@" <<-'END'
+		import sys
+		from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
+		first = lambda path: open(path, "rb").readline().rstrip(b"\r\n")
+		key = load_key_and_certificates(open(sys.argv[1], "rb").read(), first(sys.argv[2]))[0]
+		n = key.private_numbers()
+		# The middle of each: no leading zeros, no length, no cut at an end.
+		for name, value in (("p", n.p), ("q", n.q), ("d", n.d)):
+		    big = value.to_bytes((value.bit_length() + 7) // 8, "big")[16:80]
+		    print(name + "-big", big.hex())
+		    print(name + "-little", big[::-1].hex())
+		for i, path in enumerate(sys.argv[2:]):
+		    print("file%d" % i, first(path).hex())
+		    print("file%d-utf16" % i, first(path).decode().encode("utf-16-be").hex())
+	END
+}
+
+# A p12 whose key and certificate do not belong together.
+mixed_p12() { # KEY CERT PASSWORD-FILE OUT
+	certtool --to-p12 --load-privkey "$1" --load-certificate "$2" --p12-name mixed \
+		--password "$(<"$3")" --outder --outfile "$4" 2>/dev/null
+}
+
+scan() { # PATTERNS PID... | PATTERNS -- PROGRAM...
+	"$bin/memscan" "$@"
+}

@@ -239,3 +239,27 @@ void live_init(struct live *l)
 		generate(l, u, "n2");
 	}
 }
+
+struct keyd_passwords live_passwords(void)
+{
+	static struct secret *admin, *security;
+
+	if (!admin) {
+		admin = softhsm_secret(LIVE_PASSWORD);
+		security = softhsm_secret(LIVE_SECURITY);
+	}
+	return (struct keyd_passwords){admin, security};
+}
+
+void live_security(struct live *l)
+{
+	struct keyd_passwords pw = live_passwords(), first = {pw.admin, NULL};
+	struct keyd *k = NULL;
+	struct err e;
+
+	live_be(l, LIVE_ADMIN);
+	assert_ok(keyd_open(l->keyd_socket, &k, &e), &e);
+	assert_ok(keyd_security_set(k, &first, pw.security, &e), &e);
+	keyd_free(k);
+	live_be(l, LIVE_ROOT);
+}

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #define LIVE_PASSWORD "correct horse"
+#define LIVE_SECURITY "battery staple"
 
 struct live {
 	char *dir; /* configuration, run and state folders */
@@ -46,5 +47,10 @@ void live_init(struct live *l);
 void live_ticket(struct live *l, enum live_who who,
 		 const struct keyd_intent *intent,
 		 uint8_t ticket[KEYD_TICKET_LEN]);
+
+/* Both passwords, for the lifetime of the test; and set the cluster security
+ * password, as the first one. */
+struct keyd_passwords live_passwords(void);
+void live_security(struct live *l);
 
 #endif

@@ -5,9 +5,10 @@
 #include "base/err.h"
 
 struct settings {
-	const char *file;   /* of parse */
+	const char *file;   /* of parse; of vault: the vault */
 	const char *config; /* DIR of cluster.conf and keyd.conf */
 	const char *module, *uri, *pin_file;
+	const char *password_file, *security_file; /* of vault */
 	unsigned threads, window, bits;
 	double seconds; /* of each side of a measurement */
 };
@@ -22,7 +23,10 @@ enum rc measure_token(const struct settings *s, struct err *e) MUST_CHECK;
  * the token's module; as root, or as front's user. */
 enum rc measure_list(const struct settings *s, struct err *e) MUST_CHECK;
 
-/* All of them on a private token and cluster; as root. */
+/* A backup of the recovery key by its parts, on a running cluster. */
+enum rc measure_vault(const struct settings *s, struct err *e) MUST_CHECK;
+
+/* All but vault on a private token and cluster; as root. */
 enum rc measure_demo(const struct settings *s, struct err *e) MUST_CHECK;
 
 #endif

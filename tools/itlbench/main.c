@@ -29,7 +29,13 @@ static const struct option_row options[] = {
 	 .min = 1, .max = BENCH_THREADS_MAX,
 	 .help = "token: up to so many threads; demo: keyd's sessions (default 4)"},
 	{.name = "config", .arg = "DIR", .type = OPTION_TEXT, .at = AT(s.config),
-	 .help = "list: cluster.conf and keyd.conf (default " CLUSTER_DIR ")"},
+	 .help = "list, vault: the configuration (default " CLUSTER_DIR ")"},
+	{.name = "password-file", .arg = "F", .type = OPTION_TEXT,
+	 .at = AT(s.password_file),
+	 .help = "vault: file with the administrator password"},
+	{.name = "security-password-file", .arg = "F", .type = OPTION_TEXT,
+	 .at = AT(s.security_file),
+	 .help = "vault: file with the cluster security password"},
 	{.name = "window", .arg = "W", .type = OPTION_UINT, .at = AT(s.window),
 	 .min = 1, .max = BENCH_THREADS_MAX,
 	 .help = "list, demo: requests in flight (default 32)"},
@@ -46,17 +52,19 @@ static const struct option_row options[] = {
 static const struct command {
 	const char *name;
 	enum rc (*run)(const struct settings *s, struct err *e);
-	bool takes_file;
+	bool takes_file, needs_file;
 	const char *help;
 } commands[] = {
-	{"demo", measure_demo, true,
-	 "all of these, on a private token and cluster (as root)"},
-	{"token", measure_token, false,
+	{"demo", measure_demo, true, false,
+	 "all but vault, on a private token and cluster (as root)"},
+	{"token", measure_token, false, false,
 	 "the ceiling: bare C_Sign by threads, beside OpenSSL in memory"},
-	{"list", measure_list, false,
+	{"list", measure_list, false, false,
 	 "lists through keyd, beside the ceiling of its token (as root)"},
-	{"parse", measure_parse, true,
+	{"parse", measure_parse, true, false,
 	 "[FILE]: a list's structure, beside an RSA-2048 verification"},
+	{"vault", measure_vault, true, true,
+	 "FOLDER|sftp://...: a backup there by its parts (a running cluster)"},
 };
 
 static void usage(FILE *to)
@@ -80,12 +88,16 @@ static enum rc run_command(struct settings *s, int nwords, char **words,
 		if (nwords > (c->takes_file ? 2 : 1))
 			return err_set(e, RC_USAGE, "itlbench", "is one word too many",
 				       "see --help", "%s", words[nwords - 1]);
+		if (nwords == 1 && c->needs_file)
+			return err_set(e, RC_USAGE, "itlbench", "says not where",
+				       "name a folder, or sftp://USER@HOST/FOLDER",
+				       "%s", c->name);
 		if (nwords == 2)
 			s->file = words[1];
 		return c->run(s, e);
 	}
 	return err_set(e, RC_USAGE, "itlbench", "no such command",
-		       "demo, token, list or parse; see --help", "%s",
+		       "demo, token, list, parse or vault; see --help", "%s",
 		       nwords > 0 ? words[0] : "the command line");
 }
 

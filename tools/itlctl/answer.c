@@ -24,6 +24,19 @@ enum rc answer_unpack(json_t *j, const char *what, struct err *e,
 	return RC_OK;
 }
 
+bool answer_has(const json_t *j, const char *key)
+{
+	const json_t *at = json_object_get(j, key);
+
+	return at && !json_is_null(at) &&
+	       !(json_is_string(at) && json_string_length(at) == 0);
+}
+
+bool answer_true(const json_t *j, const char *key)
+{
+	return json_is_true(json_object_get(j, key));
+}
+
 const char *answer_text(const json_t *j, const char *key)
 {
 	const char *text = json_string_value(json_object_get(j, key));

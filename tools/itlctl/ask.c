@@ -1,14 +1,9 @@
 /* Questions to people, keyd and front, and what they answered. */
 #include "itlctl/ctl.h"
+#include "ask/ask.h"
 #include "base/hex.h"
-#include "base/num.h"
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ASK_PASSWORD "Enter CCM Administrator password :"
-#define ASK_NEW      "Enter new CCM Administrator password :"
-#define ASK_AGAIN    "Reenter new password to confirm :"
 
 /* Control characters, C1 among them, must not reach a terminal; line breaks
  * only within a certificate. */
@@ -107,47 +102,27 @@ enum rc ctl_result(struct ctl *c, json_t *result, struct err *e)
 	return RC_OK;
 }
 
-static enum rc ask(const char *prompt, const char *option, struct secret **out,
-		   struct err *e)
-{
-	enum rc rc = secret_ask(prompt, out, e);
-
-	return rc == RC_USAGE ? err_hint(e, option) : rc;
-}
-
 enum rc ctl_password(const struct ctl *c, struct secret **out, struct err *e)
 {
-	const char *file = c->opt.value[OPT_PASSWORD_FILE];
+	return ask_secret(ASK_ADMIN, c->opt.value[OPT_PASSWORD_FILE],
+			  "--password-file FILE", out, e);
+}
 
-	if (file)
-		return secret_read_file(file, out, e);
-	return ask(ASK_PASSWORD, "name a file that only you can read: --password-file FILE",
-		   out, e);
+enum rc ctl_security_password(const struct ctl *c, struct secret **out,
+			      struct err *e)
+{
+	return ask_secret(ASK_SECURITY, c->opt.value[OPT_SECURITY_PASSWORD_FILE],
+			  "--security-password-file FILE", out, e);
 }
 
 enum rc ctl_new_password(const struct ctl *c, const char *file,
 			 struct secret **out, struct err *e)
 {
-	static const char *const hint =
-		"name a file that only you can read: --new-password-file FILE";
-	struct secret CLEANUP(secret_free) *first = NULL;
-	struct secret CLEANUP(secret_free) *again = NULL;
-
 	if (c->opt.value[OPT_NEW_PASSWORD_FILE])
 		file = c->opt.value[OPT_NEW_PASSWORD_FILE];
-	if (file)
-		return secret_read_file(file, out, e);
-	if (ask(ASK_NEW, hint, &first, e) != RC_OK ||
-	    ask(ASK_AGAIN, hint, &again, e) != RC_OK)
-		return e->rc;
-	if (first->n != again->n || sodium_memcmp(first->p, again->p, first->n))
-		return err_set(e, RC_USAGE, NULL,
-			       "the two passwords are not the same",
-			       "nothing was changed: try again",
-			       "new password");
-	*out = first;
-	first = NULL;
-	return RC_OK;
+	return ask_new_secret("Enter new CCM Administrator password :",
+			      "Reenter new password to confirm :", file,
+			      "--new-password-file FILE", out, e);
 }
 
 enum rc ctl_ticket(struct ctl *c, const struct secret *password,

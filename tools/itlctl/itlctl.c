@@ -1,12 +1,14 @@
 #include "itlctl/line.h"
 #include "itlctl/prompt.h"
 #include "base/proc.h"
+#include "base/wipe.h"
 #include <locale.h>
 
 /* Options that mean something without a command: for all lines to come. */
 #define FOR_LINES                                                              \
 	(OPT_BIT(OPT_CONFIG) | OPT_BIT(OPT_NODE) | OPT_BIT(OPT_JSON) |         \
-	 OPT_BIT(OPT_YES) | OPT_BIT(OPT_PASSWORD_FILE))
+	 OPT_BIT(OPT_YES) | OPT_BIT(OPT_PASSWORD_FILE) |                       \
+	 OPT_BIT(OPT_SECURITY_PASSWORD_FILE))
 
 int main(int argc, char **argv)
 {
@@ -17,7 +19,7 @@ int main(int argc, char **argv)
 	unsigned given;
 
 	(void)setlocale(LC_CTYPE, ""); /* libedit; dates and numbers stay "C" */
-	if (proc_harden(&e) != RC_OK)
+	if (wipe_openssl(&e) != RC_OK || proc_harden(&e) != RC_OK)
 		return ctl_error(&s, false, &e);
 	if (line_parse(argc - 1, args, &line, &e) != RC_OK)
 		return ctl_error(&s, line_wants_json(argc - 1, args), &e);

@@ -1,37 +1,34 @@
-/* utils itl reset localkey: plan, ticket, reset. */
+/* utils itl reset: plan, ticket, reset. */
 #include "itlctl/answer.h"
 #include "itlctl/commands.h"
 #include "itlctl/dialogue.h"
+#include "itlctl/reset.h"
 #include "itl/itl.h"
 #include <string.h>
 
-#define HOW "localkey"
+static const char *how_name(enum keyd_how how)
+{
+	return how == KEYD_REMOTEKEY ? "remotekey" : "localkey";
+}
 
-/* What front would do; the texts belong to `answer`. */
-struct plan {
-	json_t *answer; /* owned */
-	uint8_t *source; /* owned: the publisher's list, to be signed anew */
-	size_t nsource;
-	const char *sha1;   /* of the source, checked */
-	const char *signer;
-	json_int_t timestamp;
-	json_t *nodes, *warnings;
-};
-
-static void plan_clear_at(struct plan *p)
+void reset_plan_clear(struct reset_plan *p)
 {
 	free(p->source);
 	json_decref(p->answer);
+	*p = (struct reset_plan){0};
 }
 
 /* The ticket is for what keyd will see, so the source must be what it says. */
-static enum rc plan_get(struct ctl *c, struct plan *p, struct err *e)
+enum rc reset_plan(struct ctl *c, enum keyd_how how, struct reset_plan *p,
+		   struct err *e)
 {
 	const char *source;
 	char sha1[SHA1_HEX];
 
+	reset_plan_clear(p);
+	p->how = how;
 	if (ctl_call(c, json_pack("{s:s, s:s, s:s}", "do", "reset-plan", "how",
-				  HOW, "node", c->node->id),
+				  how_name(how), "node", c->node->id),
 		     NULL, NULL, &p->answer, e) != RC_OK ||
 	    answer_unpack(p->answer, "reset-plan", e,
 			  "{s:s, s:s, s:I, s:s, s:o, s:o}",
@@ -54,28 +51,29 @@ static enum rc plan_get(struct ctl *c, struct plan *p, struct err *e)
 }
 
 /* The request that a ticket is for: "reset" or "reset-preview". */
-static json_t *request(const struct ctl *c, const struct plan *p,
+static json_t *request(const struct ctl *c, const struct reset_plan *p,
 		       const char *what, const char *ticket)
 {
 	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:b}", "do", what,
-			 "how", HOW, "node", c->node->id,
+			 "how", how_name(p->how), "node", c->node->id,
 			 "timestamp", p->timestamp, "source_sha1", p->sha1,
 			 "ticket", ticket, "force",
 			 c->opt.value[OPT_FORCE] != NULL);
 }
 
-static enum rc ticket_for(struct ctl *c, const struct plan *p, bool preview,
+static enum rc ticket_for(struct ctl *c, const struct reset_plan *p, bool preview,
 			  const struct secret *password, char ticket[TICKET_HEX],
 			  struct err *e)
 {
 	struct keyd_intent intent =
-		keyd_intent_reset(preview, bytes_of(p->source, p->nsource),
+		keyd_intent_reset(p->how, preview,
+				  bytes_of(p->source, p->nsource),
 				  (uint32_t)p->timestamp);
 
 	return ctl_ticket(c, password, &intent, ticket, e);
 }
 
-static void show_warnings(struct ctl *c, const struct plan *p)
+static void show_warnings(struct ctl *c, const struct reset_plan *p)
 {
 	json_t *text;
 	size_t i;
@@ -86,14 +84,14 @@ static void show_warnings(struct ctl *c, const struct plan *p)
 }
 
 /* Members now and then, beside the plan's id and host. */
-static json_t *nodes_json(const struct plan *p, const char *sha1)
+static json_t *nodes_json(const struct reset_plan *p, const char *sha1)
 {
 	json_t *list = json_array(), *node;
 	size_t i;
 
 	json_array_foreach(p->nodes, i, node)
 		(void)json_array_append_new(
-			list, json_pack("{s:s, s:s, s:O?, s:s}",
+			list, json_pack("{s:s, s:s, s:O?, s:s?}",
 					"id", answer_text(node, "id"),
 					"host", answer_text(node, "host"),
 					"sha1_now", json_object_get(node, "sha1"),
@@ -101,37 +99,59 @@ static json_t *nodes_json(const struct plan *p, const char *sha1)
 	return list;
 }
 
-static enum rc dry_run(struct ctl *c, const struct plan *p,
-		       const struct secret *password, struct err *e)
+/* The SHA-1 that the new list would have. */
+static enum rc new_sha1(struct ctl *c, const struct reset_plan *p,
+			const struct secret *password, json_t **answer,
+			const char **sha1, struct err *e)
 {
-	json_auto_t *answer = NULL;
 	char ticket[TICKET_HEX];
-	const char *sha1;
-	json_t *node;
-	size_t i;
 
 	if (ticket_for(c, p, true, password, ticket, e) != RC_OK ||
 	    ctl_call(c, request(c, p, "reset-preview", ticket), NULL, NULL,
-		     &answer, e) != RC_OK ||
-	    answer_unpack(answer, "reset-preview", e, "{s:s}", "sha1", &sha1) != RC_OK)
+		     answer, e) != RC_OK)
 		return e->rc;
-	if (c->json)
-		return ctl_result(c, json_pack("{s:b, s:s, s:I, s:s, s:s, s:o, s:O}",
-					       "dry_run", 1, "signer", p->signer,
-					       "timestamp", p->timestamp,
-					       "source_sha1", p->sha1,
-					       "sha1", sha1,
-					       "nodes", nodes_json(p, sha1),
-					       "warnings", p->warnings), e);
+	return answer_unpack(*answer, "reset-preview", e, "{s:s}", "sha1", sha1);
+}
+
+static void show_dry_run(struct ctl *c, const struct reset_plan *p,
+			 const char *signer, const char *sha1)
+{
+	json_t *node;
+	size_t i;
+
 	show_warnings(c, p);
-	(void)fprintf(c->out, "Signer: %s\n\n%-18s %-40s %s\n", p->signer,
-		      "Node", "SHA-1 now", "SHA-1 then");
+	(void)fprintf(c->out, "Signer: %s\n\n%-18s %-40s %s\n", signer, "Node",
+		      "SHA-1 now", "SHA-1 then");
 	json_array_foreach(p->nodes, i, node)
 		(void)fprintf(c->out, "%-18s %-40s %s\n",
 			      answer_text(node, "host"),
-			      answer_text(node, "sha1"), sha1);
+			      answer_text(node, "sha1"), sha1 ? sha1 : "-");
+	if (!sha1)
+		(void)fprintf(c->out, "\nThe SHA-1 is known once the key is imported.\n");
 	(void)fprintf(c->out, "\nThis was a dry run: nothing was changed.\n");
-	return RC_OK;
+}
+
+enum rc reset_dry_run(struct ctl *c, const struct reset_plan *p,
+		      const struct secret *password, const char *signer,
+		      struct err *e)
+{
+	json_auto_t *answer = NULL;
+	const char *sha1 = NULL;
+
+	if (!signer)
+		signer = p->signer;
+	if (password && new_sha1(c, p, password, &answer, &sha1, e) != RC_OK)
+		return e->rc;
+	if (!c->json) {
+		show_dry_run(c, p, signer, sha1);
+		return RC_OK;
+	}
+	return ctl_result(c, json_pack("{s:b, s:s, s:I, s:s, s:s?, s:o, s:O}",
+				       "dry_run", 1, "signer", signer,
+				       "timestamp", p->timestamp,
+				       "source_sha1", p->sha1, "sha1", sha1,
+				       "nodes", nodes_json(p, sha1),
+				       "warnings", p->warnings), e);
 }
 
 /* After the dialogue: which list it is, and which nodes do not serve it. */
@@ -160,42 +180,44 @@ static void show_outcome(struct ctl *c, json_t *result, bool *failed)
 			      "The service tries again by itself: show status says when it is done.\n");
 }
 
-static enum rc do_reset(struct ctl *c, const struct plan *p,
-			const struct secret *password, struct err *e)
+enum rc reset_run(struct ctl *c, const struct reset_plan *p,
+		  const struct secret *password, json_t **result, struct err *e)
 {
 	struct dialogue CLEANUP(dialogue_free) *d =
 		c->json ? NULL : dialogue_new(c->out, c->cluster, NULL);
-	json_auto_t *result = NULL;
 	char ticket[TICKET_HEX];
 	bool failed;
 
 	if (!c->json && !d)
 		return err_set(e, RC_ERROR, "reset", "out of memory", NULL, "dialogue");
+	if (!c->json)
+		show_warnings(c, p);
 	if (ticket_for(c, p, false, password, ticket, e) != RC_OK ||
 	    ctl_call(c, request(c, p, "reset", ticket),
 		     c->json ? ctl_event_json : dialogue_event,
-		     c->json ? (void *)c : (void *)d, &result, e) != RC_OK)
+		     c->json ? (void *)c : (void *)d, result, e) != RC_OK)
 		return e->rc;
 	dialogue_free(d);
 	d = NULL;
-	show_outcome(c, result, &failed);
+	show_outcome(c, *result, &failed);
 	c->exit = failed ? 1 : 0;
-	return c->json ? ctl_result(c, json_incref(result), e) : RC_OK;
+	return RC_OK;
 }
 
 enum rc reset_localkey(struct ctl *c, struct err *e)
 {
 	struct secret CLEANUP(secret_free) *password = NULL;
-	struct plan CLEANUP(plan_clear) p = {0};
+	struct reset_plan CLEANUP(reset_plan_clear) p = {0};
+	json_auto_t *result = NULL;
 
 	if (!ctl_on_publisher(c))
 		return ctl_not_publisher(c, "utils itl reset", e);
 	if (ctl_password(c, &password, e) != RC_OK ||
-	    plan_get(c, &p, e) != RC_OK)
+	    reset_plan(c, KEYD_LOCALKEY, &p, e) != RC_OK)
 		return e->rc;
 	if (c->opt.value[OPT_DRY_RUN])
-		return dry_run(c, &p, password, e);
-	if (!c->json)
-		show_warnings(c, &p);
-	return do_reset(c, &p, password, e);
+		return reset_dry_run(c, &p, password, NULL, e);
+	if (reset_run(c, &p, password, &result, e) != RC_OK)
+		return e->rc;
+	return c->json ? ctl_result(c, json_incref(result), e) : RC_OK;
 }

@@ -37,12 +37,18 @@ int ctl_error(const struct session *s, bool json, const struct err *e)
 	return err_exit_code(e->rc);
 }
 
-static enum rc open_cluster(struct ctl *c, struct err *e)
+const char *ctl_config(const struct ctl *c)
 {
 	const char *dir = c->opt.value[OPT_CONFIG];
+
+	return dir ? dir : CLUSTER_DIR;
+}
+
+static enum rc open_cluster(struct ctl *c, struct err *e)
+{
 	const char *node = c->opt.value[OPT_NODE];
 
-	if (cluster_read(dir ? dir : CLUSTER_DIR, &c->cluster, e) != RC_OK)
+	if (cluster_read(ctl_config(c), &c->cluster, e) != RC_OK)
 		return e->rc;
 	if (node)
 		return cluster_find_node(c->cluster, node, &c->node, e);

@@ -1,40 +1,7 @@
 #include "itlctl/answer.h"
 #include "itlctl/commands.h"
-#include "base/num.h"
+#include "itlctl/page.h"
 #include <string.h>
-
-#define PAGE_WIDTH 100 /* columns */
-
-/* Long texts on lines of their own, broken at blanks. */
-static void print_wrapped(FILE *out, const char *label, const char *text)
-{
-	size_t room = PAGE_WIDTH - 4 - strlen(label);
-
-	while (*text) {
-		size_t n = strlen(text), cut = n;
-
-		if (n > room) {
-			for (cut = room; cut > 0 && text[cut] != ' '; cut--)
-				;
-			if (cut == 0)
-				cut = room;
-		}
-		(void)fprintf(out, "    %s%.*s\n", label, num_int(cut), text);
-		text += cut;
-		text += strspn(text, " ");
-		/* The following lines stand below the first one's text. */
-		label = "  ";
-		room = PAGE_WIDTH - 6;
-	}
-}
-
-static bool has(const json_t *j, const char *key)
-{
-	const json_t *at = json_object_get(j, key);
-
-	return at && !json_is_null(at) &&
-	       !(json_is_string(at) && json_string_length(at) == 0);
-}
 
 /* A list's SHA-1: the door gives the list, or its SHA-1 alone. */
 static const char *list_sha1(const json_t *node, const char *key)
@@ -49,11 +16,11 @@ static const char *state_of(const json_t *node)
 {
 	if (!json_is_true(json_object_get(node, "tftp")))
 		return "no TFTP";
-	if (has(node, "error"))
+	if (answer_has(node, "error"))
 		return "failing";
-	if (!has(node, "have") && !has(node, "want"))
+	if (!answer_has(node, "have") && !answer_has(node, "want"))
 		return "no list yet";
-	if (has(node, "want") &&
+	if (answer_has(node, "want") &&
 	    strcmp(list_sha1(node, "want"), list_sha1(node, "have")) != 0)
 		return "on its way";
 	return "up to date";
@@ -70,16 +37,16 @@ static void print_node(FILE *out, const json_t *node, const char *publisher)
 		      answer_text(node, "host"), first ? '*' : ' ',
 		      list_sha1(node, "have"), answer_text(have, "kind"),
 		      answer_time(node, "have_since", since), state_of(node));
-	if (has(have, "signer"))
-		print_wrapped(out, "signed by ", answer_text(have, "signer"));
+	if (answer_has(have, "signer"))
+		page_wrapped(out, "signed by ", answer_text(have, "signer"));
 	if (!strcmp(state_of(node), "on its way") ||
-	    (has(node, "error") && has(node, "want")))
-		print_wrapped(out, "shall serve ", list_sha1(node, "want"));
-	if (has(node, "error")) {
-		print_wrapped(out, "error: ",
-			      answer_any(node, "error", text, sizeof text));
-		print_wrapped(out, "next try: ",
-			      answer_time(node, "next_try", next));
+	    (answer_has(node, "error") && answer_has(node, "want")))
+		page_wrapped(out, "shall serve ", list_sha1(node, "want"));
+	if (answer_has(node, "error")) {
+		page_wrapped(out, "error: ",
+			     answer_any(node, "error", text, sizeof text));
+		page_wrapped(out, "next try: ",
+			     answer_time(node, "next_try", next));
 	}
 }
 
@@ -87,10 +54,10 @@ static void print_token(FILE *out, const json_t *keyd)
 {
 	char text[1200], started[ANSWER_TIME];
 
-	if (has(keyd, "error")) {
+	if (answer_has(keyd, "error")) {
 		(void)fprintf(out, "Token:      not available\n");
-		print_wrapped(out, "error: ",
-			      answer_any(keyd, "error", text, sizeof text));
+		page_wrapped(out, "error: ",
+			     answer_any(keyd, "error", text, sizeof text));
 		return;
 	}
 	(void)fprintf(out, "Token:      %.32s (%.32s %.16s), %lld sessions, %lld keys\n",
@@ -115,8 +82,8 @@ static void print_operation(FILE *out, const json_t *op)
 	else
 		(void)fprintf(out, "Operation:  %.24s by %.32s since %s\n",
 			      answer_text(op, "kind"),
-			      answer_any(op, "who", who, sizeof who),
-			      answer_time(op, "started", started));
+			     answer_any(op, "who", who, sizeof who),
+			     answer_time(op, "started", started));
 }
 
 /* The publisher's host, for people; its id if it is not among the nodes. */

@@ -41,10 +41,10 @@ static void test_new(void **state)
 
 	(void)state;
 	assert_int_equal(secret_new(0, &s, &e), RC_ERROR);
-	assert_int_equal(secret_new(SECRET_MAX + 1, &s, &e), RC_ERROR);
+	assert_int_equal(secret_new(SECRET_BLOCK_MAX + 1, &s, &e), RC_ERROR);
 	assert_null(s);
-	assert_ok(secret_new(SECRET_MAX, &s, &e), &e);
-	assert_int_equal(s->n, SECRET_MAX);
+	assert_ok(secret_new(SECRET_BLOCK_MAX, &s, &e), &e);
+	assert_int_equal(s->n, SECRET_BLOCK_MAX);
 	for (size_t i = 0; i < s->n; i++)
 		assert_int_equal(s->p[i], 0);
 	secret_free(s);

@@ -1,3 +1,4 @@
+#include "support/manual.h"
 #include "support/support.h"
 #include "base/file.h"
 #include "base/num.h"
@@ -316,39 +317,6 @@ static void units(void **state)
 	assert_string_equal(unit_name(UNIT_AUDIT), "Audit");
 }
 
-/* "It Sy KEY" lines of a man page against the keys of a table. */
-static void check_page(const char *page, const char *from, const char *to,
-		       const struct conf_row *rows)
-{
-	const char *p = strstr(page, from), *end = to ? strstr(page, to) : NULL;
-	size_t found = 0, keys = 0;
-
-	assert_non_null(p);
-	assert_true(!to || end);
-	for (const struct conf_row *r = rows; r->key; r++)
-		keys++;
-	while ((p = strstr(p, "\n.It Sy ")) && (!end || p < end)) {
-		size_t n = strcspn(p += 8, " \n");
-		const struct conf_row *r = rows;
-
-		while (r->key && (strlen(r->key) != n || strncmp(r->key, p, n) != 0))
-			r++;
-		if (!r->key)
-			fail_msg("the page has a key that is none: %.*s", (int)n, p);
-		found++;
-	}
-	for (const struct conf_row *r = rows; r->key; r++) {
-		char line[64];
-		const char *at;
-
-		(void)snprintf(line, sizeof line, "\n.It Sy %s", r->key);
-		at = strstr(strstr(page, from), line);
-		if (!at || (end && at > end))
-			fail_msg("the page lacks the key %s", r->key);
-	}
-	assert_int_equal(found, keys);
-}
-
 static void man_page_has_every_key(void **state)
 {
 	uint8_t CLEANUP_FREE *page = NULL;
@@ -357,10 +325,10 @@ static void man_page_has_every_key(void **state)
 
 	(void)state;
 	assert_ok(file_read(MAN_PAGE, 1 << 20, &page, &n, &e), &e);
-	check_page((char *)page, "\n.Ss Section [cluster]", "\n.Ss Section [node",
-		   cluster_rows);
-	check_page((char *)page, "\n.Ss Section [node", "\n.Sh FILES",
-		   cluster_node_rows);
+	manual_has_keys((char *)page, "\n.Ss Section [cluster]",
+			"\n.Ss Section [node", cluster_rows);
+	manual_has_keys((char *)page, "\n.Ss Section [node", "\n.Sh FILES",
+			cluster_node_rows);
 }
 
 int main(void)

@@ -25,6 +25,8 @@ static struct software_key {
 	EVP_PKEY *pkey;
 } keys[MAX_KEYS];
 static size_t nkeys;
+static struct keyd_proof proof;
+static uint8_t proof_digest[32];
 
 struct keyd {
 	int unused;
@@ -42,6 +44,15 @@ static X509 *certify(EVP_PKEY *pkey, enum x509_profile profile, const char *cn)
 	assert_ok(x509_self_sign(profile, &subject, pkey, pkey, NULL, "SHA1",
 				 time(NULL) - 60, 5, &cert, &e), &e);
 	return cert;
+}
+
+static struct software_key *find(enum unit unit, const char *node)
+{
+	for (size_t i = nkeys; i-- > 0;)
+		if (keys[i].key.label.unit == unit &&
+		    !strcmp(keys[i].key.label.node, node))
+			return &keys[i];
+	return NULL;
 }
 
 void fake_keyd_renew(enum unit unit, const char *node)
@@ -71,7 +82,8 @@ void fake_keyd_renew(enum unit unit, const char *node)
 
 void fake_keyd_start(void)
 {
-	fake_keyd = (struct fake_keyd){0};
+	fake_keyd = (struct fake_keyd){.security = 1};
+	proof = (struct keyd_proof){0};
 	fake_keyd_renew(UNIT_CALLMANAGER, "n1");
 	fake_keyd_renew(UNIT_CALLMANAGER, "n2");
 	fake_keyd_renew(UNIT_TVS, "n1");
@@ -89,13 +101,34 @@ void fake_keyd_stop(void)
 	nkeys = 0;
 }
 
-static struct software_key *find(enum unit unit, const char *node)
+void fake_keyd_import_first(void)
 {
-	for (size_t i = nkeys; i-- > 0;)
-		if (keys[i].key.label.unit == unit &&
-		    !strcmp(keys[i].key.label.node, node))
-			return &keys[i];
-	return NULL;
+	struct software_key *first = keys, *last, swap;
+
+	while (first->key.label.unit != UNIT_ITLRECOVERY)
+		first++;
+	fake_keyd_renew(UNIT_ITLRECOVERY, "test10");
+	pthread_mutex_lock(&lock);
+	last = find(UNIT_ITLRECOVERY, "test10");
+	swap = *first;
+	first->key.cert = last->key.cert;
+	first->pkey = last->pkey;
+	last->key.cert = swap.key.cert;
+	last->pkey = swap.pkey;
+	pthread_mutex_unlock(&lock);
+}
+
+void fake_keyd_prove(const uint8_t digest[32])
+{
+	struct software_key *r = find(UNIT_ITLRECOVERY, "test10");
+
+	pthread_mutex_lock(&lock);
+	proof = (struct keyd_proof){.label = r->key.label,
+				    .security = fake_keyd.security,
+				    .proved = time(NULL)};
+	memcpy(proof.id, r->key.id, sizeof proof.id);
+	memcpy(proof_digest, digest, sizeof proof_digest);
+	pthread_mutex_unlock(&lock);
 }
 
 static enum rc build(const char *node, EVP_PKEY *pkey, X509 *cert,
@@ -167,7 +200,11 @@ static enum rc reach(struct err *e)
 enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 {
 	(void)k;
-	*out = (struct keyd_status){.token = "fake", .keys = (unsigned)nkeys};
+	*out = (struct keyd_status){.token = "fake",
+				    .keys = (unsigned)nkeys,
+				    .security = fake_keyd.security,
+				    .security_set = fake_keyd.security ? 1000 : 0,
+				    .sealed = fake_keyd.sealed};
 	return reach(e);
 }
 
@@ -209,18 +246,45 @@ enum rc keyd_sign_itl(struct keyd *k, const char *node, uint32_t timestamp,
 	return RC_OK;
 }
 
-static enum rc resign(struct bytes source, uint32_t timestamp, uint8_t **list,
-		      size_t *n, struct err *e)
+/* The newest recovery key whose certificate the list holds. */
+static struct software_key *recovery_in(const struct itl *l)
 {
-	struct software_key *r = find(UNIT_ITLRECOVERY, "test10");
-	struct itl_signer with = software_signer(r->pkey);
-	struct itl *l = NULL;
+	for (size_t i = nkeys; i-- > 0;)
+		for (size_t r = 0; r < l->nrecords; r++) {
+			X509 *cert = NULL;
+			struct err ignored;
+			bool same = keys[i].key.label.unit == UNIT_ITLRECOVERY &&
+				    itl_record_x509(&l->records[r], &cert,
+						    &ignored) == RC_OK &&
+				    X509_cmp(cert, keys[i].key.cert) == 0;
 
-	if (itl_parse(source, 0, &l, e) == RC_OK)
-		(void)!itl_resign(l, r->key.cert, ITL_SHA1, timestamp, NULL, NULL,
-				  &with, list, n, e);
-	itl_free(l);
-	return *list ? RC_OK : e->rc;
+			X509_free(cert);
+			if (same)
+				return &keys[i];
+		}
+	return NULL;
+}
+
+static enum rc resign(enum keyd_how how, struct bytes source, uint32_t timestamp,
+		      uint8_t **list, size_t *n, struct err *e)
+{
+	struct itl CLEANUP(itl_free) *l = NULL;
+	struct software_key *in, *by;
+	struct itl_signer with;
+
+	fake_keyd.how = how;
+	if (itl_parse(source, 0, &l, e) != RC_OK)
+		return e->rc;
+	in = by = recovery_in(l);
+	if (how == KEYD_REMOTEKEY)
+		by = find(UNIT_ITLRECOVERY, "test10");
+	if (!in)
+		return err_set(e, RC_REFUSED, "reset", "no recovery record", NULL,
+			       "a list");
+	with = software_signer(by->pkey);
+	return itl_resign(l, by->key.cert, ITL_SHA1, timestamp,
+			  by == in ? NULL : in->key.cert,
+			  by == in ? NULL : by->key.cert, &with, list, n, e);
 }
 
 static enum rc check_ticket(const uint8_t *ticket, uid_t uid, struct err *e)
@@ -238,7 +302,8 @@ static enum rc check_ticket(const uint8_t *ticket, uid_t uid, struct err *e)
 }
 
 enum rc keyd_reset(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
-		   struct bytes source, uint32_t timestamp, uint8_t **list,
+		   enum keyd_how how, struct bytes source,
+		   uint32_t timestamp, uint8_t **list,
 		   size_t *n, struct err *e)
 {
 	(void)k;
@@ -247,7 +312,7 @@ enum rc keyd_reset(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t 
 	__atomic_add_fetch(&fake_keyd.resets, 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&fake_keyd.slow, __ATOMIC_SEQ_CST))
 		usleep(1000);
-	if (resign(source, timestamp, list, n, e) != RC_OK)
+	if (resign(how, source, timestamp, list, n, e) != RC_OK)
 		return e->rc;
 	if (fake_keyd.bad_list)
 		(*list)[*n / 2] ^= 1;
@@ -255,15 +320,15 @@ enum rc keyd_reset(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t 
 }
 
 enum rc keyd_reset_preview(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
-			   uid_t uid, struct bytes source, uint32_t timestamp,
-			   uint8_t sha1[20], struct err *e)
+			   uid_t uid, enum keyd_how how, struct bytes source,
+			   uint32_t timestamp, uint8_t sha1[20], struct err *e)
 {
 	uint8_t CLEANUP_FREE *list = NULL;
 	size_t n = 0;
 
 	(void)k;
 	if (check_ticket(ticket, uid, e) != RC_OK ||
-	    resign(source, timestamp, &list, &n, e) != RC_OK)
+	    resign(how, source, timestamp, &list, &n, e) != RC_OK)
 		return e->rc;
 	itl_sha1(bytes_of(list, n), sha1);
 	return RC_OK;
@@ -278,8 +343,25 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 		return e->rc;
 	fake_keyd_renew(unit, node ? node : "test10");
 	*out = keys[nkeys - 1].key;
+	out->tries = 3;
 	X509_up_ref(out->cert);
 	return RC_OK;
+}
+
+enum rc keyd_proof(struct keyd *k, const uint8_t digest[32], struct keyd_proof *out,
+		   struct err *e)
+{
+	bool known;
+
+	(void)k;
+	if (reach(e) != RC_OK)
+		return e->rc;
+	pthread_mutex_lock(&lock);
+	known = proof.proved && !memcmp(digest, proof_digest, sizeof proof_digest);
+	*out = proof;
+	pthread_mutex_unlock(&lock);
+	return known ? RC_OK
+		     : err_set(e, RC_NOTFOUND, "proof", "no such proof", NULL, "it");
 }
 
 enum rc keyd_note(struct keyd *k, const char *event, const char *text, struct err *e)

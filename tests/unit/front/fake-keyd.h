@@ -10,6 +10,13 @@ void fake_keyd_renew(enum unit unit, const char *node);
 void fake_keyd_start(void); /* one key of each unit and node */
 void fake_keyd_stop(void);
 
+/* As after an import into a cluster that was made anew: what was the first
+ * recovery key is the newest generation now, and the first is another. */
+void fake_keyd_import_first(void);
+/* keyd remembers that this digest is a proved backup of the current recovery key,
+ * under the present security password; and no other. */
+void fake_keyd_prove(const uint8_t digest[32]);
+
 /* How it behaves. Set before requests, from the test's thread. */
 extern struct fake_keyd {
 	bool away;        /* RC_STALE */
@@ -18,6 +25,9 @@ extern struct fake_keyd {
 	unsigned resets, notes;
 	uid_t uid;        /* of the last ticketed request */
 	char note[256];
+	uint32_t security; /* the cluster security password; 0: none */
+	bool sealed;
+	enum keyd_how how; /* of the last reset or preview */
 } fake_keyd;
 
 /* A ticket that it takes; any other is refused. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static void make_dir(struct fixture *f, const char *name, mode_t mode)
@@ -88,8 +89,12 @@ struct fixture *fixture_new(const char *extra)
 		fixture_tftpd(f, i, true);
 	}
 	write_conf(f, extra);
+	snprintf(f->syslog, sizeof f->syslog, "%s/syslog", f->dir);
+	f->wall = time(NULL);
+	f->mono = 1000;
 	f->conf = (struct front_conf){.connections = 20, .per_user = 8,
-				      .silent_seconds = 20, .retry_seconds = 1};
+				      .silent_seconds = 20, .retry_seconds = 1,
+				      .syslog = f->syslog};
 	assert_int_equal(pthread_create(&f->root_thread, NULL, root_run, f), 0);
 	return f;
 }
@@ -102,6 +107,7 @@ void fixture_free(struct fixture *f)
 	for (int i = 0; i < 2; i++)
 		fixture_tftpd(f, i, false);
 	cluster_free(f->cluster);
+	vault_conf_free(f->vaults);
 	support_tmpdir_remove(f->dir);
 	free(f);
 }
@@ -134,12 +140,40 @@ static void *door_run(void *arg)
 	return NULL;
 }
 
+static int64_t read_wall(void *arg)
+{
+	return ((struct fixture *)arg)->wall;
+}
+
+static double read_mono(void *arg)
+{
+	return (double)((struct fixture *)arg)->mono;
+}
+
+void fixture_pass(struct fixture *f, int64_t seconds)
+{
+	f->wall += seconds;
+	f->mono += seconds;
+}
+
+void fixture_set_back(struct fixture *f, int64_t seconds)
+{
+	f->wall -= seconds;
+}
+
 void fixture_front(struct fixture *f, bool run)
 {
+	const struct front_clock clock = {read_wall, read_mono, f};
 	struct err e;
 
 	if (run && !f->service) {
-		assert_ok(service_start(f->cluster, &f->conf, &f->service, &e), &e);
+		struct service_setup setup = {f->cluster, &f->conf, NULL, &clock};
+
+		vault_conf_free(f->vaults);
+		f->vaults = NULL;
+		assert_ok(vault_conf_read(f->dir, &f->vaults, &e), &e);
+		setup.vaults = f->vaults;
+		assert_ok(service_start(&setup, &f->service, &e), &e);
 		assert_ok(door_open(f->service, &f->door, &e), &e);
 		f->door_end = eventfd(0, EFD_CLOEXEC);
 		assert_int_equal(pthread_create(&f->door_thread, NULL, door_run, f), 0);

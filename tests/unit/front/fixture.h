@@ -20,11 +20,16 @@ struct fixture {
 	char folder[2][256];
 	struct server tftpd[2];
 	struct cluster *cluster;
-	struct front_conf conf;
+	struct front_conf conf; /* its syslog: DIR/syslog, where nobody listens */
+	struct vault_conf *vaults; /* DIR/vault.conf, read by each start */
 	struct service *service; /* NULL: not running */
 	struct door *door;
 	pthread_t door_thread, root_thread;
 	int door_end;
+
+	/* Simulated clocks: they stand still until a test sets them. */
+	volatile int64_t wall, mono;
+	char syslog[256];
 
 	/* Root's part. */
 	volatile bool root_end;
@@ -50,6 +55,10 @@ int fixture_stop(void **state);
 
 void fixture_tftpd(struct fixture *f, int node, bool run);
 void fixture_front(struct fixture *f, bool run);
+
+/* From now on both clocks, or the one on the wall alone, go on (or back). */
+void fixture_pass(struct fixture *f, int64_t seconds);
+void fixture_set_back(struct fixture *f, int64_t seconds);
 
 /* Ask the door: the request is taken over. The result, or NULL and *e. */
 json_t *fixture_ask(struct fixture *f, json_t *request, struct err *e);

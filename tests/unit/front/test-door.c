@@ -1,7 +1,9 @@
 /* The door: who may ask, what is understood, and peers that misbehave. */
+#include "base/file.h"
 #include "base/proc.h"
 #include "fake-keyd.h"
 #include "fixture.h"
+#include "support/manual.h"
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -95,6 +97,12 @@ static void test_who(void **state)
 		{"{\"do\":\"certs\"}", true},
 		{"{\"do\":\"services\"}", true},
 		{"{\"do\":\"init-plan\"}", true},
+		{"{\"do\":\"backups\"}", true},
+		{"{\"do\":\"alerts\"}", true},
+		{"{\"do\":\"backup-proved\"}", false},
+		{"{\"do\":\"backup-removed\"}", false},
+		{"{\"do\":\"vault-check\"}", false},
+		{"{\"do\":\"alerts-check\"}", false},
 		{"{\"do\":\"reset-plan\",\"how\":\"localkey\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"generate\",\"unit\":\"CAPF\",\"ticket\":\"00\"}", false},
 		{"{\"do\":\"tftp-restart\",\"node\":\"n1\"}", false},
@@ -147,6 +155,15 @@ static void test_not_understood(void **state)
 		 "true or false"},
 		{"{\"do\":\"reset\",\"node\":\"n1\",\"how\":\"localkey\"}", 0, "usage",
 		 "timestamp"},
+		{"{\"do\":\"backups\",\"all\":true}", 0, "usage", "all"},
+		{"{\"do\":\"alerts\",\"all\":true}", 0, "usage", "all"},
+		{"{\"do\":\"vault-check\",\"vault\":\"main\"}", 0, "usage", "vault"},
+		{"{\"do\":\"alerts-check\",\"now\":1}", 0, "usage", "now"},
+		{"{\"do\":\"backup-proved\",\"vault\":\"/v\"}", 0, "usage", "name"},
+		{"{\"do\":\"backup-removed\",\"vault\":\"/v\",\"name\":\"x\"}", 0,
+		 "not-found", "no such backup"},
+		{"{\"do\":\"backup-removed\",\"vault\":\"v\",\"name\":\"x\"}", 0, "usage",
+		 "neither"},
 		{big, sizeof big, "usage", "too long"},
 		{"{\"do\":\"status\"}", 0, "result", NULL}, /* the same connection */
 	};
@@ -326,21 +343,35 @@ static int check(const char *dir)
 	return WEXITSTATUS(status);
 }
 
+static void put_text(const char *dir, const char *name, const char *text)
+{
+	char path[300];
+	FILE *out;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	out = fopen(path, "w");
+	fputs(text, out);
+	fclose(out);
+}
+
 static void test_check(void **state)
 {
 	struct fixture *f = *state;
-	char path[300];
-	FILE *out;
 
 	NEEDS_ROOT(state);
 	assert_int_equal(check(f->dir), 0);
 	assert_int_equal(check("/nonexistent"), 2);
-	snprintf(path, sizeof path, "%s/front.conf", f->dir);
-	out = fopen(path, "w");
-	fputs("[door]\nper-user = many\n", out);
-	fclose(out);
+	put_text(f->dir, "vault.conf", "[vault main]\ntarget = /srv/vault\n");
+	assert_int_equal(check(f->dir), 0);
+	put_text(f->dir, "vault.conf", "[vault main]\ntarget = nowhere\n");
+	assert_int_equal(check(f->dir), 2);
+	put_text(f->dir, "vault.conf", "");
+	put_text(f->dir, "front.conf", "[door]\nper-user = many\n");
 	assert_int_equal(check(f->dir), 2);
 }
+
+#define MAIL                                                                   \
+	"[alerts]\nmail-server = smtp://h:25\nmail-from = a@b\nmail-to = c@d\n"
 
 /* front.conf: what a file may leave out, and what it may not say. */
 static void test_conf(void **state)
@@ -358,8 +389,47 @@ static void test_conf(void **state)
 		{"[door]\nconnections = 0\n", RC_USAGE, 0, "front.conf:2"},
 		{"\n[windows]\na = b\n", RC_USAGE, 0, "front.conf:3"},
 		{"[door x]\nconnections = 7\n", RC_USAGE, 0, "front.conf:2"},
+
+		{"[alerts]\nsyslog = /run/log\n", RC_OK, 64, ""},
+		{"[alerts]\nsyslog = log\n", RC_USAGE, 0, "front.conf:2: syslog"},
+		{"[alerts]\nsyslog = /0123456789012345678901234567890123456789012345"
+		 "67890123456789012345678901234567890123456789012345678901234567890123\n",
+		 RC_USAGE, 0, "front.conf:2: syslog"},
+		{MAIL, RC_OK, 64, ""},
+		{MAIL "mail-user = u\nmail-password = file:/p\nmail-ca = /ca\n", RC_OK, 64, ""},
+		{"[alerts]\nmail-to = c@d\n", RC_OK, 64, ""}, /* not in use */
+		{"[alerts]\nmail-server = smtp://h:25\n", RC_USAGE, 0, "mail-from"},
+		{"[alerts]\nmail-server = h:25\n", RC_USAGE, 0, "front.conf:2: mail-server"},
+		{"[alerts]\nmail-server = smtp://h\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtp://:25\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtp://h:0\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtp://h:65536\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtp://u:p@h:25\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtp://h:25/x\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtps://h:25\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtp://h:25\nmail-from = a b@c\n", RC_USAGE, 0,
+		 "front.conf:3: mail-from"},
+		{"[alerts]\nmail-server = smtp://h:25\nmail-from = @c\n", RC_USAGE, 0,
+		 "mail-from"},
+		{"[alerts]\nmail-server = smtp://h:25\nmail-from = a@\n", RC_USAGE, 0,
+		 "mail-from"},
+		{"[alerts]\nmail-server = smtp://h:25\nmail-from = a@b\nmail-to = c@d, e@f,g@h\n",
+		 RC_OK, 64, ""},
+		{"[alerts]\nmail-server = smtp://h:25\nmail-from = a@b\nmail-to = c@d,\n",
+		 RC_USAGE, 0, "front.conf:4: mail-to"},
+		{"[alerts]\nmail-server = smtp://h:25\nmail-from = a@b\nmail-to = <c@d>\n",
+		 RC_USAGE, 0, "mail-to"},
+		{"[alerts]\nmail-server = smtp://h:25\nmail-from = a@b\nmail-to = "
+		 "a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b,a@b\n",
+		 RC_USAGE, 0, "mail-to"},
+		{MAIL "mail-user = u\n", RC_USAGE, 0, "mail-password"},
+		{MAIL "mail-password = file:/p\n", RC_USAGE, 0, "mail-password"},
+		{MAIL "mail-user = u\nmail-password = secret\n", RC_USAGE, 0, "mail-password"},
+		{MAIL "mail-user = u\nmail-password = file:/p\nmail-starttls = no\n", RC_USAGE,
+		 0, "front.conf:7: mail-starttls"},
+		{MAIL "mail-starttls = no\n", RC_OK, 64, ""},
 	};
-	char *dir = support_tmpdir(), path[256];
+	char *dir = support_tmpdir();
 	struct front_conf c;
 	struct err e;
 
@@ -367,26 +437,47 @@ static void test_conf(void **state)
 	assert_ok(front_conf_read(dir, &c, &e), &e); /* no file at all */
 	assert_int_equal(c.silent_seconds, 60);
 	assert_int_equal(c.retry_seconds, 30);
-	snprintf(path, sizeof path, "%s/front.conf", dir);
+	assert_string_equal(c.syslog, "/dev/log");
+	assert_true(c.mail_starttls);
+	assert_null(c.mail_server);
+	front_conf_clear(&c);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		FILE *out = fopen(path, "w");
-
-		fputs(rows[i].text, out);
-		fclose(out);
+		put_text(dir, "front.conf", rows[i].text);
+		print_message("%s\n", rows[i].text);
 		assert_int_equal(front_conf_read(dir, &c, &e), rows[i].rc);
-		if (rows[i].rc == RC_OK)
+		if (rows[i].rc == RC_OK) {
 			assert_int_equal(c.connections, rows[i].connections);
-		else
+			front_conf_clear(&c);
+		} else
 			assert_non_null(strstr(e.what, rows[i].says));
+		/* A password that was written here by mistake is not repeated. */
+		assert_null(strstr(e.what, "secret"));
 	}
 	support_tmpdir_remove(dir);
+}
+
+static void test_man_page(void **state)
+{
+	uint8_t CLEANUP_FREE *page = NULL;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	assert_ok(file_read(MAN_PAGE, 1 << 20, &page, &n, &e), &e);
+	manual_has_keys((char *)page, "\n.Ss Section [door]", "\n.Ss Section [nodes]",
+			front_door_rows);
+	manual_has_keys((char *)page, "\n.Ss Section [nodes]", "\n.Ss Section [alerts]",
+			front_node_rows);
+	manual_has_keys((char *)page, "\n.Ss Section [alerts]", "\n.Sh FILES",
+			front_alert_rows);
 }
 
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, fixture_stop)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conf), TEST(test_who),
+		cmocka_unit_test(test_conf), cmocka_unit_test(test_man_page),
+		TEST(test_who),
 		TEST(test_not_understood),   TEST(test_limits),
 		TEST(test_client_again),     TEST(test_long_answer),
 		TEST(test_two_resets),	     TEST(test_check),

@@ -1,106 +1,13 @@
 /* Operations and loops, against real TFTP servers, with keys in software. */
+#include "asking.h"
 #include "base/errjson.h"
 #include "base/file.h"
 #include "fake-keyd.h"
-#include "fixture.h"
 #include "itl/accept.h"
 #include "itl/itl.h"
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
-
-/* ---- asking ---- */
-
-static json_t *restart(struct fixture *f, const char *node, bool force, struct err *e)
-{
-	return fixture_ask(f, json_pack("{s:s, s:s, s:b}", "do", "tftp-restart",
-					"node", node, "force", force), e);
-}
-
-static void must_restart(struct fixture *f, const char *node, bool built)
-{
-	struct err e = {0};
-	json_t *r = restart(f, node, false, &e);
-
-	assert_ok(r ? RC_OK : e.rc, &e);
-	assert_int_equal(json_is_true(json_object_get(r, "built")), built);
-	json_decref(r);
-}
-
-static json_t *plan(struct fixture *f, struct err *e)
-{
-	return fixture_ask(f, json_pack("{s:s, s:s, s:s}", "do", "reset-plan", "how",
-					"localkey", "node", "test10pub"), e);
-}
-
-static json_t *order(const char *what, json_t *p, const char *ticket)
-{
-	return json_pack("{s:s, s:s, s:s, s:O, s:O, s:s}", "do", what, "how",
-			 "localkey", "node", "n1", "timestamp",
-			 json_object_get(p, "timestamp"), "source_sha1",
-			 json_object_get(p, "source_sha1"), "ticket", ticket);
-}
-
-static const char *text(json_t *j, const char *key)
-{
-	const char *t = json_string_value(json_object_get(j, key));
-
-	return t ? t : "(none)";
-}
-
-static void assert_serves(struct fixture *f, int node, const char *sha1)
-{
-	struct bytes list = fixture_served(f, node);
-	char hex[SHA1_HEX];
-
-	assert_string_equal(itl_sha1_hex(list, hex), sha1);
-	free((void *)(uintptr_t)list.p);
-}
-
-static void assert_want(struct fixture *f, int node, const char *which,
-			const char *member, const char *value)
-{
-	json_t *n = fixture_node(f, node);
-
-	assert_string_equal(text(json_object_get(n, which), member), value);
-	json_decref(n);
-}
-
-/* ---- fixtures ---- */
-
-static int start_with(void **state, const char *extra)
-{
-	struct fixture *f;
-
-	if (geteuid() != 0)
-		return 0;
-	fake_keyd_start();
-	f = fixture_new(extra);
-	*state = f;
-	fixture_front(f, true);
-	return 0;
-}
-
-static int start(void **state)
-{
-	return start_with(state, "");
-}
-
-static int start_recovery(void **state)
-{
-	return start_with(state, "policy = itlrecovery");
-}
-
-/* Both nodes serve their own lists. */
-static int start_served(void **state)
-{
-	(void)start(state);
-	if (*state) {
-		must_restart(*state, "n1", true);
-		must_restart(*state, "n2", true);
-	}
-	return 0;
-}
 
 /* ---- the story ---- */
 
@@ -137,92 +44,6 @@ static void test_first_lists(void **state)
 	must_restart(f, "n1", false);
 }
 
-static void check_events(json_t *events)
-{
-	static const char *const first[] = {"servers", "generated", "transferring"};
-	static const char *const each[] = {"transferred", "restarting", "restarted",
-					   "verified"};
-	size_t at[2] = {0}, i;
-	json_t *ev;
-
-	json_array_foreach(events, i, ev) {
-		size_t node = !strcmp(text(ev, "node"), "n2");
-
-		if (i < 3) {
-			assert_string_equal(text(ev, "event"), first[i]);
-			continue;
-		}
-		assert_true(at[node] < 4);
-		assert_string_equal(text(ev, "event"), each[at[node]++]);
-	}
-	assert_int_equal(at[0], 4);
-	assert_int_equal(at[1], 4);
-}
-
-static void test_reset(void **state)
-{
-	struct fixture *f = *state;
-	json_t *p, *again, *preview, *r, *events;
-	struct bytes before, after;
-	struct err e = {0};
-	char why[256];
-
-	NEEDS_ROOT(state);
-	before = fixture_served(f, 0);
-	fake_keyd_renew(UNIT_CALLMANAGER, "n1"); /* the accident */
-	fake_keyd_renew(UNIT_CALLMANAGER, "n2");
-	must_restart(f, "n1", true);
-	must_restart(f, "n2", true);
-	after = fixture_served(f, 0);
-	assert_false(itl_accepted(itl_accept(bytes_of(NULL, 0), before, after, NULL,
-					     NULL, why)));
-	free((void *)(uintptr_t)after.p);
-
-	p = plan(f, &e);
-	assert_ok(p ? RC_OK : e.rc, &e);
-	assert_string_equal(text(p, "signer"), "ITLRecovery/test10/1");
-	assert_int_equal(json_array_size(json_object_get(p, "nodes")), 2);
-	again = plan(f, &e);
-	assert_int_equal(json_integer_value(json_object_get(p, "timestamp")),
-			 json_integer_value(json_object_get(again, "timestamp")));
-	json_decref(again);
-	preview = fixture_ask(f, order("reset-preview", p, fake_ticket), &e);
-	assert_ok(preview ? RC_OK : e.rc, &e);
-	assert_want(f, 0, "have", "kind", "itl"); /* nothing was changed */
-
-	r = fixture_ask_events(f, order("reset", p, fake_ticket), &events, &e);
-	assert_ok(r ? RC_OK : e.rc, &e);
-	check_events(events);
-	json_decref(events);
-	assert_int_equal(fake_keyd.uid, 0);
-	assert_string_equal(text(r, "sha1"), text(preview, "sha1"));
-	assert_serves(f, 0, text(r, "sha1"));
-	assert_serves(f, 1, text(r, "sha1"));
-	assert_want(f, 1, "have", "kind", "reset");
-	after = fixture_served(f, 1);
-	assert_true(itl_accepted(itl_accept(bytes_of(NULL, 0), before, after, NULL,
-					    NULL, why)));
-	free((void *)(uintptr_t)after.p);
-	free((void *)(uintptr_t)before.p);
-	json_decref(p);
-	json_decref(preview);
-	json_decref(r);
-
-	/* A subscriber's own list would lock phones again. */
-	assert_null(restart(f, "n2", false, &e));
-	assert_int_equal(e.rc, RC_REFUSED);
-	assert_non_null(strstr(e.why, "TVS"));
-	assert_non_null(strstr(e.hint, "--force"));
-	assert_want(f, 1, "want", "kind", "reset");
-	r = restart(f, "n2", true, &e);
-	assert_ok(r ? RC_OK : e.rc, &e);
-	assert_non_null(strstr(fake_keyd.note, "force=yes"));
-	assert_want(f, 1, "have", "signer", "CallManager/n2/2");
-	json_decref(r);
-	must_restart(f, "test10pub", true); /* the publisher's is accepted */
-	assert_want(f, 0, "have", "kind", "itl");
-}
-
 /* Under policy itlrecovery the two keys change places. */
 static void test_policy_itlrecovery(void **state)
 {
@@ -237,93 +58,6 @@ static void test_policy_itlrecovery(void **state)
 	fixture_front(f, true);
 	fixture_wait_settled(f, 0, true);
 	assert_want(f, 0, "have", "kind", "reset");
-}
-
-static void test_reset_refused(void **state)
-{
-	struct fixture *f = *state;
-	char *sha1;
-	json_t *p, *r;
-	struct bytes foreign;
-	struct err e = {0};
-	struct {
-		const char *how, *node, *member;
-		json_t *value;
-		enum rc rc;
-		const char *says;
-	} rows[] = {
-		{"localkey", "n2", NULL, NULL, RC_REFUSED, "This is not publisher node"},
-		{"localkey", "n3", NULL, NULL, RC_REFUSED, "serves no lists"},
-		{"localkey", "n9", NULL, NULL, RC_NOTFOUND, ""},
-		{"remotekey", "n1", NULL, NULL, RC_USAGE, "is not supported"},
-		{"localkey", "n1", "ticket", json_string("00"), RC_USAGE, "64 hex digits"},
-		{"localkey", "n1", "ticket",
-		 json_string("ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
-		 RC_REFUSED, "ticket"},
-		{"localkey", "n1", "timestamp", json_integer(1), RC_REFUSED, "too old"},
-		{"localkey", "n1", "timestamp", json_integer(INT64_MAX), RC_REFUSED, "too old"},
-		{"localkey", "n1", "source_sha1", json_string("ab"), RC_USAGE,
-		 "is no SHA-1"},
-		{"localkey", "n1", "source_sha1",
-		 json_string("0123456789abcdef0123456789abcdef01234567"), RC_REFUSED,
-		 "has changed since the plan"},
-		{"localkey", "n1", "surprise", json_true(), RC_USAGE, "surprise"},
-	};
-
-	NEEDS_ROOT(state);
-	p = plan(f, &e);
-	assert_ok(p ? RC_OK : e.rc, &e);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		json_t *request = order("reset", p, fake_ticket);
-
-		json_object_set_new(request, "how", json_string(rows[i].how));
-		json_object_set_new(request, "node", json_string(rows[i].node));
-		if (rows[i].member)
-			json_object_set_new(request, rows[i].member, rows[i].value);
-		r = fixture_ask(f, request, &e);
-		print_message("%zu: %s\n", i, e.why);
-		assert_null(r);
-		assert_int_equal(e.rc, rows[i].rc);
-		assert_non_null(strstr(e.why, rows[i].says));
-		assert_want(f, 0, "want", "kind", "itl");
-	}
-	r = fixture_ask(f, json_pack("{s:s, s:s, s:s}", "do", "reset-plan", "how",
-				     "localkey", "node", "test10sub"), &e);
-	char whole[1200];
-
-	assert_null(r);
-	assert_string_equal(err_text(&e, whole, sizeof whole),
-			    "This is not publisher node");
-
-	/* keyd's list must verify here too; if not, nothing changes. */
-	fake_keyd.bad_list = true;
-	assert_null(fixture_ask(f, order("reset", p, fake_ticket), &e));
-	assert_int_equal(e.rc, RC_VERIFY);
-	assert_null(restart(f, "n2", false, &e));
-	assert_int_equal(e.rc, RC_VERIFY);
-	fake_keyd.bad_list = false;
-	assert_want(f, 0, "want", "kind", "itl");
-
-	/* Somebody put another list there: both SHA-1s, and nothing changes. */
-	sha1 = strdup(text(p, "source_sha1"));
-	json_decref(p);
-	foreign = fake_foreign_list();
-	fixture_serve(f, 0, foreign);
-	char other[SHA1_HEX];
-
-	itl_sha1_hex(foreign, other);
-	assert_null(plan(f, &e));
-	assert_int_equal(e.rc, RC_REFUSED);
-	assert_non_null(strstr(e.why, sha1));
-	assert_non_null(strstr(e.why, other));
-	assert_serves(f, 0, other);
-	must_restart(f, "n1", false); /* as the hint says */
-	assert_serves(f, 0, sha1);
-	p = plan(f, &e);
-	assert_non_null(p);
-	json_decref(p);
-	free(sha1);
-	free((void *)(uintptr_t)foreign.p);
 }
 
 /* ---- adopting, healing, resuming ---- */
@@ -557,7 +291,7 @@ static void test_nobody_restarts(void **state)
 
 	NEEDS_ROOT(state);
 	f->root_deaf = true;
-	assert_null(restart(f, "n2", false, &e));
+	assert_null(tftp_restart(f, "n2", false, &e));
 	assert_non_null(strstr(e.why, "nobody answered"));
 	assert_non_null(strstr(e.hint, "itlkeeperd"));
 	assert_non_null(strstr(e.what, "test10sub"));
@@ -616,6 +350,7 @@ static void test_generate(void **state)
 	assert_ok(r ? RC_OK : e.rc, &e);
 	assert_string_equal(text(r, "node"), "n2");
 	assert_int_equal(json_integer_value(json_object_get(r, "generation")), 2);
+	assert_int_equal(json_integer_value(json_object_get(r, "tries")), 3);
 	assert_int_equal(strlen(text(r, "sha256")), 64);
 	assert_non_null(strstr(text(r, "pem"), "BEGIN CERTIFICATE"));
 	json_decref(r);
@@ -627,7 +362,7 @@ static void test_generate(void **state)
 	assert_int_equal(json_array_size(json_object_get(r, "certs")), 8);
 	assert_string_equal(text(json_object_get(r, "error"), "rc"), "stale");
 	json_decref(r);
-	assert_null(restart(f, "n1", false, &e));
+	assert_null(tftp_restart(f, "n1", false, &e));
 	assert_int_equal(e.rc, RC_STALE);
 }
 
@@ -635,16 +370,14 @@ int main(void)
 {
 #define TEST(f, s) cmocka_unit_test_setup_teardown(f, s, fixture_stop)
 	const struct CMUnitTest tests[] = {
-		TEST(test_first_lists, start),
-		TEST(test_reset, start_served),
-		TEST(test_policy_itlrecovery, start_recovery),
-		TEST(test_reset_refused, start_served),
-		TEST(test_state_lost, start_served),
-		TEST(test_heals_at_start, start_served),
-		TEST(test_resumed, start_served),
-		TEST(test_faults, start_served),
-		TEST(test_nobody_restarts, start_served),
-		TEST(test_generate, start),
+		TEST(test_first_lists, asking_start),
+		TEST(test_policy_itlrecovery, asking_start_recovery),
+		TEST(test_state_lost, asking_start_served),
+		TEST(test_heals_at_start, asking_start_served),
+		TEST(test_resumed, asking_start_served),
+		TEST(test_faults, asking_start_served),
+		TEST(test_nobody_restarts, asking_start_served),
+		TEST(test_generate, asking_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -287,13 +287,208 @@ static void test_immutable(void **state)
 	sqlite3_close(db);
 }
 
+static struct backup backup_of(const char *name, int64_t made)
+{
+	struct backup b = {.vault = "/srv/vault", .digest = {1, 2, 3}, .bytes = 5000,
+			   .plain = true, .key = "ITLRecovery/test10/2", .key_id = {9},
+			   .route = "cbc-pad", .security = 3, .made = made,
+			   .proved = made + 1};
+
+	snprintf(b.name, sizeof b.name, "%s", name);
+	return b;
+}
+
+static void test_backups(void **state)
+{
+	struct store CLEANUP(store_free) *s = open_store(*state);
+	struct backup one = backup_of("one", 100), two = backup_of("two", 200), *got;
+	struct err e, gone;
+	size_t n = 0;
+
+	assert_ok(store_backups(s, &got, &n, &e), &e);
+	assert_int_equal(n, 0);
+	free(got);
+	assert_ok(store_backup_put(s, &one, &e), &e);
+	assert_ok(store_backup_put(s, &two, &e), &e);
+	assert_ok(store_backups(s, &got, &n, &e), &e);
+	assert_int_equal(n, 2);
+	assert_string_equal(got[0].name, "two"); /* newest first */
+	two.id = got[0].id;
+	assert_string_equal(got[0].vault, "/srv/vault");
+	assert_memory_equal(got[0].digest, two.digest, sizeof two.digest);
+	assert_int_equal(got[0].bytes, 5000);
+	assert_true(got[0].plain);
+	assert_string_equal(got[0].key, "ITLRecovery/test10/2");
+	assert_memory_equal(got[0].key_id, two.key_id, sizeof two.key_id);
+	assert_string_equal(got[0].route, "cbc-pad");
+	assert_int_equal(got[0].security, 3);
+	assert_int_equal(got[0].made, 200);
+	assert_int_equal(got[0].proved, 201);
+	assert_int_equal(got[0].error.rc, RC_OK);
+
+	/* What a check found, and what it found later. */
+	err_set(&gone, RC_NOTFOUND, "check", "is gone", NULL, "two");
+	assert_ok(store_backup_checked(s, two.id, 77, &gone, &e), &e);
+	free(got);
+	assert_ok(store_backups(s, &got, &n, &e), &e);
+	assert_int_equal(got[0].checked, 77);
+	assert_int_equal(got[0].error.rc, RC_NOTFOUND);
+	assert_string_equal(got[0].error.why, "is gone");
+	assert_int_equal(got[1].checked, 0);
+	gone.rc = RC_OK;
+	assert_ok(store_backup_checked(s, two.id, 78, &gone, &e), &e);
+	free(got);
+	assert_ok(store_backups(s, &got, &n, &e), &e);
+	assert_int_equal(got[0].error.rc, RC_OK);
+
+	/* The same name again is another backup, and unchecked. */
+	two.made = 50;
+	assert_ok(store_backup_put(s, &two, &e), &e);
+	free(got);
+	assert_ok(store_backups(s, &got, &n, &e), &e);
+	assert_int_equal(n, 2);
+	assert_string_equal(got[1].name, "two");
+	assert_int_equal(got[1].checked, 0);
+	assert_true(got[1].id > two.id);
+	free(got);
+
+	assert_int_equal(store_backup_remove(s, "/other", "two", &e), RC_NOTFOUND);
+	assert_ok(store_backup_remove(s, "/srv/vault", "two", &e), &e);
+	assert_int_equal(store_backup_remove(s, "/srv/vault", "two", &e), RC_NOTFOUND);
+	assert_ok(store_backup_checked(s, two.id, 79, NULL, &e), &e);
+	assert_ok(store_backups(s, &got, &n, &e), &e);
+	assert_int_equal(n, 1);
+	free(got);
+}
+
+static void test_vaults(void **state)
+{
+	struct store CLEANUP(store_free) *s = open_store(*state);
+	struct vault_seen v = {.checked = 5}, got;
+	struct err e;
+
+	assert_ok(store_vault(s, "/srv/vault", &got, &e), &e);
+	assert_int_equal(got.checked, 0);
+	err_set(&v.error, RC_STALE, "connect", "nobody answers", NULL, "it");
+	assert_ok(store_vault_set(s, "/srv/vault", &v, &e), &e);
+	assert_ok(store_vault(s, "/srv/vault", &got, &e), &e);
+	assert_int_equal(got.checked, 5);
+	assert_int_equal(got.error.rc, RC_STALE);
+	v = (struct vault_seen){.checked = 6, .name = "newest"};
+	assert_ok(store_vault_set(s, "/srv/vault", &v, &e), &e);
+	assert_ok(store_vault(s, "/srv/vault", &got, &e), &e);
+	assert_int_equal(got.checked, 6);
+	assert_string_equal(got.name, "newest");
+	assert_int_equal(got.error.rc, RC_OK);
+	assert_ok(store_vault(s, "/other", &got, &e), &e);
+	assert_int_equal(got.checked, 0);
+}
+
+static void test_alerts(void **state)
+{
+	struct store CLEANUP(store_free) *s = open_store(*state);
+	struct alert_row a = {.name = "a", .severity = 5, .text = "one", .since = 10},
+			 b = {.name = "b", .severity = 0, .text = "two", .since = 20},
+			 *got;
+	struct err e;
+	size_t n = 0;
+
+	assert_ok(store_alert_put(s, &a, &e), &e);
+	assert_ok(store_alert_put(s, &b, &e), &e);
+	assert_ok(store_alert_sent(s, "a", 30, &e), &e);
+	assert_ok(store_alert_sent(s, "a", 40, &e), &e);
+	/* It stands on, with other words: since when, and how often it was sent,
+	 * stay. */
+	a.severity = 4;
+	a.since = 50;
+	strcpy(a.text, "three");
+	assert_ok(store_alert_put(s, &a, &e), &e);
+	assert_ok(store_alerts(s, &got, &n, &e), &e);
+	assert_int_equal(n, 2);
+	assert_string_equal(got[0].name, "b"); /* the gravest first */
+	assert_int_equal(got[0].since, 20);
+	assert_int_equal(got[0].sent, 0);
+	assert_int_equal(got[0].times, 0);
+	assert_string_equal(got[1].text, "three");
+	assert_int_equal(got[1].severity, 4);
+	assert_int_equal(got[1].since, 10);
+	assert_int_equal(got[1].sent, 40);
+	assert_int_equal(got[1].times, 2);
+	free(got);
+
+	assert_ok(store_alert_end(s, "a", &e), &e);
+	assert_ok(store_alert_end(s, "a", &e), &e);
+	assert_ok(store_alerts(s, &got, &n, &e), &e);
+	assert_int_equal(n, 1);
+	free(got);
+	a.severity = 8; /* no severity of syslog */
+	assert_int_equal(store_alert_put(s, &a, &e), RC_ERROR);
+}
+
+/* A file of version 1, as the first release made it, keeps what it holds. */
+static void test_migration(void **state)
+{
+	const struct place *p = *state;
+	struct backup b = backup_of("one", 100), *got = NULL;
+	struct store *s;
+	struct err e;
+	size_t n = 0;
+	struct op o;
+	char a[41];
+
+	memset(a, 'a', 40);
+	a[40] = '\0';
+	sql(p,
+	    "CREATE TABLE migration (version INTEGER PRIMARY KEY, applied INTEGER NOT NULL) STRICT;"
+	    "INSERT INTO migration VALUES (1, 1);"
+	    "CREATE TABLE list (sha1 TEXT PRIMARY KEY CHECK (length(sha1) = 40),"
+	    " kind TEXT NOT NULL CHECK (kind IN ('itl', 'reset', 'other')),"
+	    " node TEXT NOT NULL, signer TEXT NOT NULL, bytes BLOB NOT NULL,"
+	    " made INTEGER NOT NULL) STRICT;"
+	    "CREATE TRIGGER list_immutable BEFORE UPDATE ON list"
+	    " WHEN OLD.kind <> 'other' OR OLD.bytes <> NEW.bytes"
+	    " BEGIN SELECT RAISE(ABORT, 'a list never changes'); END;"
+	    "CREATE TABLE target (node TEXT PRIMARY KEY, want TEXT REFERENCES list,"
+	    " prev TEXT REFERENCES list, have TEXT REFERENCES list,"
+	    " have_since INTEGER NOT NULL DEFAULT 0, bounce INTEGER NOT NULL DEFAULT 0,"
+	    " error TEXT, next_try INTEGER NOT NULL DEFAULT 0) STRICT;"
+	    "CREATE TABLE op (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+	    " who TEXT NOT NULL, params TEXT NOT NULL,"
+	    " state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')),"
+	    " started INTEGER NOT NULL, ended INTEGER, error TEXT NOT NULL DEFAULT '') STRICT;"
+	    "CREATE UNIQUE INDEX op_one_runs ON op (state) WHERE state = 'running';"
+	    "CREATE TABLE key (id TEXT PRIMARY KEY, unit INTEGER NOT NULL, node TEXT NOT NULL,"
+	    " generation INTEGER NOT NULL,"
+	    " state TEXT NOT NULL CHECK (state IN ('current', 'retired')),"
+	    " cert BLOB NOT NULL) STRICT;"
+	    "INSERT INTO list VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'reset',"
+	    " 'n1', 'ITLRecovery/test10/1', x'01', 7);"
+	    "INSERT INTO target (node, want) VALUES"
+	    " ('n1', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa');"
+	    "INSERT INTO op (kind, who, params, state, started) VALUES"
+	    " ('reset', 'alice', 'x', 'running', 1);");
+	s = open_store(p);
+	assert_string_equal(target_of(s, "n1").want, a);
+	assert_true(knows(s, a));
+	assert_ok(store_op_running(s, &o, &e), &e);
+	assert_string_equal(o.who, "alice");
+	assert_ok(store_backup_put(s, &b, &e), &e);
+	store_free(s);
+	s = open_store(p); /* once */
+	assert_ok(store_backups(s, &got, &n, &e), &e);
+	assert_int_equal(n, 1);
+	free(got);
+	store_free(s);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_targets), TEST(test_other_lists), TEST(test_one_operation),
 		TEST(test_keys),    TEST(test_killed),	    TEST(test_opening),
-		TEST(test_immutable),
+		TEST(test_immutable), TEST(test_backups), TEST(test_vaults),
+		TEST(test_alerts),    TEST(test_migration),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

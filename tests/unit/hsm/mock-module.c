@@ -1,6 +1,7 @@
-#include "mock.h"
+#include "mock-wrap.h"
 #include "base/num.h"
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <string.h>
 
 __attribute__((visibility("default"))) struct mock mock_state;
@@ -14,6 +15,10 @@ static CK_RV fault(enum mock_call call)
 	__atomic_fetch_add(&mock_state.count[call], 1, __ATOMIC_RELAXED);
 	if (!mock_state.fault[call].times)
 		return CKR_OK;
+	if (mock_state.fault[call].after) {
+		mock_state.fault[call].after--;
+		return CKR_OK;
+	}
 	mock_state.fault[call].times--;
 	return mock_state.fault[call].rv;
 }
@@ -60,21 +65,33 @@ static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user,
 	return rv != CKR_OK ? rv : real->C_Login(session, user, pin, n);
 }
 
+#define MAX_ROWS 32
+
+/* A template as the token hears it. */
+static bool hear(CK_ATTRIBUTE heard[MAX_ROWS], const CK_ATTRIBUTE *said,
+		 CK_ULONG n)
+{
+	static CK_BBOOL yes = CK_TRUE;
+
+	if (n > MAX_ROWS)
+		return false;
+	memcpy(heard, said, n * sizeof *said);
+	for (CK_ULONG i = 0; mock_state.deaf_to_templates && i < n; i++)
+		if (heard[i].type == CKA_EXTRACTABLE)
+			heard[i].pValue = &yes;
+	return true;
+}
+
 static CK_RV generate(CK_SESSION_HANDLE session, CK_MECHANISM *m,
 		      CK_ATTRIBUTE *public, CK_ULONG npublic,
 		      CK_ATTRIBUTE *private, CK_ULONG nprivate,
 		      CK_OBJECT_HANDLE *pub, CK_OBJECT_HANDLE *priv)
 {
-	static CK_BBOOL yes = CK_TRUE;
-	CK_ATTRIBUTE changed[32];
+	CK_ATTRIBUTE changed[MAX_ROWS];
 	CK_RV rv = fault(MOCK_GENERATE);
 
-	if (nprivate > COUNT_OF(changed))
+	if (!hear(changed, private, nprivate))
 		return CKR_ARGUMENTS_BAD;
-	memcpy(changed, private, nprivate * sizeof *private);
-	for (CK_ULONG i = 0; mock_state.deaf_to_templates && i < nprivate; i++)
-		if (changed[i].type == CKA_EXTRACTABLE)
-			changed[i].pValue = &yes;
 	/* A token that fills up stores one half and then fails. */
 	CK_RV made = real->C_GenerateKeyPair(session, m, public, npublic,
 					     changed, nprivate, pub, priv);
@@ -88,9 +105,11 @@ static CK_RV create(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template,
 {
 	CK_RV rv = fault(MOCK_CREATE);
 
-	return rv != CKR_OK
-		       ? rv
-		       : real->C_CreateObject(session, template, n, object);
+	if (rv == CKR_OK)
+		rv = real->C_CreateObject(session, template, n, object);
+	if (rv == CKR_OK)
+		mock_wrap_note(*object, template, n);
+	return rv;
 }
 
 static CK_RV get_attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
@@ -147,6 +166,42 @@ static CK_RV decrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG n,
 	return rv;
 }
 
+static CK_RV set_attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+			   CK_ATTRIBUTE *template, CK_ULONG n)
+{
+	CK_RV rv = fault(MOCK_SET_ATTRIBUTE);
+
+	if (mock_state.deaf_to_seals)
+		return rv;
+	return rv != CKR_OK ? rv
+			    : real->C_SetAttributeValue(session, object,
+							template, n);
+}
+
+static CK_RV wrap(CK_SESSION_HANDLE session, CK_MECHANISM *m,
+		  CK_OBJECT_HANDLE kek, CK_OBJECT_HANDLE key, CK_BYTE *out,
+		  CK_ULONG *n)
+{
+	CK_RV rv = fault(MOCK_WRAP);
+
+	return rv != CKR_OK ? rv
+			    : mock_wrap(real, session, m, kek, key, out, n);
+}
+
+static CK_RV unwrap(CK_SESSION_HANDLE session, CK_MECHANISM *m,
+		    CK_OBJECT_HANDLE kek, CK_BYTE *in, CK_ULONG n,
+		    CK_ATTRIBUTE *template, CK_ULONG rows, CK_OBJECT_HANDLE *out)
+{
+	CK_ATTRIBUTE changed[MAX_ROWS];
+	CK_RV rv = fault(MOCK_UNWRAP);
+
+	if (!hear(changed, template, rows))
+		return CKR_ARGUMENTS_BAD;
+	return rv != CKR_OK ? rv
+			    : mock_unwrap(real, session, m, kek, in, n, changed,
+					  rows, out);
+}
+
 __attribute__((visibility("default"))) CK_RV
 C_GetFunctionList(CK_FUNCTION_LIST **out)
 {
@@ -172,6 +227,9 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
 	functions.C_Sign = sign;
 	functions.C_DecryptInit = decrypt_init;
 	functions.C_Decrypt = decrypt;
+	functions.C_SetAttributeValue = set_attribute;
+	functions.C_WrapKey = wrap;
+	functions.C_UnwrapKey = unwrap;
 	*out = &functions;
 	return CKR_OK;
 }

@@ -5,6 +5,7 @@
 #include "make.h"
 #include "base/num.h"
 #include "itl/accept.h"
+#include "support/mutate.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,11 +64,10 @@ static void truncated(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sample.n; i++) {
-		uint8_t *cut = malloc(i ? i : 1);
+		struct bytes cut = support_cut(sample, i);
 
-		memcpy(cut, sample.p, i);
-		never_accepted(bytes_of(cut, i), i % 16 == 0);
-		free(cut);
+		never_accepted(cut, i % 16 == 0);
+		bytes_free(cut);
 	}
 }
 
@@ -89,50 +89,6 @@ static void signature_framing(void **state)
 	free(copy);
 }
 
-/* One to four edits; the result is malloc()ed at its exact size. */
-static struct bytes mutate(uint64_t *random)
-{
-	uint8_t *b = malloc(2 * sample.n);
-	size_t n = sample.n;
-
-	memcpy(b, sample.p, n);
-	for (uint64_t left = 1 + support_random(random) % 4; left && n; left--) {
-		size_t at = support_random(random) % n;
-		/* Half of them in the header, where the structure is densest. */
-		size_t near = support_random(random) % 2 && n > 400 ? at % 400 : at;
-		size_t len = 1 + support_random(random) % 64;
-		uint8_t byte = (uint8_t)support_random(random);
-
-		switch (support_random(random) % 6) {
-		case 0: /* one bit */
-			b[near] ^= (uint8_t)(1u << byte % 8);
-			break;
-		case 1:
-			b[near] = byte;
-			break;
-		case 2: /* insert */
-			memmove(b + near + 1, b + near, n - near);
-			b[near] = byte;
-			n++;
-			break;
-		case 3: /* delete */
-			len = len > n - near ? n - near : len;
-			memmove(b + near, b + near + len, n - near - len);
-			n -= len;
-			break;
-		case 4: /* copy a stretch over another place */
-			len = len > n - near ? n - near : len;
-			len = len > n - at ? n - at : len;
-			memmove(b + near, b + at, len);
-			break;
-		default: /* cut */
-			n = at;
-			break;
-		}
-	}
-	return bytes_of(realloc(b, n ? n : 1), n);
-}
-
 static void mutated(void **state)
 {
 	uint64_t random = support_seed();
@@ -140,7 +96,7 @@ static void mutated(void **state)
 
 	(void)state;
 	while (rounds) {
-		struct bytes b = mutate(&random);
+		struct bytes b = support_mutate(sample, 400, &random);
 
 		if (!bytes_equal(b, sample)) {
 			never_accepted(b, rounds % 16 == 0);

@@ -1,5 +1,6 @@
 #include "support/support.h"
 #include "door.h"
+#include "fake.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "base/sock.h"
@@ -33,7 +34,8 @@ void keyd_free(struct keyd *k)
 enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 {
 	(void)k, (void)e;
-	*out = (struct keyd_status){.password_set = keyd_seen.password_set};
+	*out = (struct keyd_status){.password_set = keyd_seen.password_set,
+				    .security = keyd_seen.security};
 	return RC_OK;
 }
 
@@ -56,16 +58,49 @@ enum rc keyd_ticket(struct keyd *k, const struct secret *password,
 	return RC_OK;
 }
 
+static void note(char to[64], const struct secret *s)
+{
+	(void)snprintf(to, 64, "%.*s", s ? num_int(s->n) : 0,
+		       s ? (const char *)s->p : "");
+}
+
 enum rc keyd_password_set(struct keyd *k, const struct secret *old,
 			  const struct secret *new_password, struct err *e)
 {
 	(void)k, (void)e;
 	keyd_seen.password_set = true;
 	keyd_seen.with_old = old != NULL;
-	(void)snprintf(keyd_seen.new_password, sizeof keyd_seen.new_password,
-		       "%.*s", num_int(new_password->n),
-		       (const char *)new_password->p);
+	note(keyd_seen.new_password, new_password);
 	return RC_OK;
+}
+
+enum rc keyd_security_set(struct keyd *k, const struct keyd_passwords *pw,
+			  const struct secret *new_password, struct err *e)
+{
+	(void)k;
+	if (!is_password(pw->admin))
+		return err_set(e, RC_REFUSED, "ticket", "wrong password", NULL,
+			       "administrator");
+	if (fake_call(e, "security", "") != RC_OK)
+		return e->rc;
+	keyd_seen.security++;
+	note(keyd_seen.old_security, pw->security);
+	note(keyd_seen.new_security, new_password);
+	return RC_OK;
+}
+
+enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
+		   const struct wrapped_key *w, X509 *cert,
+		   const uint8_t digest[32], char route[KEYD_ROUTE_MAX],
+		   struct err *e)
+{
+	(void)k, (void)digest;
+	assert_non_null(w);
+	assert_non_null(cert);
+	assert_true(is_password(pw->admin));
+	assert_null(pw->security); /* a test alone: nothing is to be recorded */
+	(void)snprintf(route, KEYD_ROUTE_MAX, "unwrap");
+	return fake_call(e, "prove", "");
 }
 
 /* ---- the door ---- */
@@ -100,10 +135,13 @@ int world_setup(void **state)
 	put(d, "cluster.conf", text);
 	put(d, "password", PASSWORD "\n");
 	put(d, "wrong", "wrong\n");
+	put(d, "security", SECURITY "\n");
+	put(d, "sftp", "of the server\n");
 	(void)snprintf(path, sizeof path, "%s/run/front", d);
 	assert_ok(file_make_dir(path, 0755, (uid_t)-1, (gid_t)-1, &e), &e);
 	w->requests = json_array();
-	keyd_seen = (struct keyd_seen){.password_set = true};
+	keyd_seen = (struct keyd_seen){.password_set = true, .security = 1};
+	fake_reset();
 	*state = w;
 	return 0;
 }
@@ -198,22 +236,58 @@ json_t *world_request(struct world *w, size_t n)
 	return json_array_get(w->requests, n);
 }
 
-struct output world_run(struct world *w, const char *line)
+/* The line with the world's folder in place of each "%d". */
+static void in_world(const struct world *w, const char *line, char *to, size_t cap)
+{
+	size_t n = 0;
+
+	for (; *line; line++) {
+		bool here = !strncmp(line, "%d", 2);
+
+		n += num_size(snprintf(to + n, cap - n, "%.*s",
+				       here ? num_int(strlen(w->dir)) : 1,
+				       here ? w->dir : line));
+		assert_true(n < cap);
+		line += here;
+	}
+}
+
+static struct output run(struct world *w, const char *line, const char *password,
+			 const char *const *answers)
 {
 	struct output o = {0};
 	size_t nout, nerr;
 	struct session s = {.out = open_memstream(&o.out, &nout),
 			    .err = open_memstream(&o.err, &nerr)};
-	char password[512];
+	char text[4096] = "";
 
-	(void)snprintf(password, sizeof password, "%s/password", w->dir);
 	assert_true(s.out && s.err);
+	in_world(w, line, text, sizeof text);
 	s.opt.value[OPT_CONFIG] = w->dir;
 	s.opt.value[OPT_PASSWORD_FILE] = password;
-	o.code = prompt_line(&s, line);
+	fake.terminal = answers ? s.out : NULL;
+	fake.answers = answers;
+	o.code = prompt_line(&s, text);
+	fake.terminal = NULL;
+	if (fake.answers && *fake.answers)
+		fail_msg("was not asked for: %s", *fake.answers);
 	(void)fclose(s.out);
 	(void)fclose(s.err);
 	return o;
+}
+
+struct output world_run(struct world *w, const char *line)
+{
+	char password[512];
+
+	(void)snprintf(password, sizeof password, "%s/password", w->dir);
+	return run(w, line, password, NULL);
+}
+
+struct output world_talk(struct world *w, const char *line,
+			 const char *const *answers)
+{
+	return run(w, line, NULL, answers);
 }
 
 void output_clear(struct output *o)
@@ -240,4 +314,13 @@ char *squeezed(const char *text)
 		n--;
 	to[n] = '\0';
 	return to;
+}
+
+void check_squeezed(const char *out, const char *expected)
+{
+	char *a = squeezed(out), *b = squeezed(expected);
+
+	assert_string_equal(a, b);
+	free(a);
+	free(b);
 }

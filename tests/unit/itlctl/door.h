@@ -17,7 +17,7 @@ struct reply {
 };
 
 struct world {
-	char *dir;       /* holds cluster.conf, run/, and the password's file */
+	char *dir;       /* holds cluster.conf, run/, and the passwords' files */
 	int listener, stop; /* stop: an eventfd */
 	const struct reply *replies; /* ended by one without a name */
 	json_t *requests; /* an array of all that was asked */
@@ -32,6 +32,8 @@ extern struct keyd_seen {
 	struct keyd_intent tickets[16];
 	char new_password[64]; /* what was set; "": nothing */
 	bool with_old;
+	uint32_t security; /* which cluster security password is set */
+	char old_security[64], new_security[64]; /* what was given and set */
 } keyd_seen;
 
 int world_setup(void **state);    /* *state: a struct world */
@@ -45,11 +47,18 @@ struct output {
 	char *out, *err; /* free() them */
 	int code;
 };
-/* Run one line of itlctl with the world's configuration and password. */
+/* Run one line of itlctl with the world's configuration and password; "%d" in it
+ * is the world's folder. */
 struct output world_run(struct world *w, const char *line);
+/* The same at a terminal, without the password's file: what is asked and typed is
+ * in `out`. All answers (ended by NULL) must be asked for. */
+struct output world_talk(struct world *w, const char *line,
+			 const char *const *answers);
 void output_clear(struct output *o);
 
 /* A copy with every run of white space as one blank, and none at the ends. */
 char *squeezed(const char *text);
+/* Fail unless the two are the same but for white space. */
+void check_squeezed(const char *out, const char *expected);
 
 #endif

@@ -197,7 +197,9 @@ static void init_again_has_nothing_to_do(void **state)
 	assert_non_null(strstr(o.out, "Nothing to do"));
 	output_clear(&o);
 	o = world_run(*state, "cluster init --json");
-	assert_string_equal(o.out, "{\"result\":{\"password_set\":false,\"generated\":[],\"restarted\":[]}}\n");
+	assert_string_equal(o.out, "{\"result\":{\"password_set\":false,\"security_set\":false,"
+			    "\"generated\":[],\"restarted\":[],\"restored\":null,\"reset\":null,"
+			    "\"seconds\":null}}\n");
 	assert_int_equal(keyd_seen.ntickets, 0);
 	output_clear(&o);
 }

@@ -1,106 +1,24 @@
 /* Dialogues and exit codes against a door that answers what was recorded. */
 #include "support/support.h"
 #include "door.h"
+#include "replies.h"
 #include "base/num.h"
-#include "itl/itl.h"
-#include <sodium.h>
 #include <string.h>
 
-#define SHA_A "00000000000000000000000000000000000000aa"
-#define SHA_R "00000000000000000000000000000000000000ff"
-
-/* The dialogue of `utils itl reset localkey` (spec: commands), with a third
- * node, behind the prompt for the password. */
-static const char reset_dialogue[] =
-	"Locating active Tftp servers in the cluster.....\n"
-	"\n"
-	"Following is the list of Active tftp servers in the cluster\n"
-	"\n"
-	"['test10pub', 'test10sub', 'test10sub2']\n"
-	"The reset ITL file was generated successfully\n"
-	"\n"
-	"\n"
-	"Transferring new reset ITL file to the TFTP server nodes in the cluster.........\n"
-	"\n"
-	"Restarting Cisco Tftp service on host test10pub\n"
-	"Cisco Tftp service restarted on host test10pub\n"
-	"Successfully transferred reset ITL to node test10sub\n"
-	"\n"
-	"Restarting Cisco Tftp service on host test10sub\n"
-	"Cisco Tftp service restarted on host test10sub\n"
-	"Successfully transferred reset ITL to node test10sub2\n"
-	"\n"
-	"Restarting Cisco Tftp service on host test10sub2\n"
-	"Cisco Tftp service restarted on host test10sub2\n";
-
-#define SERVERS \
-	"{\"event\":\"servers\",\"hosts\":[\"test10sub\",\"test10pub\",\"test10sub2\"]}", \
-	"{\"event\":\"generated\",\"sha1\":\"" SHA_R "\",\"signer\":\"CN=ITLRECOVERY\"}", \
-	"{\"event\":\"transferring\"}"
-#define NODE(event, id, host) \
-	"{\"event\":\"" event "\",\"node\":\"" id "\",\"host\":\"" host "\"}"
-#define OUTCOME(ok3, error3) \
-	"{\"result\":{\"sha1\":\"" SHA_R "\",\"signer\":\"CN=ITLRECOVERY\",\"nodes\":[" \
-	"{\"id\":\"n1\",\"host\":\"test10pub\",\"ok\":true,\"error\":null}," \
-	"{\"id\":\"n2\",\"host\":\"test10sub\",\"ok\":true,\"error\":null}," \
-	"{\"id\":\"n3\",\"host\":\"test10sub2\",\"ok\":" ok3 ",\"error\":" error3 "}]}}"
-#define TIMEOUT \
-	"{\"rc\":\"error\",\"op\":\"restart\",\"what\":\"test10sub2\",\"why\":\"no answer\"," \
-	"\"name\":\"\",\"code\":0,\"hint\":\"look there\"}"
-
-/* A plan over the sample, and what else a reset may be told. */
-static char plan[16384];
 static struct reply replies[8];
-static uint8_t *source;
-static size_t nsource;
-
-static void make_plan(const char *sha1)
-{
-	char base64[12000], own[SHA1_HEX];
-
-	if (!source)
-		source = support_data("cucm10-CTLFile.tlv", &nsource);
-	sodium_bin2base64(base64, sizeof base64, source, nsource,
-			  sodium_base64_VARIANT_ORIGINAL);
-	itl_sha1_hex(bytes_of(source, nsource), own);
-	(void)snprintf(plan, sizeof plan,
-		       "{\"result\":{\"nodes\":["
-		       "{\"id\":\"n1\",\"host\":\"test10pub\",\"sha1\":\"" SHA_A "\"},"
-		       "{\"id\":\"n2\",\"host\":\"test10sub\",\"sha1\":null}],"
-		       "\"source\":\"%s\",\"source_sha1\":\"%s\",\"timestamp\":1393439067,"
-		       "\"signer\":\"CN=ITLRECOVERY\",\"warnings\":[\"the key \\u001bhas expired\"]}}",
-		       base64, sha1 ? sha1 : own);
-}
 
 /* Let the door answer "reset-plan", and one more request. */
 static void open_door(struct world *w, const struct reply *more)
 {
-	make_plan(NULL);
 	memset(replies, 0, sizeof replies);
-	replies[0] = (struct reply){"reset-plan", {plan}};
+	replies[0] = (struct reply){"reset-plan", {plan_answer(NULL)}};
 	replies[1] = *more;
 	world_open(w, replies);
 }
 
-static void check_squeezed(const char *out, const char *expected)
-{
-	char *a = squeezed(out), *b = squeezed(expected);
-
-	assert_string_equal(a, b);
-	free(a);
-	free(b);
-}
-
 static const struct reply orders[] = {
 	/* one node after the other */
-	{"reset",
-	 {SERVERS, NODE("restarting", "n1", "test10pub"),
-	  NODE("restarted", "n1", "test10pub"), NODE("verified", "n1", "test10pub"),
-	  NODE("transferred", "n2", "test10sub"), NODE("restarting", "n2", "test10sub"),
-	  NODE("restarted", "n2", "test10sub"), NODE("verified", "n2", "test10sub"),
-	  NODE("transferred", "n3", "test10sub2"), NODE("restarting", "n3", "test10sub2"),
-	  NODE("restarted", "n3", "test10sub2"), NODE("verified", "n3", "test10sub2"),
-	  OUTCOME("true", "null")}},
+	RESET_IN_ORDER,
 	/* the last node first */
 	{"reset",
 	 {SERVERS, NODE("transferred", "n3", "test10sub2"),
@@ -123,7 +41,7 @@ static const struct reply orders[] = {
 
 static void reset_prints_the_original_dialogue(struct world *w, const struct reply *order)
 {
-	char expected[sizeof reset_dialogue + 200];
+	char expected[2000];
 	struct output o;
 
 	open_door(w, order);
@@ -161,7 +79,8 @@ static void reset_has_a_ticket_for_the_plan(void **state)
 
 	open_door(w, &orders[0]);
 	o = world_run(w, "utils itl reset localkey");
-	meant = keyd_intent_reset(false, bytes_of(source, nsource), 1393439067);
+	meant = keyd_intent_reset(KEYD_LOCALKEY, false, plan_source(),
+				  1393439067);
 	assert_int_equal(keyd_seen.ntickets, 1);
 	assert_int_equal(keyd_seen.tickets[0].op, KEYD_OP_RESET);
 	assert_memory_equal(keyd_seen.tickets[0].params, meant.params, sizeof meant.params);
@@ -247,9 +166,8 @@ static void a_source_with_another_hash_is_not_signed(void **state)
 	struct world *w = *state;
 	struct output o;
 
-	make_plan(SHA_A);
 	memset(replies, 0, sizeof replies);
-	replies[0] = (struct reply){"reset-plan", {plan}};
+	replies[0] = (struct reply){"reset-plan", {plan_answer(SHA_A)}};
 	world_open(w, replies);
 	o = world_run(w, "utils itl reset localkey");
 	assert_int_equal(o.code, 5);
@@ -258,10 +176,6 @@ static void a_source_with_another_hash_is_not_signed(void **state)
 }
 
 /* ---- refusals ---- */
-
-#define ERROR(rc, why) \
-	"{\"error\":{\"rc\":\"" rc "\",\"op\":\"reset\",\"what\":\"test10\",\"why\":\"" why \
-	"\",\"name\":\"\",\"code\":0,\"hint\":\"\"}}"
 
 static const struct {
 	const char *line;
@@ -384,8 +298,5 @@ int main(void)
 		IN_WORLD(nobody_listens),
 		IN_WORLD(the_service_ends_midway),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-
-	free(source);
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

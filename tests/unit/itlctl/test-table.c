@@ -127,7 +127,7 @@ static const struct {
 } completions[] = {
 	{"", "s", "show set "},
 	{"", "u", "utils "},
-	{"show", "", "itl status cert "},
+	{"show", "", "itl status cert backup alerts "},
 	{"show", "c", "cert "},
 	{"show cert", "", "own list "},
 	{"utils service restart", "C", "Cisco "},
@@ -216,7 +216,7 @@ static unsigned options_named(const char *text)
 	unsigned named = 0;
 
 	while ((text = strstr(text, ".Fl -"))) {
-		size_t n = strspn(text += 5, "abcdefghijklmnopqrstuvwxyz-");
+		size_t n = strspn(text += 5, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
 		for (unsigned i = 0; i < OPT_COUNT; i++)
 			if (strlen(options[i].name) == n && !strncmp(options[i].name, text, n))

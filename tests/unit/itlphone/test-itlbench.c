@@ -1,7 +1,8 @@
 /* itlbench runs, and says what it can do. Nothing is timed. */
 #include "support/support.h"
+#include "support/manual.h"
+#include "support/run.h"
 #include "base/num.h"
-#include "run.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static void test_failures(void **state)
 static void test_man_page(void **state)
 {
 	(void)state;
-	check_man_page(ITLBENCH, ITLBENCH_PAGE);
+	manual_has_options(ITLBENCH, ITLBENCH_PAGE);
 }
 
 int main(void)

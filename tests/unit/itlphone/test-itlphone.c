@@ -1,9 +1,10 @@
 /* itlphone against a real in.tftpd (and an HTTP server) on loopback. */
 #include "support/support.h"
+#include "support/manual.h"
+#include "support/run.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "lists.h"
-#include "run.h"
 #include "support/server.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -451,7 +452,7 @@ static void test_refused_command_lines(void **state)
 static void test_man_page(void **state)
 {
 	(void)state;
-	check_man_page(ITLPHONE, ITLPHONE_PAGE);
+	manual_has_options(ITLPHONE, ITLPHONE_PAGE);
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, fresh)

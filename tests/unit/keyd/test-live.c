@@ -1,14 +1,12 @@
 /* A real keyd, its real token, its real users: what it does, and what it
  * refuses whatever its peer says. */
-#include "support/support.h"
-#include "support/live.h"
+#include "peer.h"
 #include "support/software.h"
 #include "audit/audit.h"
 #include "base/file.h"
 #include "base/proc.h"
 #include "base/sock.h"
 #include "itl/itl.h"
-#include "keyd/wire.h"
 #include "x509/x509.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -18,10 +16,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define NOW 1763900000u
-
-static struct live live;
 
 static int start(void **state)
 {
@@ -39,80 +33,7 @@ static int stop(void **state)
 	return 0;
 }
 
-static struct keyd *client(void)
-{
-	struct keyd *k = NULL;
-	struct err e;
-
-	assert_ok(keyd_open(live.keyd_socket, &k, &e), &e);
-	return k;
-}
-
-/* ---- raw frames ---- */
-
-struct frame {
-	uint8_t bytes[KEYD_FRAME_MAX + 4096];
-	struct writer w;
-};
-
-static struct frame *frame_of(unsigned what)
-{
-	static struct frame f;
-
-	f.w = writer_of(f.bytes, sizeof f.bytes);
-	wire_header(&f.w, what, 77);
-	return &f;
-}
-
-/* Send as `who`; the answer's category, its body in *r, its error in *e. */
-static enum rc ask(enum live_who who, struct bytes frame, int pass,
-		   struct reader *r, struct err *e)
-{
-	static uint8_t answer[SOCK_MESSAGE_MAX];
-	unsigned rc;
-	uint32_t id;
-	size_t n;
-	int fd = -1;
-
-	live_be(&live, who);
-	assert_ok(sock_connect(live.keyd_socket, &fd, e), e);
-	live_be(&live, LIVE_ROOT);
-	assert_ok(sock_send(fd, frame, pass, 0, e), e);
-	assert_ok(sock_wait(fd, 20000, e), e);
-	if (sock_recv(fd, answer, sizeof answer, &n, NULL, 0, e) != RC_OK) {
-		close(fd);
-		return e->rc;
-	}
-	close(fd);
-	*r = reader_of(bytes_of(answer, n));
-	assert_true(wire_header_read(r, &rc, &id));
-	if (rc != RC_OK)
-		wire_error_read(r, rc, e);
-	return (enum rc)rc;
-}
-
-static enum rc ask_frame(enum live_who who, struct frame *f, struct err *e)
-{
-	struct reader r;
-
-	assert_false(f->w.bad);
-	return ask(who, writer_bytes(&f->w), -1, &r, e);
-}
-
 /* ---- what it does ---- */
-
-static uint8_t *own_list(const char *node, size_t *n)
-{
-	struct keyd *k = client();
-	uint8_t *list = NULL;
-	struct err e;
-
-	live_be(&live, LIVE_FRONT);
-	assert_ok(keyd_sign_itl(k, node, NOW, &list, n, &e), &e);
-	live_be(&live, LIVE_ROOT);
-	keyd_free(k);
-	return list;
-}
 
 static void a_nodes_list(void **state)
 {
@@ -158,14 +79,14 @@ static void keys_and_status(void **state)
 
 static uint8_t *reset(const struct bytes source, uint32_t at, size_t *n)
 {
-	struct keyd_intent intent = keyd_intent_reset(false, source, at);
+	struct keyd_intent intent = keyd_intent_reset(KEYD_LOCALKEY, false, source, at);
 	uint8_t ticket[KEYD_TICKET_LEN], *list = NULL;
 	struct keyd *k = client();
 	struct err e;
 
 	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
 	live_be(&live, LIVE_FRONT);
-	assert_ok(keyd_reset(k, ticket, live_uid(&live, LIVE_ADMIN), source, at,
+	assert_ok(keyd_reset(k, ticket, live_uid(&live, LIVE_ADMIN), KEYD_LOCALKEY, source, at,
 			     &list, n, &e), &e);
 	live_be(&live, LIVE_ROOT);
 	keyd_free(k);
@@ -184,11 +105,11 @@ static void a_reset_and_its_preview(void **state)
 
 	(void)state;
 	source = own_list("n1", &n);
-	intent = keyd_intent_reset(true, bytes_of(source, n), NOW + 60);
+	intent = keyd_intent_reset(KEYD_LOCALKEY, true, bytes_of(source, n), NOW + 60);
 	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
 	live_be(&live, LIVE_FRONT);
 	assert_ok(keyd_reset_preview(k, ticket, live_uid(&live, LIVE_ADMIN),
-				     bytes_of(source, n), NOW + 60, announced,
+				     KEYD_LOCALKEY, bytes_of(source, n), NOW + 60, announced,
 				     &e), &e);
 	live_be(&live, LIVE_ROOT);
 	list = reset(bytes_of(source, n), NOW + 60, &m);
@@ -275,16 +196,16 @@ static void a_reset_without_its_ticket(void **state)
 	struct bytes s = bytes_of(source, n);
 
 	live_be(&live, LIVE_FRONT);
-	assert_int_equal(keyd_reset(k, zero, admin, s, NOW, &list, &m, &e),
+	assert_int_equal(keyd_reset(k, zero, admin, KEYD_LOCALKEY, s, NOW, &list, &m, &e),
 			 RC_REFUSED);
 	/* used */
-	intent = keyd_intent_reset(false, s, NOW);
+	intent = keyd_intent_reset(KEYD_LOCALKEY, false, s, NOW);
 	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
 	live_be(&live, LIVE_FRONT);
-	assert_ok(keyd_reset(k, ticket, admin, s, NOW, &list, &m, &e), &e);
+	assert_ok(keyd_reset(k, ticket, admin, KEYD_LOCALKEY, s, NOW, &list, &m, &e), &e);
 	free(list);
 	list = NULL;
-	assert_int_equal(keyd_reset(k, ticket, admin, s, NOW, &list, &m, &e),
+	assert_int_equal(keyd_reset(k, ticket, admin, KEYD_LOCALKEY, s, NOW, &list, &m, &e),
 			 RC_REFUSED);
 	/* another uid, another time, other content: one ticket each */
 	for (int i = 0; i < 3; i++) {
@@ -292,15 +213,15 @@ static void a_reset_without_its_ticket(void **state)
 		live_be(&live, LIVE_FRONT);
 		source[n - 1] ^= i == 2;
 		assert_int_equal(keyd_reset(k, ticket, i == 0 ? admin + 1 : admin,
-					    s, NOW + (i == 1), &list, &m, &e),
-				 RC_REFUSED);
+					    KEYD_LOCALKEY, s, NOW + (i == 1), &list,
+					    &m, &e), RC_REFUSED);
 		source[n - 1] ^= i == 2;
 	}
 	/* a preview's ticket is none for the reset */
-	intent = keyd_intent_reset(true, s, NOW);
+	intent = keyd_intent_reset(KEYD_LOCALKEY, true, s, NOW);
 	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
 	live_be(&live, LIVE_FRONT);
-	assert_int_equal(keyd_reset(k, ticket, admin, s, NOW, &list, &m, &e),
+	assert_int_equal(keyd_reset(k, ticket, admin, KEYD_LOCALKEY, s, NOW, &list, &m, &e),
 			 RC_REFUSED);
 	live_be(&live, LIVE_ROOT);
 	assert_null(list);
@@ -340,7 +261,7 @@ static uint8_t *foreign_list(X509 *mine, size_t *n)
 
 static enum rc try_reset(struct bytes source, struct err *e)
 {
-	struct keyd_intent intent = keyd_intent_reset(false, source, NOW);
+	struct keyd_intent intent = keyd_intent_reset(KEYD_LOCALKEY, false, source, NOW);
 	uint8_t ticket[KEYD_TICKET_LEN], *list = NULL;
 	struct keyd *k = client();
 	enum rc rc;
@@ -348,7 +269,7 @@ static enum rc try_reset(struct bytes source, struct err *e)
 
 	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
 	live_be(&live, LIVE_FRONT);
-	rc = keyd_reset(k, ticket, live_uid(&live, LIVE_ADMIN), source, NOW, &list,
+	rc = keyd_reset(k, ticket, live_uid(&live, LIVE_ADMIN), KEYD_LOCALKEY, source, NOW, &list,
 			&n, e);
 	live_be(&live, LIVE_ROOT);
 	free(list);
@@ -631,6 +552,14 @@ static void roles(void **state)
 		{KEYD_NOTE, true, false, false},
 		{KEYD_TLS_SIGN, false, true, false},
 		{KEYD_TLS_DECRYPT, false, true, false},
+		{KEYD_EXPORT, false, false, true},
+		{KEYD_PROVE, false, false, true},
+		{KEYD_IMPORT, false, false, true},
+		{KEYD_SEAL, false, false, true},
+		{KEYD_SECURITY, false, false, true},
+		{KEYD_SECURITY_SALT, false, false, true},
+		{KEYD_SECURITY_CHECK, false, false, true},
+		{KEYD_PROOF, true, false, true},
 	};
 
 	(void)state;

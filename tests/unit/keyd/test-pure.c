@@ -1,6 +1,8 @@
 /* The parts of keyd that need no token: tickets, TLS shapes, state. */
 #include "support/support.h"
-#include "keyd/client.h"
+#include "base/file.h"
+#include "keyd/intent.h"
+#include "service.h"
 #include "state.h"
 #include "ticket.h"
 #include "tls.h"
@@ -13,7 +15,7 @@
 
 static struct keyd_intent some_intent(void)
 {
-	return keyd_intent_reset(false, bytes_of("a list", 6), 1000);
+	return keyd_intent_reset(KEYD_LOCALKEY, false, bytes_of("a list", 6), 1000);
 }
 
 static void a_ticket_is_good_once(void **state)
@@ -44,10 +46,12 @@ static void a_ticket_is_bound(void **state)
 		{"another user", good, 8, 101, false},
 		{"expired", good, 7, 100 + KEYD_TICKET_SECONDS, false},
 		{"another list",
-		 keyd_intent_reset(false, bytes_of("a lisT", 6), 1000), 7, 101, false},
+		 keyd_intent_reset(KEYD_LOCALKEY, false, bytes_of("a lisT", 6), 1000), 7, 101, false},
 		{"another time",
-		 keyd_intent_reset(false, bytes_of("a list", 6), 1001), 7, 101, false},
-		{"a preview's", keyd_intent_reset(true, bytes_of("a list", 6), 1000),
+		 keyd_intent_reset(KEYD_LOCALKEY, false, bytes_of("a list", 6), 1001), 7, 101, false},
+		{"a remote one", keyd_intent_reset(KEYD_REMOTEKEY, false, bytes_of("a list", 6), 1000),
+		 7, 101, false},
+		{"a preview's", keyd_intent_reset(KEYD_LOCALKEY, true, bytes_of("a list", 6), 1000),
 		 7, 101, false},
 		{"another operation", keyd_intent_generate(UNIT_TVS, "n1"), 7, 101,
 		 false},
@@ -83,6 +87,9 @@ static void intents_differ(void **state)
 		keyd_intent_generate(UNIT_CAPF, NULL),
 		keyd_intent_ctl(1),
 		keyd_intent_ctl(2),
+		keyd_intent_body(KEYD_OP_SEAL, bytes_of("", 0)),
+		keyd_intent_body(KEYD_OP_EXPORT, bytes_of("a", 1)),
+		keyd_intent_body(KEYD_OP_EXPORT, bytes_of("b", 1)),
 	};
 
 	(void)state;
@@ -102,7 +109,7 @@ static void wrong_passwords_wait(void **state)
 	tickets_init(&t);
 	for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
 		assert_ok(tickets_may_try(&t, 5, now, &e), &e);
-		tickets_tried(&t, 5, false, now);
+		tickets_tried(&t, 5, PASSWORD_ADMIN, false, now);
 		if (waits[i] > 0)
 			assert_int_equal(tickets_may_try(&t, 5,
 							 now + waits[i] - 0.1, &e),
@@ -110,7 +117,7 @@ static void wrong_passwords_wait(void **state)
 		assert_ok(tickets_may_try(&t, 6, now, &e), &e); /* not others */
 		now += waits[i];
 	}
-	tickets_tried(&t, 5, true, now);
+	tickets_tried(&t, 5, PASSWORD_ADMIN, true, now);
 	assert_ok(tickets_may_try(&t, 5, now, &e), &e);
 }
 
@@ -128,6 +135,99 @@ static void the_oldest_ticket_gives_way(void **state)
 		tickets_issue(&t, 7, &intent, 100 + i * 0.1, ticket);
 	assert_int_equal(tickets_use(&t, first, 7, &intent, 110, &e), RC_REFUSED);
 	assert_ok(tickets_use(&t, ticket, 7, &intent, 110, &e), &e);
+}
+
+/* The right one of the one password between does not make guesses at the other
+ * any faster. */
+static void each_password_has_its_count(void **state)
+{
+	struct tickets t;
+	double now = 1000;
+	struct err e;
+
+	(void)state;
+	tickets_init(&t);
+	for (int i = 0; i < 5; i++) {
+		tickets_tried(&t, 5, PASSWORD_ADMIN, true, now);
+		tickets_tried(&t, 5, PASSWORD_SECURITY, false, now);
+		now += 100;
+	}
+	/* the fifth: 8 s, for both */
+	assert_int_equal(tickets_may_try(&t, 5, now - 100 + 7.9, &e), RC_REFUSED);
+	assert_ok(tickets_may_try(&t, 5, now - 100 + 8, &e), &e);
+	tickets_tried(&t, 5, PASSWORD_SECURITY, true, now);
+	tickets_tried(&t, 5, PASSWORD_SECURITY, false, now);
+	assert_ok(tickets_may_try(&t, 5, now, &e), &e); /* a first slip again */
+}
+
+/* ---- proofs ---- */
+
+static void proofs_end(void **state)
+{
+	struct keyd_proof p = {.security = 3, .label = {.generation = 7}}, got;
+	uint8_t digest[32] = {0};
+	struct proofs all;
+
+	(void)state;
+	proofs_init(&all);
+	/* an empty place is not the proof of a digest of zeros */
+	assert_false(proofs_find(&all, digest, 0, &got));
+	proofs_add(&all, digest, &p, 100);
+	assert_true(proofs_find(&all, digest, 100 + PROOF_SECONDS - 1, &got));
+	assert_int_equal(got.security, 3);
+	assert_int_equal(got.label.generation, 7);
+	assert_false(proofs_find(&all, digest, 100 + PROOF_SECONDS, &got));
+	/* the same again takes its own place */
+	for (int i = 0; i < PROOFS_MAX; i++) {
+		digest[0] = (uint8_t)i;
+		proofs_add(&all, digest, &p, 200 + i);
+	}
+	digest[0] = 0;
+	proofs_add(&all, digest, &p, 300);
+	for (int i = 0; i < PROOFS_MAX; i++) {
+		digest[0] = (uint8_t)i;
+		assert_true(proofs_find(&all, digest, 301, &got));
+	}
+	/* one more: the oldest gives way, which is the second */
+	digest[0] = 99;
+	proofs_add(&all, digest, &p, 302);
+	digest[0] = 1;
+	assert_false(proofs_find(&all, digest, 303, &got));
+	digest[0] = 2;
+	assert_true(proofs_find(&all, digest, 303, &got));
+}
+
+/* ---- what keyd ends on ---- */
+
+static void answers_that_are_fatal(void **state)
+{
+	static const struct {
+		enum rc rc;
+		unsigned long code;
+		bool fatal;
+	} rows[] = {
+		{RC_STALE, CKR_OBJECT_HANDLE_INVALID, true},
+		{RC_PIN, CKR_PIN_INCORRECT, true},
+		{RC_TOKEN, CKR_DEVICE_REMOVED, true},
+		{RC_TOKEN, CKR_GENERAL_ERROR, true},
+		{RC_TOKEN, 0, false}, /* many answers to many routes */
+		{RC_TOKEN, CKR_DEVICE_MEMORY, false},
+		{RC_TOKEN, CKR_KEY_NOT_WRAPPABLE, false},
+		{RC_TOKEN, CKR_KEY_UNEXTRACTABLE, false},
+		{RC_TOKEN, CKR_WRAPPED_KEY_INVALID, false},
+		{RC_TOKEN, CKR_WRAPPED_KEY_LEN_RANGE, false},
+		{RC_TOKEN, CKR_MECHANISM_INVALID, false},
+		{RC_VERIFY, CKR_GENERAL_ERROR, false},
+		{RC_REFUSED, 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct err e = {.rc = rows[i].rc, .code = rows[i].code};
+
+		if (request_is_fatal(&e) != rows[i].fatal)
+			fail_msg("row %zu", i + 1);
+	}
 }
 
 /* ---- TLS ---- */
@@ -248,9 +348,9 @@ static void state_survives(void **state)
 	memset(p.hash, 7, sizeof p.hash);
 	memset(p.salt, 9, sizeof p.salt);
 	assert_ok(keyd_state_load(&s, path, &e), &e);
-	keyd_state_password(&s, &got);
+	keyd_state_password(&s, PASSWORD_ADMIN, &got);
 	assert_false(got.set);
-	assert_ok(keyd_state_set_password(&s, &p, &e), &e);
+	assert_ok(keyd_state_set_password(&s, PASSWORD_ADMIN, &p, &e), &e);
 
 	fd = open(pin, O_CREAT | O_WRONLY, 0600);
 	assert_true(fd >= 0);
@@ -259,7 +359,7 @@ static void state_survives(void **state)
 	assert_ok(keyd_state_refuse_pin(&s, pin, &e), &e);
 
 	assert_ok(keyd_state_load(&s, path, &e), &e); /* a restarted process */
-	keyd_state_password(&s, &got);
+	keyd_state_password(&s, PASSWORD_ADMIN, &got);
 	assert_true(got.set);
 	assert_memory_equal(got.hash, p.hash, sizeof p.hash);
 	assert_int_equal(got.memory, p.memory);
@@ -270,11 +370,69 @@ static void state_survives(void **state)
 	assert_ok(keyd_state_accept_pin(&s, &e), &e);
 	assert_ok(keyd_state_load(&s, path, &e), &e);
 	assert_false(s.pin.refused);
-	keyd_state_password(&s, &got);
+	keyd_state_password(&s, PASSWORD_ADMIN, &got);
 	assert_true(got.set);
 	close(fd);
 
 	assert_int_equal(truncate(path, 20), 0);
+	assert_int_equal(keyd_state_load(&s, path, &e), RC_ERROR);
+	support_tmpdir_remove(dir);
+}
+
+/* A file of the format before there was a security password. */
+static void state_of_the_first_format(void **state)
+{
+	char *dir = support_tmpdir(), path[108];
+	uint8_t file[256];
+	struct writer w = writer_of(file, sizeof file);
+	struct keyd_password got, next = {.set = true, .ops = 4};
+	struct keyd_state s;
+	struct err e;
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/keyd.state", dir);
+	write_bytes(&w, bytes_of("IKS1", 4));
+	write_u8(&w, 1);
+	for (int i = 0; i < KEYD_SALT_LEN; i++)
+		write_u8(&w, 9);
+	write_u64(&w, 3);
+	write_u64(&w, 1 << 26);
+	for (int i = 0; i < 32; i++)
+		write_u8(&w, 7);
+	write_u8(&w, 1);
+	write_u64(&w, 11);
+	write_u64(&w, 12);
+	write_u64(&w, 13);
+	write_u32(&w, 14);
+	assert_ok(file_replace(path, writer_bytes(&w), 0600, &e), &e);
+	for (int written = 0; written < 2; written++) {
+		assert_ok(keyd_state_load(&s, path, &e), &e);
+		keyd_state_password(&s, PASSWORD_ADMIN, &got);
+		assert_true(got.set);
+		assert_int_equal(got.ops, 3);
+		assert_int_equal(got.salt[15], 9);
+		assert_int_equal(got.hash[31], 7);
+		assert_int_equal(s.pin.inode, 12);
+		assert_int_equal(s.pin.nanoseconds, 14);
+		keyd_state_password(&s, PASSWORD_SECURITY, &got);
+		assert_int_equal(got.set, written);
+		assert_int_equal(got.number, written);
+		if (!written)
+			assert_ok(keyd_state_set_password(&s, PASSWORD_SECURITY,
+							  &next, &e), &e);
+	}
+	assert_int_equal(got.ops, 4);
+	assert_true(got.changed > 0);
+	/* a format that is none, and each with a byte too few or too many */
+	file[3] = '3';
+	assert_ok(file_replace(path, writer_bytes(&w), 0600, &e), &e);
+	assert_int_equal(keyd_state_load(&s, path, &e), RC_ERROR);
+	file[3] = '1';
+	w.n--;
+	assert_ok(file_replace(path, writer_bytes(&w), 0600, &e), &e);
+	assert_int_equal(keyd_state_load(&s, path, &e), RC_ERROR);
+	write_u16(&w, 0);
+	assert_ok(file_replace(path, writer_bytes(&w), 0600, &e), &e);
 	assert_int_equal(keyd_state_load(&s, path, &e), RC_ERROR);
 	support_tmpdir_remove(dir);
 }
@@ -287,9 +445,13 @@ int main(void)
 		cmocka_unit_test(intents_differ),
 		cmocka_unit_test(wrong_passwords_wait),
 		cmocka_unit_test(the_oldest_ticket_gives_way),
+		cmocka_unit_test(each_password_has_its_count),
+		cmocka_unit_test(proofs_end),
+		cmocka_unit_test(answers_that_are_fatal),
 		cmocka_unit_test(only_handshakes_fit),
 		cmocka_unit_test(unpads_or_hides),
 		cmocka_unit_test(state_survives),
+		cmocka_unit_test(state_of_the_first_format),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,12 +6,17 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* json_unpack() with an error that says what is missing. `what` names the
  * answer. */
 enum rc answer_unpack(json_t *j, const char *what, struct err *e,
 		      const char *fmt, ...) MUST_CHECK;
+
+/* A member that says something: there, not null, no empty text. */
+bool answer_has(const json_t *j, const char *key);
+bool answer_true(const json_t *j, const char *key);
 
 /* A member's text, "-" if there is none. */
 const char *answer_text(const json_t *j, const char *key);

@@ -14,13 +14,21 @@ command_fn show_status;
 command_fn show_cert_own, show_cert_list, set_cert_regen;
 /* reset.c */
 command_fn reset_localkey;
+/* remote.c */
+command_fn reset_remotekey;
+/* backup.c */
+command_fn file_get_tftp;
+/* alerts.c */
+command_fn show_backup, show_alerts;
 /* service.c */
 command_fn service_list, service_restart_tftp;
 /* Restart a node's TFTP service, with its dialogue; json_decref() *result. */
 enum rc service_restart(struct ctl *c, const struct cluster_node *node,
 			json_t **result, struct err *e) MUST_CHECK;
 /* init.c */
-command_fn cluster_init, set_password_admin;
+command_fn cluster_init;
+/* password.c */
+command_fn set_password_admin, set_password_security;
 /* audit.c */
 command_fn audit_verify_log;
 /* filecmd.c */

@@ -60,6 +60,8 @@ enum rc ctl_open(struct ctl *c, unsigned needs, struct err *e) MUST_CHECK;
 bool ctl_on_publisher(const struct ctl *c);
 /* The host name of a node's id; the id itself if there is no such node. */
 const char *ctl_host(const struct ctl *c, const char *id);
+/* The folder of the configuration. */
+const char *ctl_config(const struct ctl *c);
 /* Says so in the original's words, and refuses. */
 enum rc ctl_not_publisher(const struct ctl *c, const char *command,
 			  struct err *e) MUST_CHECK;
@@ -83,6 +85,9 @@ void ctl_event_json(void *arg, json_t *event);
 /* The administrator's password: --password-file, or asked as the dialogues do. */
 enum rc ctl_password(const struct ctl *c, struct secret **out,
 		     struct err *e) MUST_CHECK;
+/* The cluster security password: --security-password-file, or asked. */
+enum rc ctl_security_password(const struct ctl *c, struct secret **out,
+			      struct err *e) MUST_CHECK;
 /* A new one: --new-password-file (or `file`, unless NULL), else asked twice. */
 enum rc ctl_new_password(const struct ctl *c, const char *file,
 			 struct secret **out, struct err *e) MUST_CHECK;

@@ -18,12 +18,20 @@ enum option {
 	OPT_LENIENT,
 	OPT_CTL,
 	OPT_ITL,
+	OPT_SECURITY_PASSWORD_FILE,
+	OPT_SFTP_PASSWORD_FILE,
+	OPT_P12_PASSWORD_FILE,
+	OPT_IDENTITY,
+	OPT_KNOWN_HOSTS,
+	OPT_PORT,
+	OPT_RESTORE,
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_COUNT
 };
 
 #define OPT_BIT(option) (1u << (option))
+_Static_assert(OPT_COUNT <= sizeof(unsigned) * 8, "a set of options is an unsigned");
 
 struct ctl_option {
 	const char *name; /* without the dashes */

@@ -6,8 +6,10 @@
  * over a newer one. It holds no state and gets no environment.
  *
  *   0  the job: one JSON object, at most CARRY_JOB_MAX bytes
- *   3  the content of a put
- *   4  what a fetch brought
+ *   3  the content of a put, a store, a mail
+ *   4  what a fetch, a load, a list, a host key brought
+ *   5  a password, to its end (only if the job says so); a pipe, never a file
+ *   6  a connection to the user's SSH agent (only if the job says so)
  *   1  nothing, or one error as JSON (base/errjson.h)
  *
  * It exits with err_exit_code(). Every job has "do" and "parent" (the process
@@ -17,15 +19,30 @@
  * | --- | --- | --- |
  * | put | folder, name, mode | write aside, fsync, rename: FOLDER/NAME is the old file or the new one |
  * | fetch | url (tftp:// or http://), seconds, max | no redirects, no proxies; not-found if the server has no such file; verify if it is larger than max bytes |
+ * | hostkey | SSH | what known_hosts says of the server: {"state": "known", "unknown" or "changed", "type", "fingerprint", "address", "entry" (a line for known_hosts), "known" (the fingerprint of before, if changed)} |
+ * | probe | SSH | log in, and see that "folder" is one |
+ * | store | SSH, folder, name, aside (null) | write aside, fsync where offered, read back and compare, rename; what stands there: refused, or first renamed to "aside" |
+ * | load | SSH, folder, name, max | the file |
+ * | list | SSH, folder | [{"name", "size"}] |
+ * | remove | SSH, folder, name | |
+ * | mail | url (smtp://), from, to (an array), user (null), password (bool), starttls (bool), ca (null), seconds | the content is the message; a user has a password, and a password is sent by STARTTLS alone |
+ *
+ * SSH stands for: host, port, user, seconds, known_hosts, fingerprint (what the
+ * server's key must be; "" for hostkey alone), identity (null), agent (bool),
+ * password (bool). Sessions with another key than the fingerprint get nothing.
  */
 #ifndef CARRY_CARRY_H
 #define CARRY_CARRY_H
 
 #define CARRY_CONTENT_FD 3
 #define CARRY_RESULT_FD 4
+#define CARRY_SECRET_FD 5
+#define CARRY_AGENT_FD 6
 
-#define CARRY_JOB_MAX 8192u       /* bytes of a job */
-#define CARRY_CONTENT_MAX 65535u  /* bytes of a put or a fetch: ITL_MAX */
-#define CARRY_ERROR_MAX 8192u     /* bytes of an error */
+#define CARRY_JOB_MAX 8192u         /* bytes of a job */
+#define CARRY_CONTENT_MAX 65535u    /* bytes of a put or a fetch: ITL_MAX */
+#define CARRY_OBJECT_MAX (8u << 20) /* bytes of a store, a load, a list, a mail */
+#define CARRY_LIST_MAX 5000u        /* files that a list goes through */
+#define CARRY_ERROR_MAX 8192u       /* bytes of an error */
 
 #endif

@@ -11,14 +11,15 @@
 #include "base/err.h"
 #include <stdint.h>
 
-#define SECRET_MAX 1024 /* bytes; longer is refused */
+#define SECRET_MAX 1024 /* bytes of a line that is read; longer is refused */
+#define SECRET_BLOCK_MAX (256u << 10) /* bytes of secret_new(): keys, frames */
 
 struct secret {
 	uint8_t *p; /* sodium_malloc()ed */
 	size_t n;   /* bytes in use */
 };
 
-/* n zero bytes, 1 to SECRET_MAX. Fails if the memory cannot be locked
+/* n zero bytes, 1 to SECRET_BLOCK_MAX. Fails if the memory cannot be locked
  * (RLIMIT_MEMLOCK). The caller frees it. Calls sodium_init() itself. */
 enum rc secret_new(size_t n, struct secret **out, struct err *e) MUST_CHECK;
 void secret_free(struct secret *s); /* NULL is fine; zeroes */

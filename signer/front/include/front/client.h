@@ -13,9 +13,15 @@
  * | certs | all | | certs: [{unit,node,generation,current,id,bits,subject,issuer,serial,not_before,not_after,sha1,sha256,pem}], error (null; or why the token could not be asked: then these are what it said last) |
  * | services | all | | services: [{name,node (null),state ("STARTED", "FAILED"),detail}] |
  * | init-plan | all | | keys: [{unit,node (null for the cluster's),bits,present}], nodes: [ids of TFTP nodes that do not serve what they shall] |
- * | generate | group | unit, node (null), ticket (hex), force | the members of a cert, as in certs |
+ * | backups | all | | key (null or {label,bits,sealed}), security {set, number (1, 2, ... each change), set_at}, good (bool), why (text; "" if good), vaults: [names of vault.conf], backups: [{id,vault,name,bytes,plain,key,security (which password),route,made,proved,checked (0: never),error (null, or gone or changed),counts}], newest first; error (null; or why keyd could not be asked: then key is null, security is not known, and nothing counts) |
+ * | alerts | all | | alerts: [{name,severity (0..7),text,since,sent (0: not yet),times}], the gravest first; syslog, mail: null, or the error of the last attempt |
+ * | generate | group | unit, node (null), ticket (hex), force | the members of a cert, as in certs, and tries |
+ * | backup-proved | group | vault (text: a folder or URL, vault/vault.h), name, digest (hex, BLAKE2b-256), bytes, plain, route, made | the members of a backup; key, security and proved are what keyd says; refused unless it proved that digest |
+ * | backup-removed | group | vault (text), name | {} |
+ * | vault-check | group | | vaults: [{vault (of vault.conf),name (of its newest object, or null),ok,error (null)}]: the daily check, now |
+ * | alerts-check | group | | the result of alerts, after looking at once |
  * | tftp-restart | group | node, force | events below; node, sha1, kind, built (false: the list was up to date and only bounced) |
- * | reset-plan | group | how ("localkey"), node | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
+ * | reset-plan | group | how ("localkey", "remotekey"), node | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
  * | reset-preview | group | how, node, timestamp, source_sha1, ticket | sha1 |
  * | reset | group | how, node, timestamp, source_sha1, ticket, force | events below; sha1, signer, nodes: [{id,host,ok,error}] |
  *

@@ -1,5 +1,5 @@
 /*
- * keyd's client: what front, tvs, itlctl and itlbench may ask of it.
+ * keyd's client: what front, tvs, itlctl, itlvault and itlbench may ask of it.
  *
  * A struct keyd is one connection, used by one thread at a time. If keyd ends
  * (it is crash-only), a call connects again and sends once more; what comes
@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "base/wrapped.h"
 #include "cluster/label.h"
 #include <openssl/x509.h>
 #include <stdint.h>
@@ -29,6 +30,11 @@ struct keyd_status {
 	char token[33], manufacturer[33], model[17], serial[17];
 	unsigned sessions, keys;
 	bool password_set;
+	/* The cluster security password: 0, or which one it is, counted since the
+	 * first; and when it was set. A backup opens with the one of its time. */
+	uint32_t security;
+	int64_t security_set;
+	bool sealed; /* the current recovery key can never leave again */
 	uint64_t audit_entries;
 	int64_t started; /* Unix time */
 };
@@ -40,6 +46,9 @@ struct keyd_key {
 	uint8_t id[16];
 	bool current; /* the highest complete generation */
 	X509 *cert;   /* owned */
+	/* Of keyd_generate() alone: how many keys were made until one could leave
+	 * this token wrapped by it (a recovery key; else 1). */
+	unsigned tries;
 };
 /* All keys, units in enum order, newest generation first. */
 enum rc keyd_keys(struct keyd *k, struct keyd_key **keys, size_t *n,
@@ -51,15 +60,21 @@ void keyd_keys_free(struct keyd_key *keys, size_t n);
 #define KEYD_TICKET_SECONDS 60
 
 enum keyd_op { KEYD_OP_RESET = 1, KEYD_OP_PREVIEW, KEYD_OP_GENERATE,
-	       KEYD_OP_CTL };
+	       KEYD_OP_CTL, KEYD_OP_REMOTE, KEYD_OP_REMOTE_PREVIEW, KEYD_OP_EXPORT,
+	       KEYD_OP_PROVE, KEYD_OP_IMPORT, KEYD_OP_SEAL, KEYD_OP_SECURITY };
 
 /* What a ticket is good for: an operation and the SHA-256 of its parameters. */
 struct keyd_intent {
 	enum keyd_op op;
 	uint8_t params[32];
 };
+/* Which recovery key signs: the one whose certificate the source list holds; or
+ * the current one, imported, whose certificate first takes that one's place. */
+enum keyd_how { KEYD_LOCALKEY, KEYD_REMOTEKEY };
+
 /* A reset (or its preview) of exactly this list. */
-struct keyd_intent keyd_intent_reset(bool preview, struct bytes source_list,
+struct keyd_intent keyd_intent_reset(enum keyd_how how, bool preview,
+				     struct bytes source_list,
 				     uint32_t timestamp);
 /* node: NULL for the cluster's units. */
 struct keyd_intent keyd_intent_generate(enum unit unit, const char *node);
@@ -79,23 +94,93 @@ enum rc keyd_password_set(struct keyd *k, const struct secret *old,
 			  const struct secret *new_password,
 			  struct err *e) MUST_CHECK;
 
+/*
+ * ---- the recovery key's way out and back ----
+ *
+ * These go from an administrator's program straight to keyd and fetch the ticket
+ * that they need by themselves; front sees neither passwords nor key-encryption
+ * keys. A wrong security password is refused, slower and slower, as a wrong
+ * administrator password is.
+ */
+struct keyd_passwords {
+	const struct secret *admin;
+	const struct secret *security; /* the cluster security password */
+};
+
+/* Is it the cluster security password? RC_OK, or RC_REFUSED (also if none is
+ * set). */
+enum rc keyd_security_check(struct keyd *k, const struct secret *password,
+			    struct err *e) MUST_CHECK;
+
+/* Set the cluster security password. pw->security is the old one; NULL if none
+ * was set, or for root, who may set it anew when it was lost. */
+enum rc keyd_security_set(struct keyd *k, const struct keyd_passwords *pw,
+			  const struct secret *new_password,
+			  struct err *e) MUST_CHECK;
+
+#define KEYD_ROUTE_MAX 24 /* hsm_route_name() */
+
+/* The current recovery key, wrapped under w->kek and w->iv into w->bytes. *out is
+ * filled (free its cert). */
+enum rc keyd_export(struct keyd *k, const struct keyd_passwords *pw,
+		    struct wrapped_key *w, struct keyd_key *out,
+		    char route[KEYD_ROUTE_MAX], struct err *e) MUST_CHECK;
+
+/*
+ * Prove a file that was fetched back: w must open in the token to the private key
+ * of cert, and sign. With pw->security keyd checks it, and then remembers for 15
+ * minutes that `digest` (BLAKE2b-256 of the whole object) is a proved backup of
+ * that key; without, it is only a test of a file from elsewhere.
+ */
+enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
+		   const struct wrapped_key *w, X509 *cert,
+		   const uint8_t digest[32], char route[KEYD_ROUTE_MAX],
+		   struct err *e) MUST_CHECK;
+
+/*
+ * Make it the cluster's current recovery key, as its next generation. RC_REFUSED
+ * if the token has another recovery key, unless `replace`: then that one is kept,
+ * retired. *present: this key was the current one already, nothing was done.
+ */
+enum rc keyd_import(struct keyd *k, const struct keyd_passwords *pw,
+		    const struct wrapped_key *w, X509 *cert, bool replace,
+		    struct keyd_key *out, bool *present,
+		    char route[KEYD_ROUTE_MAX], struct err *e) MUST_CHECK;
+
+/* The current recovery key never leaves the token again. */
+enum rc keyd_seal(struct keyd *k, const struct keyd_passwords *pw,
+		  struct err *e) MUST_CHECK;
+
 /* ---- front ---- */
+
+/* What keyd_prove() remembers. RC_NOTFOUND if it does not. */
+struct keyd_proof {
+	struct label label;
+	uint8_t id[16];    /* of the key */
+	uint32_t security; /* which password opened it, as in keyd_status */
+	int64_t proved;    /* Unix time */
+};
+enum rc keyd_proof(struct keyd *k, const uint8_t digest[32],
+		   struct keyd_proof *out, struct err *e) MUST_CHECK;
 
 /* The node's own list, built from the token's certificates. malloc()ed. */
 enum rc keyd_sign_itl(struct keyd *k, const char *node, uint32_t timestamp,
 		      uint8_t **list, size_t *n, struct err *e) MUST_CHECK;
 
-/* The source list re-signed by the recovery key (policy callmanager) or the
- * publisher's CallManager key (policy itlrecovery). uid: whom front's door saw. */
+/* The source list re-signed: KEYD_LOCALKEY by the recovery key (policy
+ * callmanager) or the publisher's CallManager key (policy itlrecovery);
+ * KEYD_REMOTEKEY always by the current recovery key, whose certificate takes the
+ * place of the list's ITLRecovery record. uid: whom front's door saw. */
 enum rc keyd_reset(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
-		   uid_t uid, struct bytes source_list, uint32_t timestamp,
-		   uint8_t **list, size_t *n, struct err *e) MUST_CHECK;
+		   uid_t uid, enum keyd_how how, struct bytes source_list,
+		   uint32_t timestamp, uint8_t **list, size_t *n,
+		   struct err *e) MUST_CHECK;
 
 /* The SHA-1 that keyd_reset() of the same list and time will have. */
 enum rc keyd_reset_preview(struct keyd *k,
 			   const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
-			   struct bytes source_list, uint32_t timestamp,
-			   uint8_t sha1[20], struct err *e) MUST_CHECK;
+			   enum keyd_how how, struct bytes source_list,
+			   uint32_t timestamp, uint8_t sha1[20], struct err *e) MUST_CHECK;
 
 /* A new generation of a unit's key, with its certificate. Takes seconds.
  * *out is filled (free its cert). */

@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "base/sock.h"
 
 #define KEYD_MAGIC 0x494b4431u       /* "IKD1" */
@@ -23,8 +24,14 @@
 #define KEYD_CONTENT_MAX (16u << 20) /* of a file to sign */
 #define KEYD_NAME_MAX 256            /* of a file to sign, NUL included */
 #define KEYD_KEYS_PAGE (128u << 10)  /* bytes of certificates in one answer */
+#define KEYD_SECRET_MAX (16u << 10)  /* bytes of a frame that holds secrets: it
+					lies in locked memory on both sides */
+#define KEYD_CERT_MAX (8u << 10)     /* bytes of a certificate that comes in */
 
-/* "ticketed" bodies begin with: ticket (32 bytes) | uid u32. */
+/* "ticketed" bodies begin with: ticket (32 bytes) | uid u32; it came through
+ * front. "consented" ones come from the administrator's program itself and begin
+ * with: ticket (32 bytes), given to that user, for the SHA-256 of the rest.
+ * "a wrapped key" is: key-encryption key (32), IV (16), wrapped bytes. */
 enum keyd_request {
 	KEYD_STATUS = 1,   /* - -> see keyd_status() */
 	KEYD_KEYS,         /* from u32 -> total u32, then for each: label text,
@@ -38,20 +45,54 @@ enum keyd_request {
 			      then content bytes, or nothing and a sealed memfd
 			      -> header bytes */
 	KEYD_CTL,          /* ticketed; timestamp u32 -> list bytes */
-	KEYD_RESET,        /* ticketed; timestamp u32, list bytes -> list bytes */
+	KEYD_RESET,        /* ticketed; how u8, timestamp u32, list bytes
+			      -> list bytes */
 	KEYD_PREVIEW,      /* the same -> SHA-1 (20) of the list */
 	KEYD_GENERATE,     /* ticketed; unit u8, node text ("" for the cluster's)
-			      -> one key as in KEYD_KEYS */
+			      -> one key as in KEYD_KEYS, tries u32 */
 	KEYD_NOTE,         /* event text, text -> - */
 	KEYD_TLS_SIGN,     /* node text, digest text, pss u8, message bytes
 			      -> signature bytes */
 	KEYD_TLS_DECRYPT,  /* node text, client version u16, bytes -> 48 bytes */
+	KEYD_EXPORT,       /* consented; derived security password (32), key-
+			      encryption key (32), IV (16) -> one key as in
+			      KEYD_KEYS, route text, wrapped bytes */
+	KEYD_PROVE,        /* consented; has security u8, derived (32), digest
+			      (32), a wrapped key, certificate bytes
+			      -> route text */
+	KEYD_IMPORT,       /* consented; replace u8, a wrapped key, certificate
+			      bytes -> present u8, one key as in KEYD_KEYS,
+			      route text */
+	KEYD_SEAL,         /* consented -> - */
+	KEYD_SECURITY,     /* consented; then as KEYD_PASSWORD */
+	KEYD_SECURITY_SALT,  /* as KEYD_SALT */
+	KEYD_SECURITY_CHECK, /* derived (32) -> - */
+	KEYD_PROOF,        /* digest (32) -> label text, id (16), security u32,
+			      proved u64 */
 	KEYD_REQUEST_END
 };
 
 #define KEYD_DERIVED_LEN 32
 #define KEYD_SALT_LEN 16
 #define KEYD_PREMASTER_LEN 48
+
+/* True if the request or its answer holds a password's derivative, a ticket, a
+ * key-encryption key, or a TLS secret. */
+bool wire_is_secret(unsigned what);
+
+/* Room for a frame, in locked memory if it is a secret's; zeroed when freed. */
+struct wire_frame {
+	uint8_t *p;
+	size_t n;
+	struct secret *locked; /* what p is in, or NULL */
+};
+enum rc wire_frame_new(size_t n, bool is_secret, struct wire_frame *out,
+		       struct err *e) MUST_CHECK;
+void wire_frame_free(struct wire_frame *f); /* one of zeros is fine */
+static inline void wire_frame_free_at(struct wire_frame *f)
+{
+	wire_frame_free(f);
+}
 
 void wire_header(struct writer *w, unsigned what, uint32_t id);
 /* False if it is none of ours. */

@@ -1,4 +1,4 @@
-#include "child.h"
+#include "carry/run.h"
 #include "base/errjson.h"
 #include "base/file.h"
 #include "base/num.h"
@@ -15,18 +15,19 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
-#define FIRST_FREE_FD (CARRY_RESULT_FD + 1)
+#define FIRST_FREE_FD (CARRY_AGENT_FD + 1)
 
 /* What a child writes, up to a bound; more than that is an error. */
 struct output {
 	int fd; /* -1 after its end */
-	size_t n, cap;
+	size_t n, cap, max;
 	bool too_much;
 	uint8_t *p;
 };
 
 struct child {
-	int job, content;      /* what it reads: files in memory */
+	int job, content;      /* what it reads: files in memory, */
+	int secret, agent;     /* a pipe, a copy of the agent's socket; or -1 */
 	int result_w, error_w; /* its ends of the pipes */
 	struct output result, error;
 	pid_t pid;
@@ -36,9 +37,11 @@ struct child {
 };
 
 /* Out of the way of the numbers that the child will know it by. */
+#define HIGH_FD (FIRST_FREE_FD + 3)
+
 static int high(int fd)
 {
-	int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD + 5);
+	int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
 
 	fd_close(fd);
 	return up;
@@ -56,7 +59,25 @@ static int file_of(const char *name, struct bytes b)
 	return fd;
 }
 
-static bool pipe_of(struct output *o, size_t cap, int *other)
+/* Written before anybody reads: a pipe holds more than SECRET_MAX bytes. */
+static int pipe_with(const struct secret *password)
+{
+	int p[2], fd;
+	bool ok;
+
+	if (pipe2(p, O_CLOEXEC) != 0)
+		return -1;
+	ok = file_write_all(p[1], bytes_of(password->p, password->n));
+	fd_close(p[1]);
+	fd = high(p[0]);
+	if (!ok) {
+		fd_close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static bool pipe_of(struct output *o, size_t max, int *other)
 {
 	int p[2];
 
@@ -64,29 +85,59 @@ static bool pipe_of(struct output *o, size_t cap, int *other)
 		return false;
 	o->fd = high(p[0]);
 	*other = high(p[1]);
-	o->cap = cap;
-	o->p = malloc(cap + 1);
+	o->max = max;
+	o->cap = 4096;
+	o->p = malloc(o->cap);
 	return o->fd >= 0 && *other >= 0 && o->p &&
 	       fcntl(o->fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
-static enum rc prepare(struct child *c, json_t *job, struct bytes content,
-		       struct err *e)
+static enum rc prepare(struct child *c, const struct carry_job *j, struct err *e)
 {
 	char CLEANUP_FREE *text = NULL;
 
-	if (json_object_set_new(job, "parent", json_integer(getpid())) != 0 ||
-	    !(text = json_dumps(job, JSON_COMPACT)) ||
+	if (json_object_set_new(j->job, "parent", json_integer(getpid())) != 0 ||
+	    !(text = json_dumps(j->job, JSON_COMPACT)) ||
 	    strlen(text) > CARRY_JOB_MAX)
 		return err_set(e, RC_ERROR, "carry", "the job is no JSON, or too long",
 			       NULL, "a job");
 	c->job = file_of("job", bytes_of_text(text));
-	c->content = file_of("content", content);
-	if (c->job < 0 || c->content < 0 ||
-	    !pipe_of(&c->result, CARRY_CONTENT_MAX, &c->result_w) ||
+	c->content = file_of("content", j->content);
+	if (j->password)
+		c->secret = pipe_with(j->password);
+	if (j->agent_fd >= 0)
+		c->agent = fcntl(j->agent_fd, F_DUPFD_CLOEXEC, HIGH_FD);
+	if (c->job < 0 || c->content < 0 || (j->password && c->secret < 0) ||
+	    (j->agent_fd >= 0 && c->agent < 0) ||
+	    !pipe_of(&c->result, j->max, &c->result_w) ||
 	    !pipe_of(&c->error, CARRY_ERROR_MAX, &c->error_w))
 		return err_errno(e, RC_ERROR, "carry", NULL, "a job");
 	return RC_OK;
+}
+
+/* Its descriptors, each under the number that it knows; no others. */
+static bool place(const struct child *c, posix_spawn_file_actions_t *files)
+{
+	const struct {
+		int from, to;
+	} fds[] = {
+		{c->job, 0},
+		{c->error_w, 1},
+		{c->content, CARRY_CONTENT_FD},
+		{c->result_w, CARRY_RESULT_FD},
+		{c->secret, CARRY_SECRET_FD},
+		{c->agent, CARRY_AGENT_FD},
+	};
+	int bad = 0;
+
+	for (size_t i = 0; i < COUNT_OF(fds) && !bad; i++)
+		bad = fds[i].from >= 0
+			      ? posix_spawn_file_actions_adddup2(
+					files, fds[i].from, fds[i].to)
+			      : posix_spawn_file_actions_addclose(files,
+								  fds[i].to);
+	return !bad && !posix_spawn_file_actions_addclosefrom_np(files,
+								 FIRST_FREE_FD);
 }
 
 static int spawn(struct child *c, const char *program)
@@ -106,13 +157,7 @@ static int spawn(struct child *c, const char *program)
 		(void)posix_spawn_file_actions_destroy(&files);
 		return ENOMEM;
 	}
-	bad = posix_spawn_file_actions_adddup2(&files, c->job, 0) ||
-	      posix_spawn_file_actions_adddup2(&files, c->error_w, 1) ||
-	      posix_spawn_file_actions_adddup2(&files, c->content,
-					       CARRY_CONTENT_FD) ||
-	      posix_spawn_file_actions_adddup2(&files, c->result_w,
-					       CARRY_RESULT_FD) ||
-	      posix_spawn_file_actions_addclosefrom_np(&files, FIRST_FREE_FD) ||
+	bad = !place(c, &files) ||
 	      posix_spawnattr_setsigmask(&attr, &empty) ||
 	      posix_spawnattr_setsigdefault(&attr, &pipe_only) ||
 	      posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
@@ -143,6 +188,27 @@ static enum rc start(struct child *c, const char *program, struct err *e)
 	return c->pidfd < 0 ? e->rc : RC_OK;
 }
 
+static bool append(struct output *o, const uint8_t *p, size_t n)
+{
+	size_t cap = o->cap;
+	uint8_t *more;
+
+	if (n > o->max - o->n)
+		return false;
+	while (cap < o->n + n)
+		cap *= 2;
+	if (cap != o->cap) {
+		more = realloc(o->p, cap);
+		if (!more)
+			return false;
+		o->p = more;
+		o->cap = cap;
+	}
+	memcpy(o->p + o->n, p, n);
+	o->n += n;
+	return true;
+}
+
 static void drain(struct output *o)
 {
 	uint8_t more[4096];
@@ -154,11 +220,8 @@ static void drain(struct output *o)
 			continue;
 		if (r < 0 && errno == EAGAIN)
 			return;
-		if (r > 0 && num_size(r) <= o->cap - o->n) {
-			memcpy(o->p + o->n, more, num_size(r));
-			o->n += num_size(r);
+		if (r > 0 && append(o, more, num_size(r)))
 			continue;
-		}
 		o->too_much = r > 0;
 		fd_close(o->fd); /* the end, or more than a job may bring */
 		o->fd = -1;
@@ -205,20 +268,39 @@ static void attend(struct child *c, double deadline, int stop_fd)
 					      : 128 + how.si_status;
 }
 
-static enum rc outcome(struct child *c, const char *what, double seconds,
+/* What the job is about, for the parent's own words. */
+static void name_of(const json_t *job, char *to, size_t cap)
+{
+	const char *url = json_string_value(json_object_get(job, "url"));
+	const char *host = json_string_value(json_object_get(job, "host"));
+	const char *folder = json_string_value(json_object_get(job, "folder"));
+
+	(void)snprintf(to, cap, "%s%s%s", url ? url : host ? host : "",
+		       !url && host && folder ? ":" : "",
+		       !url && folder ? folder : "");
+	if (!to[0])
+		(void)snprintf(to, cap, "a job");
+}
+
+static enum rc outcome(struct child *c, const struct carry_job *job,
 		       struct err *e)
 {
-	char why[80];
+	char why[80], what[sizeof e->what];
 	json_t *j;
 
+	name_of(job->job, what, sizeof what);
 	if (c->stopped)
-		return err_set(e, RC_STALE, "carry", "front is being stopped",
-			       "it goes on with the next start", "%s", what);
-	(void)snprintf(why, sizeof why, "did not end in %.0f seconds", seconds);
+		return err_set(e, RC_STALE, "carry", "was stopped before its end",
+			       NULL, "%s", what);
+	(void)snprintf(why, sizeof why, "did not end in %.0f seconds",
+		       job->seconds);
 	if (c->late)
 		return err_set(e, RC_STALE, "carry", why,
 			       "is the server, or the disk, stuck?", "%s", what);
-	if (c->status == 0 && !c->result.too_much)
+	if (c->result.too_much)
+		return err_set(e, RC_ERROR, "carry", "brought more than it may",
+			       NULL, "%s: over %zu bytes", what, job->max);
+	if (c->status == 0)
 		return RC_OK;
 	j = json_loadb((const char *)c->error.p, c->error.n,
 		       JSON_REJECT_DUPLICATES, NULL);
@@ -227,14 +309,15 @@ static enum rc outcome(struct child *c, const char *what, double seconds,
 	if (j)
 		(void)err_from_json(j, e);
 	else
-		err_set(e, RC_ERROR, "carry", why, "see front's log", "%s", what);
+		err_set(e, RC_ERROR, "carry", why, "see the log", "%s", what);
 	json_decref(j);
 	return e->rc;
 }
 
 static void clear(struct child *c)
 {
-	const int fds[] = {c->job,	 c->content,  c->result_w, c->error_w,
+	const int fds[] = {c->job,	 c->content,  c->secret,
+			   c->agent,	 c->result_w, c->error_w,
 			   c->result.fd, c->error.fd, c->pidfd};
 
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
@@ -243,30 +326,26 @@ static void clear(struct child *c)
 	free(c->error.p);
 }
 
-enum rc child_run(const char *program, json_t *job, struct bytes content,
-		  double seconds, int stop_fd, uint8_t **result, size_t *n,
+enum rc carry_run(const struct carry_job *j, uint8_t **result, size_t *n,
 		  struct err *e)
 {
-	struct child c = {.job = -1, .content = -1, .result_w = -1,
-			  .error_w = -1, .result.fd = -1, .error.fd = -1,
-			  .pidfd = -1};
-	const char *url = json_string_value(json_object_get(job, "url"));
-	const char *folder = json_string_value(json_object_get(job, "folder"));
-	const char *what = url ? url : folder ? folder : "a job";
-	enum rc rc = prepare(&c, job, content, e);
+	struct child c = {.job = -1, .content = -1, .secret = -1, .agent = -1,
+			  .result_w = -1, .error_w = -1, .result.fd = -1,
+			  .error.fd = -1, .pidfd = -1};
+	enum rc rc = prepare(&c, j, e);
 
 	if (rc == RC_OK)
-		rc = start(&c, program, e);
+		rc = start(&c, j->program, e);
 	if (rc == RC_OK) {
-		attend(&c, proc_now() + seconds, stop_fd);
-		rc = outcome(&c, what, seconds, e);
+		attend(&c, proc_now() + j->seconds, j->stop_fd);
+		rc = outcome(&c, j, e);
 	}
 	if (rc == RC_OK && result) {
 		*result = c.result.p;
 		*n = c.result.n;
 		c.result.p = NULL;
 	}
-	json_decref(job);
+	json_decref(j->job);
 	clear(&c);
 	return rc;
 }

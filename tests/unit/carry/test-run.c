@@ -1,12 +1,12 @@
 /* carry, run as front runs it: what it puts and fetches, and servers that are
- * down, empty, endless, or silent. */
+ * down, empty, endless, or silent. Its jobs over SSH have a test of their own. */
 #include "support/support.h"
 
 #include "base/file.h"
 #include "base/num.h"
 #include "base/proc.h"
 #include "carry/carry.h"
-#include "child.h"
+#include "carry/run.h"
 #include <arpa/inet.h>
 #include <limits.h>
 #include <pthread.h>
@@ -38,7 +38,11 @@ static int stop(void **state)
 static enum rc run(json_t *job, struct bytes content, uint8_t **out, size_t *n,
 		   struct err *e)
 {
-	return child_run(program, job, content, 30, -1, out, n, e);
+	struct carry_job j = {.program = program, .job = job, .content = content,
+			      .agent_fd = -1, .max = out ? CARRY_CONTENT_MAX : 0,
+			      .seconds = 30, .stop_fd = -1};
+
+	return carry_run(&j, out, n, e);
 }
 
 /* ---- put ---- */
@@ -111,6 +115,8 @@ static void test_put_refused(void **state)
 
 static void test_jobs(void **state)
 {
+	struct carry_job nobody = {.program = "/nonexistent/carry", .job = json_object(),
+				   .agent_fd = -1, .seconds = 5, .stop_fd = -1};
 	struct err e;
 
 	(void)state;
@@ -120,8 +126,7 @@ static void test_jobs(void **state)
 				       "/tmp", "name", "x", "mode", 0644, "more", 1),
 			     bytes_of(NULL, 0), NULL, NULL, &e), RC_USAGE);
 	assert_non_null(strstr(e.why, "more"));
-	assert_int_equal(child_run("/nonexistent/carry", json_object(), bytes_of(NULL, 0),
-				   5, -1, NULL, NULL, &e), RC_ERROR);
+	assert_int_equal(carry_run(&nobody, NULL, NULL, &e), RC_ERROR);
 	assert_string_equal(e.name, "ENOENT");
 }
 
@@ -302,10 +307,41 @@ static void test_fetch_refused(void **state)
 	}
 }
 
+/* Whatever carry itself thinks of a bound, its parent keeps it. */
+static void test_too_much(void **state)
+{
+	static const size_t sizes[] = {0, 5000, 5001};
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		struct server s = {.manners = FILE_OF, .size = sizes[i]};
+		struct carry_job j = {.program = program, .agent_fd = -1, .max = 5000,
+				      .seconds = 30, .stop_fd = -1};
+		uint8_t CLEANUP_FREE *got = NULL;
+		char url[100];
+		size_t n = 0;
+		enum rc rc;
+
+		server_start(&s);
+		snprintf(url, sizeof url, "http://127.0.0.1:%u/x", s.port);
+		j.job = fetch(url, 600);
+		rc = carry_run(&j, &got, &n, &e);
+		server_stop(&s);
+		assert_int_equal(rc, sizes[i] <= 5000 ? RC_OK : RC_ERROR);
+		if (rc == RC_OK)
+			assert_int_equal(n, sizes[i]);
+		else
+			assert_non_null(strstr(e.why, "more than it may"));
+	}
+}
+
 /* Whatever carry itself thinks of a deadline, its parent ends it. */
 static void test_killed(void **state)
 {
 	struct server s = {.manners = STALL};
+	struct carry_job j = {.program = program, .agent_fd = -1, .max = 100,
+			      .seconds = 0.5, .stop_fd = -1};
 	char url[100];
 	uint8_t *got = NULL;
 	struct err e;
@@ -314,8 +350,8 @@ static void test_killed(void **state)
 	(void)state;
 	server_start(&s);
 	snprintf(url, sizeof url, "http://127.0.0.1:%u/x", s.port);
-	assert_int_equal(child_run(program, fetch(url, 600), bytes_of(NULL, 0), 0.5, -1,
-				   &got, &n, &e), RC_STALE);
+	j.job = fetch(url, 600);
+	assert_int_equal(carry_run(&j, &got, &n, &e), RC_STALE);
 	assert_non_null(strstr(e.why, "did not end"));
 	assert_string_equal(e.what, url);
 	server_stop(&s); /* the server saw its peer go */
@@ -325,6 +361,8 @@ static void test_stopped(void **state)
 {
 	struct server s = {.manners = STALL};
 	int stop_fd = eventfd(1, EFD_CLOEXEC);
+	struct carry_job j = {.program = program, .agent_fd = -1, .max = 100,
+			      .seconds = 600, .stop_fd = stop_fd};
 	char url[100];
 	uint8_t *got = NULL;
 	struct err e;
@@ -333,8 +371,8 @@ static void test_stopped(void **state)
 	(void)state;
 	server_start(&s);
 	snprintf(url, sizeof url, "http://127.0.0.1:%u/x", s.port);
-	assert_int_equal(child_run(program, fetch(url, 600), bytes_of(NULL, 0), 600,
-				   stop_fd, &got, &n, &e), RC_STALE);
+	j.job = fetch(url, 600);
+	assert_int_equal(carry_run(&j, &got, &n, &e), RC_STALE);
 	assert_non_null(strstr(e.why, "stopped"));
 	/* It may have been killed before it connected. */
 	assert_int_equal(shutdown(s.listener, SHUT_RDWR), 0);
@@ -348,7 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_put),	  TEST(test_put_refused),   TEST(test_jobs),
 		TEST(test_fetch), TEST(test_fetch_refused), TEST(test_killed),
-		TEST(test_stopped),
+		TEST(test_stopped), TEST(test_too_much),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

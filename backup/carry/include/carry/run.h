@@ -1,0 +1,31 @@
+/*
+ * carry, run for one job (carry/carry.h): for front, and for whoever opens a
+ * vault. A hostile server reaches only the child.
+ */
+#ifndef CARRY_RUN_H
+#define CARRY_RUN_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/secret.h"
+#include <jansson.h>
+
+struct carry_job {
+	const char *program;  /* the path of carry: proc_sibling() */
+	json_t *job;          /* taken over; "parent" is added */
+	struct bytes content; /* what it carries there; may be empty */
+	const struct secret *password; /* NULL: none. It goes through a pipe. */
+	int agent_fd;         /* borrowed; -1: none */
+	size_t max;           /* bytes that it may bring back; 0: it brings nothing */
+	double seconds;       /* then it is killed */
+	int stop_fd;          /* readable: it is killed; -1: never */
+};
+
+/*
+ * Run it and wait. result == NULL if it brings nothing; else malloc()ed. The
+ * child's own error becomes *e; RC_STALE at the deadline.
+ */
+enum rc carry_run(const struct carry_job *j, uint8_t **result, size_t *n,
+		  struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,190 @@
+/* Backups, the vaults' checks, and alerts. */
+#include "store_sql.h"
+#include "base/num.h"
+#include <string.h>
+
+/* Room for one more row of `size` bytes behind n, zeroed; NULL out of memory. */
+static void *grow(void **rows, size_t n, size_t size, struct err *e)
+{
+	void *more = realloc(*rows, (n + 1) * size);
+
+	if (!more) {
+		err_errno(e, RC_ERROR, "realloc", NULL, "%zu rows", n);
+		return NULL;
+	}
+	*rows = more;
+	return memset((char *)more + n * size, 0, size);
+}
+
+/* ---- backups ---- */
+
+enum rc store_backup_put(struct store *s, const struct backup *b, struct err *e)
+{
+	LOCKED(s);
+	return sql_run(s, e,
+		       "INSERT OR REPLACE INTO backup (vault, name, digest, bytes,"
+		       " plain, key, key_id, route, security, made, proved)"
+		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		       "ttbiitbtiii", b->vault, b->name,
+		       bytes_of(b->digest, sizeof b->digest), (int64_t)b->bytes,
+		       (int64_t)b->plain, b->key,
+		       bytes_of(b->key_id, sizeof b->key_id), b->route,
+		       (int64_t)b->security, b->made, b->proved);
+}
+
+static void read_backup(sqlite3_stmt *st, struct backup *b)
+{
+	b->id = sqlite3_column_int64(st, 0);
+	sql_text(st, 1, b->vault, sizeof b->vault);
+	sql_text(st, 2, b->name, sizeof b->name);
+	sql_blob(st, 3, b->digest, sizeof b->digest);
+	b->bytes = (uint64_t)sqlite3_column_int64(st, 4);
+	b->plain = sqlite3_column_int(st, 5) != 0;
+	sql_text(st, 6, b->key, sizeof b->key);
+	sql_blob(st, 7, b->key_id, sizeof b->key_id);
+	sql_text(st, 8, b->route, sizeof b->route);
+	b->security = (uint32_t)sqlite3_column_int64(st, 9);
+	b->made = sqlite3_column_int64(st, 10);
+	b->proved = sqlite3_column_int64(st, 11);
+	b->checked = sqlite3_column_int64(st, 12);
+	sql_err(st, 13, &b->error);
+}
+
+enum rc store_backups(struct store *s, struct backup **out, size_t *n,
+		      struct err *e)
+{
+	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
+	void CLEANUP_FREE *rows = NULL;
+	struct backup *b;
+	size_t got = 0;
+
+	LOCKED(s);
+	if (sql_prepare(s, &st, e,
+			"SELECT id, vault, name, digest, bytes, plain, key, key_id,"
+			" route, security, made, proved, checked, error FROM backup"
+			" ORDER BY made DESC, id DESC",
+			"") != RC_OK)
+		return e->rc;
+	while (sql_row(s, st, e) && (b = grow(&rows, got, sizeof *b, e))) {
+		read_backup(st, b);
+		got++;
+	}
+	if (e->rc != RC_OK)
+		return e->rc;
+	*out = rows;
+	*n = got;
+	rows = NULL;
+	return RC_OK;
+}
+
+enum rc store_backup_remove(struct store *s, const char *vault,
+			    const char *name, struct err *e)
+{
+	LOCKED(s);
+	if (sql_run(s, e, "DELETE FROM backup WHERE vault = ? AND name = ?", "tt",
+		    vault, name) != RC_OK)
+		return e->rc;
+	if (sqlite3_changes(s->db) == 0)
+		return err_set(e, RC_NOTFOUND, "read state", "no such backup",
+			       "see `show backup`", "%.100s: %.60s", vault, name);
+	return RC_OK;
+}
+
+enum rc store_backup_checked(struct store *s, int64_t id, int64_t at,
+			     const struct err *error, struct err *e)
+{
+	LOCKED(s);
+	return sql_run(s, e, "UPDATE backup SET checked = ?, error = ? WHERE id = ?",
+		       "iEi", at, error, id);
+}
+
+/* ---- vaults ---- */
+
+enum rc store_vault(struct store *s, const char *vault, struct vault_seen *out,
+		    struct err *e)
+{
+	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
+	struct vault_seen v = {0};
+
+	LOCKED(s);
+	if (sql_prepare(s, &st, e,
+			"SELECT checked, name, error FROM vault WHERE vault = ?",
+			"t", vault) != RC_OK)
+		return e->rc;
+	if (sql_row(s, st, e)) {
+		v.checked = sqlite3_column_int64(st, 0);
+		sql_text(st, 1, v.name, sizeof v.name);
+		sql_err(st, 2, &v.error);
+	}
+	if (e->rc == RC_OK)
+		*out = v;
+	return e->rc;
+}
+
+enum rc store_vault_set(struct store *s, const char *vault,
+			const struct vault_seen *v, struct err *e)
+{
+	LOCKED(s);
+	return sql_run(s, e, "INSERT OR REPLACE INTO vault VALUES (?, ?, ?, ?)",
+		       "titE", vault, v->checked, v->name, &v->error);
+}
+
+/* ---- alerts ---- */
+
+enum rc store_alert_put(struct store *s, const struct alert_row *r, struct err *e)
+{
+	LOCKED(s);
+	/* What has not changed is not written: a look every minute. */
+	return sql_run(s, e,
+		       "INSERT INTO alert (name, severity, text, since)"
+		       " VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+		       " severity = excluded.severity, text = excluded.text"
+		       " WHERE severity <> excluded.severity OR text <> excluded.text",
+		       "titi", r->name, (int64_t)r->severity, r->text, r->since);
+}
+
+enum rc store_alert_sent(struct store *s, const char *name, int64_t at,
+			 struct err *e)
+{
+	LOCKED(s);
+	return sql_run(s, e,
+		       "UPDATE alert SET sent = ?, times = times + 1 WHERE name = ?",
+		       "it", at, name);
+}
+
+enum rc store_alert_end(struct store *s, const char *name, struct err *e)
+{
+	LOCKED(s);
+	return sql_run(s, e, "DELETE FROM alert WHERE name = ?", "t", name);
+}
+
+enum rc store_alerts(struct store *s, struct alert_row **out, size_t *n,
+		     struct err *e)
+{
+	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
+	void CLEANUP_FREE *rows = NULL;
+	struct alert_row *r;
+	size_t got = 0;
+
+	LOCKED(s);
+	if (sql_prepare(s, &st, e,
+			"SELECT name, severity, text, since, sent, times FROM alert"
+			" ORDER BY severity, since, name",
+			"") != RC_OK)
+		return e->rc;
+	while (sql_row(s, st, e) && (r = grow(&rows, got, sizeof *r, e))) {
+		sql_text(st, 0, r->name, sizeof r->name);
+		r->severity = sqlite3_column_int(st, 1);
+		sql_text(st, 2, r->text, sizeof r->text);
+		r->since = sqlite3_column_int64(st, 3);
+		r->sent = sqlite3_column_int64(st, 4);
+		r->times = (uint64_t)sqlite3_column_int64(st, 5);
+		got++;
+	}
+	if (e->rc != RC_OK)
+		return e->rc;
+	*out = rows;
+	*n = got;
+	rows = NULL;
+	return RC_OK;
+}
