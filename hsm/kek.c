@@ -1,16 +1,14 @@
 #include "kek.h"
 #include "base/num.h"
 #include "template.h"
-#include <sodium.h>
 #include <string.h>
 
-enum rc kek_random(struct secret **out, struct err *e)
-{
-	if (secret_new(WRAPPED_KEK_LEN, out, e) != RC_OK)
-		return e->rc;
-	randombytes_buf((*out)->p, (*out)->n);
-	return RC_OK;
-}
+/* KWP is RFC 5649 and nothing else. PAD is an older name for it, but in PKCS#11
+ * 2.40 some took it for PKCS#7 padding and RFC 3394. */
+const struct kek_mechanism kek_mechanisms[KEK_MECHANISMS] = {
+	{CKM_AES_KEY_WRAP_KWP, "CKM_AES_KEY_WRAP_KWP"},
+	{CKM_AES_KEY_WRAP_PAD, "CKM_AES_KEY_WRAP_PAD"},
+};
 
 enum rc kek_new(struct hsm_session *s, const struct secret *key,
 		enum kek_use use, struct temporary *out, struct err *e)

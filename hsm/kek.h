@@ -4,15 +4,20 @@
 #define HSM_KEK_H
 
 #include "base/secret.h"
-#include "base/wrapped.h"
 #include "object.h"
+#include "wrapped/wrapped.h"
 
 #ifndef CKM_AES_KEY_WRAP_KWP
 #define CKM_AES_KEY_WRAP_KWP 0x210bUL /* PKCS#11 3.0 */
 #endif
 
-/* Random, in locked memory. */
-enum rc kek_random(struct secret **out, struct err *e) MUST_CHECK;
+/* The mechanisms that wrap as RFC 5649, in the order in which they are tried. */
+struct kek_mechanism {
+	CK_MECHANISM_TYPE type;
+	const char *name;
+};
+#define KEK_MECHANISMS 2
+extern const struct kek_mechanism kek_mechanisms[KEK_MECHANISMS];
 
 /* As a session object that can do nothing but this; destroyed with *out. */
 enum kek_use { KEK_WRAPS, KEK_UNWRAPS };

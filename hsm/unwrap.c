@@ -5,12 +5,13 @@
  * open.
  */
 #include "hsm/wrap.h"
-#include "aes.h"
 #include "base/num.h"
 #include "hsm/sign.h"
+#include "agree.h"
 #include "kek.h"
-#include "pkcs8.h"
 #include "template.h"
+#include "wrapped/aes.h"
+#include "wrapped/pkcs8.h"
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <string.h>
@@ -31,6 +32,14 @@ static enum rc does_not_open(struct err *e)
 		       "the wrapped key");
 }
 
+static enum rc not_its_key(struct err *e)
+{
+	return err_set(e, RC_VERIFY, "unwrap",
+		       "is not the private key of the certificate beside it",
+		       "the file was put together wrongly: take another backup",
+		       "the wrapped key");
+}
+
 /* The first block tells a wrong key, and the length that the rest must have. */
 static bool looks_right(const struct wrapped_key *w)
 {
@@ -43,7 +52,7 @@ static bool looks_right(const struct wrapped_key *w)
 			 bytes_of(w->bytes, sizeof head), head))
 		return false;
 	der = pkcs8_length(head);
-	return der && (der / AES_BLOCK + 1) * AES_BLOCK == w->n;
+	return der && aes_padded(der) == w->n;
 }
 
 /* What it holds, in locked memory. */
@@ -51,13 +60,17 @@ static enum rc open_here(const struct wrapped_key *w, struct secret **out,
 			 size_t *n, struct err *e)
 {
 	struct secret CLEANUP(secret_free) *clear = NULL;
+	struct bytes numbers[PKCS8_NUMBERS];
 
 	if (secret_new(WRAPPED_MAX + AES_BLOCK, &clear, e) != RC_OK)
 		return e->rc;
 	if (!aes_cbc_pad(false, w->kek->p, w->iv, wrapped_bytes(w), clear->p,
 			 n) ||
-	    !pkcs8_is_rsa(bytes_of(clear->p, *n)))
+	    pkcs8_read_numbers(bytes_of(clear->p, *n), numbers) != PKCS8_RSA)
 		return does_not_open(e);
+	/* A token may sign with some of them alone; here they are at hand. */
+	if (!numbers_agree(numbers))
+		return not_its_key(e);
 	*out = clear;
 	clear = NULL;
 	return RC_OK;
@@ -106,25 +119,18 @@ static enum rc convert(struct hsm_session *s, struct bytes clear,
 		       CK_OBJECT_HANDLE *out, struct answers *answers,
 		       struct err *e)
 {
-	static const struct {
-		CK_MECHANISM_TYPE type;
-		const char *name;
-	} mechanisms[] = {
-		{CKM_AES_KEY_WRAP_PAD, "CKM_AES_KEY_WRAP_PAD"},
-		{CKM_AES_KEY_WRAP_KWP, "CKM_AES_KEY_WRAP_KWP"},
-	};
 	struct secret CLEANUP(secret_free) *key = NULL;
 	uint8_t again[WRAPPED_MAX + 2 * AES_BLOCK];
 	CK_RV rv = CKR_GENERAL_ERROR;
 	size_t n = 0;
 
-	if (kek_random(&key, e) != RC_OK)
+	if (wrapped_kek_new(&key, e) != RC_OK)
 		return e->rc;
 	if (!aes_wrap_pad(true, key->p, clear, again, &n))
 		return err_set(e, RC_ERROR, "unwrap", "OpenSSL cannot wrap it",
 			       NULL, ON_KEY(s, label));
-	for (size_t i = 0; i < COUNT_OF(mechanisms); i++) {
-		CK_MECHANISM m = {mechanisms[i].type, NULL, 0};
+	for (size_t i = 0; i < KEK_MECHANISMS; i++) {
+		CK_MECHANISM m = {kek_mechanisms[i].type, NULL, 0};
 
 		if (unwrap_with(s, key, &m, bytes_of(again, n), t, out, &rv,
 				e) != RC_OK)
@@ -135,7 +141,7 @@ static enum rc convert(struct hsm_session *s, struct bytes clear,
 			return does_not_open(e);
 		if (!about_mechanism(rv))
 			return hsm_err(e, "C_UnwrapKey", rv, ON_KEY(s, label));
-		answers_add(answers, mechanisms[i].name, rv, "");
+		answers_add(answers, kek_mechanisms[i].name, rv, "");
 	}
 	return answers_err(answers, s, "unwrap", label, e);
 }
@@ -196,14 +202,6 @@ static enum rc check_cert(X509 *cert, unsigned *bits, struct err *e)
 			       "%d bits of RSA", size);
 	*bits = (unsigned)size;
 	return RC_OK;
-}
-
-static enum rc not_its_key(struct err *e)
-{
-	return err_set(e, RC_VERIFY, "unwrap",
-		       "is not the private key of the certificate beside it",
-		       "the file was put together wrongly: take another backup",
-		       "the wrapped key");
 }
 
 static enum rc check_modulus(struct hsm_session *s, const struct hsm_key *k,

@@ -5,11 +5,11 @@
  * token honoured the IV.
  */
 #include "hsm/wrap.h"
-#include "aes.h"
 #include "base/num.h"
 #include "kek.h"
-#include "pkcs8.h"
 #include "template.h"
+#include "wrapped/aes.h"
+#include "wrapped/pkcs8.h"
 #include <sodium.h>
 #include <string.h>
 
@@ -68,12 +68,6 @@ static enum rc wrap_cbc(struct wrapping *x, CK_MECHANISM_TYPE type, size_t *der,
 	return RC_OK;
 }
 
-/* With PKCS#7 padding. */
-static size_t padded(size_t n)
-{
-	return (n / AES_BLOCK + 1) * AES_BLOCK;
-}
-
 static enum rc by_cbc_pad(struct wrapping *x, struct err *e)
 {
 	size_t der = 0;
@@ -81,7 +75,7 @@ static enum rc by_cbc_pad(struct wrapping *x, struct err *e)
 
 	if (wrap_cbc(x, CKM_AES_CBC_PAD, &der, &rv, e) != RC_OK)
 		return e->rc;
-	if (der && x->n == padded(der))
+	if (der && x->n == aes_padded(der))
 		return RC_OK;
 	answers_add(&x->answers, "CKM_AES_CBC_PAD", rv, "made something else");
 	return NO_ROUTE;
@@ -133,7 +127,7 @@ static enum rc convert(struct wrapping *x, const struct secret *session_key,
 			 &n) && n > PKCS8_HEAD)
 		der = pkcs8_length(clear->p);
 	zeros = der <= n ? n - der : SIZE_MAX;
-	if (!der || zeros > 7 || padded(der) > sizeof x->out ||
+	if (!der || zeros > 7 || aes_padded(der) > sizeof x->out ||
 	    !sodium_is_zero(clear->p + der, zeros) ||
 	    !pkcs8_is_rsa(bytes_of(clear->p, der)) ||
 	    !aes_cbc_pad(true, x->kek->p, x->iv, bytes_of(clear->p, der), x->out,
@@ -146,20 +140,13 @@ static enum rc convert(struct wrapping *x, const struct secret *session_key,
 
 static enum rc by_conversion(struct wrapping *x, struct err *e)
 {
-	static const struct {
-		CK_MECHANISM_TYPE type;
-		const char *name;
-	} mechanisms[] = {
-		{CKM_AES_KEY_WRAP_KWP, "CKM_AES_KEY_WRAP_KWP"},
-		{CKM_AES_KEY_WRAP_PAD, "CKM_AES_KEY_WRAP_PAD"},
-	};
 	struct secret CLEANUP(secret_free) *key = NULL;
 	enum rc rc;
 
-	if (kek_random(&key, e) != RC_OK)
+	if (wrapped_kek_new(&key, e) != RC_OK)
 		return e->rc;
-	for (size_t i = 0; i < COUNT_OF(mechanisms); i++) {
-		CK_MECHANISM m = {mechanisms[i].type, NULL, 0};
+	for (size_t i = 0; i < KEK_MECHANISMS; i++) {
+		CK_MECHANISM m = {kek_mechanisms[i].type, NULL, 0};
 		CK_RV rv = CKR_GENERAL_ERROR;
 
 		if (wrap_with(x, key, &m, &rv, e) != RC_OK)
@@ -167,7 +154,7 @@ static enum rc by_conversion(struct wrapping *x, struct err *e)
 		rc = rv == CKR_OK ? convert(x, key, e) : NO_ROUTE;
 		if (rc != NO_ROUTE)
 			return rc;
-		answers_add(&x->answers, mechanisms[i].name, rv,
+		answers_add(&x->answers, kek_mechanisms[i].name, rv,
 			    "made something else");
 	}
 	return NO_ROUTE;
@@ -280,7 +267,7 @@ enum rc hsm_key_seal(struct hsm_session *s, struct hsm_key *key, struct err *e)
 	bool extractable;
 	enum rc rc;
 
-	if (kek_random(&kek, e) != RC_OK ||
+	if (wrapped_kek_new(&kek, e) != RC_OK ||
 	    hsm_key_extractable(s, key, &extractable, e) != RC_OK ||
 	    (extractable && make_unextractable(s, key, e) != RC_OK) ||
 	    hsm_key_extractable(s, key, &extractable, e) != RC_OK)

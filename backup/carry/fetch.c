@@ -100,7 +100,7 @@ enum rc job_fetch(json_t *job, struct err *e)
 	if (seconds < 1 || max < 1 || (unsigned)max > CARRY_CONTENT_MAX)
 		return err_set(e, RC_USAGE, "fetch", "out of range", NULL,
 			       "seconds=%d max=%d", seconds, max);
-	if (sandbox_writes(NULL, e) != RC_OK)
+	if (sandbox_files(NULL, NULL, 0, e) != RC_OK)
 		return e->rc;
 	f.max = (size_t)max;
 	if (transfer_new(f.url, "tftp,http", seconds, f.text, &c, e) != RC_OK)

@@ -1,13 +1,10 @@
 #include "base/num.h"
+#include "carry/address.h"
 #include "carry/carry.h"
 #include "job.h"
 #include "sandbox.h"
 #include "transfer.h"
 #include <string.h>
-#include <strings.h>
-
-#define MAX_RECIPIENTS 16
-#define MAX_ADDRESS 254 /* characters, RFC 5321 */
 
 struct mail {
 	const char *url, *from, *user, *ca;
@@ -58,17 +55,6 @@ static size_t on_read(char *to, size_t size, size_t count, void *arg)
 	return n;
 }
 
-/* It becomes a line of the dialogue: nothing that ends the line or the address. */
-static bool address_is_plain(const char *a)
-{
-	size_t n = strlen(a);
-
-	for (const char *s = a; *s; s++)
-		if (*s <= ' ' || *s > '~' || strchr("<>()\\,;:\"", *s))
-			return false;
-	return n > 0 && n <= MAX_ADDRESS;
-}
-
 static enum rc not_an_address(const char *a, struct err *e)
 {
 	return err_set(e, RC_USAGE, "mail", "is not an address of mail",
@@ -79,14 +65,14 @@ static enum rc read_recipients(struct mail *m, struct err *e)
 {
 	size_t n = json_array_size(m->to);
 
-	if (n < 1 || n > MAX_RECIPIENTS)
+	if (n < 1 || n > CARRY_RECIPIENTS_MAX)
 		return err_set(e, RC_USAGE, "mail", "no recipients, or too many",
-			       NULL, "%zu; at most %d", n, MAX_RECIPIENTS);
+			       NULL, "%zu; at most %u", n, CARRY_RECIPIENTS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		const char *a = json_string_value(json_array_get(m->to, i));
 		struct curl_slist *l;
 
-		if (!a || !address_is_plain(a))
+		if (!a || !carry_address_is_plain(a, strlen(a)))
 			return not_an_address(a ? a : "\"to\"", e);
 		l = curl_slist_append(m->recipients, a);
 		if (!l)
@@ -94,30 +80,6 @@ static enum rc read_recipients(struct mail *m, struct err *e)
 		m->recipients = l;
 	}
 	return RC_OK;
-}
-
-/* A URL that names a server alone: a password has its own way here. */
-static enum rc check_url(const struct mail *m, struct err *e)
-{
-	static const CURLUPart none[] = {CURLUPART_USER, CURLUPART_PASSWORD,
-					 CURLUPART_OPTIONS, CURLUPART_QUERY,
-					 CURLUPART_FRAGMENT};
-	CURLU *u = curl_url();
-	bool ok = u && curl_url_set(u, CURLUPART_URL, m->url, 0) == CURLUE_OK &&
-		  !strncasecmp(m->url, "smtp://", 7);
-
-	for (size_t i = 0; i < COUNT_OF(none); i++) {
-		char *part = NULL;
-
-		if (ok && curl_url_get(u, none[i], &part, 0) == CURLUE_OK)
-			ok = false;
-		curl_free(part);
-	}
-	curl_url_cleanup(u);
-	/* It is not repeated: it may hold a password. */
-	return ok ? RC_OK
-		  : err_set(e, RC_USAGE, "mail", "is not smtp://HOST:PORT", NULL,
-			    "the URL of the mail server");
 }
 
 /* Lines that end with LF alone are a server's to misunderstand. */
@@ -148,8 +110,12 @@ static enum rc read_job(json_t *job, struct mail *m, struct err *e)
 			"password", &m->password, "starttls", &m->starttls, "ca",
 			&ca, "seconds", &m->seconds) != RC_OK ||
 	    job_text(user, "user", &m->user, e) != RC_OK ||
-	    job_text(ca, "ca", &m->ca, e) != RC_OK || check_url(m, e) != RC_OK)
+	    job_text(ca, "ca", &m->ca, e) != RC_OK)
 		return e->rc;
+	/* It is not repeated: it may hold a password, which has its own way here. */
+	if (!carry_mail_server_is_plain(m->url))
+		return err_set(e, RC_USAGE, "mail", "is not smtp://HOST:PORT", NULL,
+			       "the URL of the mail server");
 	if (m->seconds < 1)
 		return err_set(e, RC_USAGE, "mail", "out of range", NULL,
 			       "seconds=%d", m->seconds);
@@ -158,7 +124,7 @@ static enum rc read_job(json_t *job, struct mail *m, struct err *e)
 		return err_set(e, RC_USAGE, "mail",
 			       "a user needs a password, and a password STARTTLS",
 			       NULL, "%s", m->url);
-	if (!address_is_plain(m->from))
+	if (!carry_address_is_plain(m->from, strlen(m->from)))
 		return not_an_address(m->from, e);
 	if (read_recipients(m, e) != RC_OK || read_message(m, e) != RC_OK)
 		return e->rc;
@@ -196,10 +162,10 @@ static enum rc send_it(struct mail *m, struct err *e)
 enum rc job_mail(json_t *job, struct err *e)
 {
 	struct mail m = {0};
-	enum rc rc = sandbox_writes(NULL, e);
+	enum rc rc = read_job(job, &m, e);
 
 	if (rc == RC_OK)
-		rc = read_job(job, &m, e);
+		rc = sandbox_files(NULL, &m.ca, 1, e);
 	if (rc == RC_OK)
 		rc = send_it(&m, e);
 	curl_slist_free_all(m.recipients);

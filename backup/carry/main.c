@@ -14,16 +14,17 @@
 static const struct job {
 	const char *name;
 	enum rc (*run)(json_t *job, struct err *e);
+	bool puts; /* a file into a folder of this machine */
 } jobs[] = {
-	{"put", job_put},
-	{"fetch", job_fetch},
-	{"hostkey", job_hostkey},
-	{"probe", job_probe},
-	{"store", job_store},
-	{"load", job_load},
-	{"list", job_list},
-	{"remove", job_remove},
-	{"mail", job_mail},
+	{"put", job_put, true},
+	{"fetch", job_fetch, false},
+	{"hostkey", job_hostkey, false},
+	{"probe", job_probe, false},
+	{"store", job_store, false},
+	{"load", job_load, false},
+	{"list", job_list, false},
+	{"remove", job_remove, false},
+	{"mail", job_mail, false},
 };
 
 static enum rc read_job(json_t **out, struct err *e)
@@ -53,7 +54,7 @@ static enum rc drop(pid_t parent, struct err *e)
 	/* A put's file; what others bring goes through a pipe. */
 	struct rlimit largest = {CARRY_CONTENT_MAX, CARRY_CONTENT_MAX};
 
-	if (proc_harden(e) != RC_OK)
+	if (proc_harden(e) != RC_OK || sandbox_rights(e) != RC_OK)
 		return e->rc;
 	/* An own file that is too large fails with EFBIG instead of a signal. */
 	(void)signal(SIGXFSZ, SIG_IGN);
@@ -82,7 +83,8 @@ static enum rc run(json_t *job, struct err *e)
 	if (parent < 1 || parent > INT_MAX)
 		return err_set(e, RC_USAGE, "job", "no such process", NULL,
 			       "\"parent\"");
-	if (drop((pid_t)parent, e) != RC_OK || sandbox_calls(e) != RC_OK)
+	if (drop((pid_t)parent, e) != RC_OK ||
+	    sandbox_calls(found->puts, e) != RC_OK)
 		return e->rc;
 	(void)json_object_del(job, "do");
 	(void)json_object_del(job, "parent");

@@ -60,7 +60,7 @@ enum rc job_put(json_t *job, struct err *e)
 
 	if (job_members(job, e, "{s:s, s:s, s:i}", "folder", &folder, "name",
 			&name, "mode", &mode) != RC_OK ||
-	    sandbox_writes(folder, e) != RC_OK)
+	    sandbox_files(folder, NULL, 0, e) != RC_OK)
 		return e->rc;
 	if (folder[0] != '/' || !carry_name_is_plain(name) || mode & ~0666)
 		return err_set(e, RC_USAGE, "put",

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 
 #define FIRST_FREE_FD (CARRY_AGENT_FD + 1)
+#define GRACE 2 /* seconds that a job may take beside its own deadline */
 
 /* What a child writes, up to a bound; more than that is an error. */
 struct output {
@@ -282,6 +283,13 @@ static void name_of(const json_t *job, char *to, size_t cap)
 		(void)snprintf(to, cap, "a job");
 }
 
+/* A put has no deadline of its own, and so none to give it time after: what it
+ * waits for is a disk, and no call to that can be given up but by its end. */
+static double kill_after(const struct carry_job *j)
+{
+	return j->seconds + (json_object_get(j->job, "seconds") ? GRACE : 0);
+}
+
 static enum rc outcome(struct child *c, const struct carry_job *job,
 		       struct err *e)
 {
@@ -293,7 +301,7 @@ static enum rc outcome(struct child *c, const struct carry_job *job,
 		return err_set(e, RC_STALE, "carry", "was stopped before its end",
 			       NULL, "%s", what);
 	(void)snprintf(why, sizeof why, "did not end in %.0f seconds",
-		       job->seconds);
+		       kill_after(job));
 	if (c->late)
 		return err_set(e, RC_STALE, "carry", why,
 			       "is the server, or the disk, stuck?", "%s", what);
@@ -337,7 +345,7 @@ enum rc carry_run(const struct carry_job *j, uint8_t **result, size_t *n,
 	if (rc == RC_OK)
 		rc = start(&c, j->program, e);
 	if (rc == RC_OK) {
-		attend(&c, proc_now() + j->seconds, j->stop_fd);
+		attend(&c, proc_now() + kill_after(j), j->stop_fd);
 		rc = outcome(&c, j, e);
 	}
 	if (rc == RC_OK && result) {

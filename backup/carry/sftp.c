@@ -65,15 +65,19 @@ enum rc sftp_failed(const struct ssh *s, const char *op, const char *path,
 	return e->rc;
 }
 
-enum rc sftp_path(const char *folder, const char *name, char to[SFTP_PATH_MAX],
-		  struct err *e)
+bool sftp_path_of(const char *folder, const char *name, char to[SFTP_PATH_MAX])
 {
 	int n = snprintf(to, SFTP_PATH_MAX, "%s%s%s", folder,
 			 folder[0] && folder[strlen(folder) - 1] == '/' ? "" : "/",
 			 name);
 
-	if (!folder[0] || n >= SFTP_PATH_MAX || strlen(name) > MAX_NAME ||
-	    !carry_name_is_plain(name))
+	return folder[0] && n < SFTP_PATH_MAX && strlen(name) <= MAX_NAME;
+}
+
+enum rc sftp_path(const char *folder, const char *name, char to[SFTP_PATH_MAX],
+		  struct err *e)
+{
+	if (!carry_name_is_plain(name) || !sftp_path_of(folder, name, to))
 		return err_set(e, RC_USAGE, "job", "not a folder and a plain name",
 			       NULL, "%.80s/%.80s", folder, name);
 	return RC_OK;

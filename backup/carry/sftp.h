@@ -14,7 +14,11 @@ enum rc sftp_failed(const struct ssh *s, const char *op, const char *path,
 /* It was the connection. */
 bool sftp_lost(const struct ssh *s);
 
-/* A plain name in a folder. */
+/* A file in a folder; false if that is no path, or too long a one. */
+bool sftp_path_of(const char *folder, const char *name,
+		  char to[SFTP_PATH_MAX]) MUST_CHECK;
+
+/* The same, of a plain name. */
 enum rc sftp_path(const char *folder, const char *name, char to[SFTP_PATH_MAX],
 		  struct err *e) MUST_CHECK;
 

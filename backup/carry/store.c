@@ -1,11 +1,13 @@
 /* A file put under its final name only when it is whole there. */
 #include "base/num.h"
 #include "carry/carry.h"
+#include "carry/name.h"
 #include "job.h"
 #include "sftp.h"
 #include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 
 #define FILE_MODE 0640
 #define FSYNC "fsync@openssh.com"
@@ -177,6 +179,30 @@ static enum rc publish(struct store *t, struct err *e)
 	return old ? undo_aside(t, e) : e->rc;
 }
 
+/* What stores before this one left. Best effort: nothing depends on it. */
+static void remove_leftovers(struct store *t)
+{
+	sftp_session sftp = t->ssh.sftp;
+	const int64_t before = time(NULL) - CARRY_LEFTOVER_AGE;
+	sftp_dir d = sftp_opendir(sftp, t->folder);
+	char path[SFTP_PATH_MAX];
+
+	for (size_t i = 0; d && i < CARRY_LIST_MAX; i++) {
+		sftp_attributes CLEANUP(sftp_attributes_free) a =
+			sftp_readdir(sftp, d);
+
+		if (!a)
+			break;
+		if (a->name && carry_name_is_leftover(a->name) &&
+		    a->type == SSH_FILEXFER_TYPE_REGULAR &&
+		    a->flags & SSH_FILEXFER_ATTR_ACMODTIME && a->mtime < before &&
+		    sftp_path_of(t->folder, a->name, path))
+			(void)sftp_unlink(sftp, path);
+	}
+	if (d)
+		(void)sftp_closedir(d);
+}
+
 static enum rc store(struct store *t, struct err *e)
 {
 	bool old = false;
@@ -184,6 +210,7 @@ static enum rc store(struct store *t, struct err *e)
 
 	if (check_names(t, &old, e) != RC_OK)
 		return e->rc;
+	remove_leftovers(t);
 	rc = write_tmp(t, e);
 	if (rc == RC_OK)
 		rc = read_back(t, e);
@@ -197,9 +224,8 @@ static enum rc store(struct store *t, struct err *e)
 
 static enum rc prepare(struct store *t, json_t *job, struct err *e)
 {
-	char tmp[CARRY_JOB_MAX];
 	uint8_t random[8];
-	char hex[2 * sizeof random + 1];
+	char tmp[CARRY_JOB_MAX], hex[2 * sizeof random + 1];
 	json_t *aside;
 
 	if (job_members(job, e, "{" SSH_MEMBERS ", s:s, s:s, s:o}",
@@ -212,13 +238,10 @@ static enum rc prepare(struct store *t, json_t *job, struct err *e)
 		return e->rc;
 	randombytes_buf(random, sizeof random);
 	sodium_bin2hex(hex, sizeof hex, random, sizeof random);
-	(void)snprintf(tmp, sizeof tmp, "%.*s.%s.%s.tmp",
-		       num_int(strlen(t->final) - strlen(t->name)), t->final,
-		       t->name, hex);
-	if (strlen(tmp) >= sizeof t->tmp)
+	(void)snprintf(tmp, sizeof tmp, ".%s.%s.tmp", t->name, hex);
+	if (!sftp_path_of(t->folder, tmp, t->tmp))
 		return err_set(e, RC_USAGE, "job", "the path is too long", NULL,
 			       "%.80s/%.80s", t->folder, t->name);
-	strcpy(t->tmp, tmp);
 	return job_content(CARRY_OBJECT_MAX, &t->content, &t->n, e);
 }
 

@@ -55,7 +55,7 @@ enum rc envelope_key(const struct secret *password, const struct envelope_cost *
 {
 	struct secret CLEANUP(secret_free) *key = NULL;
 
-	if (secret_new(crypto_secretstream_xchacha20poly1305_KEYBYTES, &key, e))
+	if (secret_new(crypto_secretstream_xchacha20poly1305_KEYBYTES, &key, e) != RC_OK)
 		return e->rc;
 	if (crypto_pwhash(key->p, key->n, (const char *)password->p, password->n, salt,
 			  cost->passes, cost->memory, crypto_pwhash_ALG_ARGON2ID13) != 0)

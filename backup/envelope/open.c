@@ -152,8 +152,8 @@ static enum rc read_messages(struct reader *r, const struct secret *state,
 		struct bytes m;
 
 		if (pull(r, state, i == 0 ? head : nothing, i == n - 1, v->plain + used,
-			 &m, e) ||
-		    keep(v, i, n, m, e))
+			 &m, e) != RC_OK ||
+		    keep(v, i, n, m, e) != RC_OK)
 			return e->rc;
 		used += m.n;
 	}
@@ -167,8 +167,9 @@ static enum rc start(const struct head *h, const struct secret *password,
 {
 	struct secret CLEANUP(secret_free) *key = NULL;
 
-	if (envelope_key(password, &h->cost, h->salt.p, &key, e) ||
-	    secret_new(crypto_secretstream_xchacha20poly1305_statebytes(), state, e))
+	if (envelope_key(password, &h->cost, h->salt.p, &key, e) != RC_OK ||
+	    secret_new(crypto_secretstream_xchacha20poly1305_statebytes(), state,
+		       e) != RC_OK)
 		return e->rc;
 	if (crypto_secretstream_xchacha20poly1305_init_pull(envelope_state(*state),
 							    h->stream.p, key->p) != 0)
@@ -176,8 +177,8 @@ static enum rc start(const struct head *h, const struct secret *password,
 	return RC_OK;
 }
 
-static enum rc make(size_t nitems, size_t nplain, const struct envelope_cost *cost,
-		    struct envelope **out, struct err *e)
+static enum rc make(size_t nitems, size_t nplain, struct envelope **out,
+		    struct err *e)
 {
 	struct envelope CLEANUP(envelope_free) *v = calloc(1, sizeof *v);
 
@@ -187,8 +188,6 @@ static enum rc make(size_t nitems, size_t nplain, const struct envelope_cost *co
 	}
 	if (!v || !v->items || !v->plain)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "the envelope");
-	v->nplain = nplain;
-	v->cost = *cost;
 	*out = v;
 	v = NULL;
 	return RC_OK;
@@ -209,10 +208,11 @@ enum rc envelope_open(struct bytes file, const struct secret *password,
 	if (file.n > ENVELOPE_MAX)
 		return envelope_bad(e, RC_REFUSED, "it is larger than 8 MiB",
 				    "fetch another backup");
-	if (read_head(&r, &h, e) || count_messages(r, &n, &nplain, e) ||
-	    make(n - MESSAGES_MIN, nplain, &h.cost, &v, e) ||
-	    start(&h, password, &state, e) ||
-	    read_messages(&r, state, bytes_of(file.p, HEAD_LEN), n, v, e))
+	if (read_head(&r, &h, e) != RC_OK ||
+	    count_messages(r, &n, &nplain, e) != RC_OK ||
+	    make(n - MESSAGES_MIN, nplain, &v, e) != RC_OK ||
+	    start(&h, password, &state, e) != RC_OK ||
+	    read_messages(&r, state, bytes_of(file.p, HEAD_LEN), n, v, e) != RC_OK)
 		return e->rc;
 	*out = v;
 	v = NULL;

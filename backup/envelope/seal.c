@@ -112,8 +112,9 @@ static enum rc start(struct sealer *s, const struct secret *password,
 	struct secret CLEANUP(secret_free) *key = NULL;
 
 	randombytes_buf(salt, sizeof salt);
-	if (envelope_key(password, cost, salt, &key, s->e) ||
-	    secret_new(crypto_secretstream_xchacha20poly1305_statebytes(), &s->state, s->e))
+	if (envelope_key(password, cost, salt, &key, s->e) != RC_OK ||
+	    secret_new(crypto_secretstream_xchacha20poly1305_statebytes(), &s->state,
+		       s->e) != RC_OK)
 		return s->e->rc;
 	(void)crypto_secretstream_xchacha20poly1305_init_push(envelope_state(s->state),
 							      head, key->p);
@@ -130,7 +131,7 @@ static enum rc write_all(struct sealer *s, struct bytes manifest, struct bytes p
 	push(s, manifest, crypto_secretstream_xchacha20poly1305_TAG_MESSAGE);
 	push(s, p12, crypto_secretstream_xchacha20poly1305_TAG_MESSAGE);
 	for (size_t i = 0; i < nitems; i++)
-		if (push_item(s, &items[i]))
+		if (push_item(s, &items[i]) != RC_OK)
 			return s->e->rc;
 	push(s, nothing, crypto_secretstream_xchacha20poly1305_TAG_FINAL);
 	assert(!s->file.bad && s->file.n == s->file.cap);
@@ -171,12 +172,13 @@ enum rc envelope_seal(const struct secret *password, const struct envelope_cost 
 	enum rc rc;
 
 	assert(p12.n > 0);
-	if (envelope_check_cost(cost, e) || check_manifest(manifest, e))
+	if (envelope_check_cost(cost, e) != RC_OK ||
+	    check_manifest(manifest, e) != RC_OK)
 		return e->rc;
 	if (nitems > ENVELOPE_ITEMS_MAX)
 		return refuse(e, "more than 512 items", "its items");
 	for (size_t i = 0; i < nitems; i++)
-		if (check_item(&items[i], e))
+		if (check_item(&items[i], e) != RC_OK)
 			return e->rc;
 	put_manifest(&w, manifest);
 	assert(!w.bad);
@@ -189,7 +191,7 @@ enum rc envelope_seal(const struct secret *password, const struct envelope_cost 
 	if (rc == RC_OK)
 		rc = write_all(&s, writer_bytes(&w), p12, items, nitems);
 	secret_free(s.state);
-	if (rc)
+	if (rc != RC_OK)
 		return rc;
 	*out = file;
 	*n = size;

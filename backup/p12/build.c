@@ -19,7 +19,7 @@ enum rc p12_begin(const struct secret *password, unsigned iterations,
 			       P12_ITERATIONS_MAX);
 	randombytes_buf(k.salt, sizeof k.salt);
 	if (p12_pbkdf2(password, md, bytes_of(k.salt, sizeof k.salt), iterations,
-		       WRAPPED_KEK_LEN, &kek, e))
+		       WRAPPED_KEK_LEN, &kek, e) != RC_OK)
 		return e->rc;
 	wrapped_key_clear(w);
 	randombytes_buf(w->iv, sizeof w->iv);

@@ -3,6 +3,7 @@
 #define P12_INTERNAL_H
 
 #include "p12/p12.h"
+#include "wrapped/pkcs8.h"
 #include <openssl/asn1t.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -11,6 +12,9 @@
 #define MAX_SALT 128 /* bytes; others write 8 to 20 */
 #define MAX_SAFES 8  /* SafeContents; others write 2 */
 #define MAX_BAGS 64  /* in all of them: the key, certificates */
+
+/* What to do about a file that is damaged. */
+#define P12_AGAIN "fetch or export it again"
 
 CLEANUP_DEFINE(EVP_CIPHER *, EVP_CIPHER_free);
 CLEANUP_DEFINE(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_free);
@@ -111,7 +115,7 @@ struct pbe {
 enum rc pbe_read(const X509_ALGOR *alg, unsigned iterations_max, struct pbe *out,
 		 struct err *e) MUST_CHECK;
 const char *pbe_name(const struct pbe *p); /* "PBES2 AES-256-CBC" */
-/* It is what base/wrapped.h holds: no need to decrypt. */
+/* It is what wrapped/wrapped.h holds: no need to decrypt. */
 bool pbe_is_ours(const struct pbe *p);
 /* The cipher's key; sets p->iv if that comes with it. */
 enum rc pbe_key(struct pbe *p, const struct secret *password, struct secret **out,
@@ -125,14 +129,11 @@ enum rc pbe_decrypt(struct pbe *p, const struct secret *password, struct bytes f
 /* RC_REFUSED unless it is RSA with 1024 to 4096 bits. */
 enum rc rsa_check_cert(X509 *cert, struct err *e) MUST_CHECK;
 
-/* The public half of a PrivateKeyInfo in DER, found in place: no copy of the
- * private one is made. RC_REFUSED unless it is an RSA key, whole and alone. */
-struct rsa_public {
-	struct bytes n, e;
-};
-enum rc rsa_public_of(struct bytes pkcs8, struct rsa_public *out,
+/* The public half of a PrivateKeyInfo, in place. RC_REFUSED unless it is an RSA
+ * key, whole and alone. */
+enum rc rsa_public_of(struct bytes pkcs8, struct pkcs8_public *out,
 		      struct err *e) MUST_CHECK;
-bool rsa_is_of(const struct rsa_public *key, X509 *cert);
+bool rsa_is_of(const struct pkcs8_public *key, X509 *cert);
 
 /* ---- open.c ---- */
 

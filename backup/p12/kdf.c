@@ -84,14 +84,15 @@ enum rc p12_derive(const struct secret *password, enum p12_use use, const EVP_MD
 		   struct err *e)
 {
 	EVP_MD_CTX CLEANUP(EVP_MD_CTX_free) *ctx = EVP_MD_CTX_new();
-	struct input __attribute__((cleanup(input_clear_at))) in = {0};
+	struct input CLEANUP(input_clear) in = {0};
 	struct secret CLEANUP(secret_free) *a = NULL;
 	unsigned a_n = 0;
 
 	if (!ctx || EVP_DigestInit_ex2(ctx, md, NULL) != 1)
 		return p12_failed(e, "EVP_DigestInit");
-	if (make_input(password, use, (size_t)EVP_MD_get_block_size(md), salt, &in, e) ||
-	    secret_new(EVP_MAX_MD_SIZE, &a, e))
+	if (make_input(password, use, (size_t)EVP_MD_get_block_size(md), salt, &in,
+		       e) != RC_OK ||
+	    secret_new(EVP_MAX_MD_SIZE, &a, e) != RC_OK)
 		return e->rc;
 	for (size_t done = 0; done < n; done += a_n) {
 		if (done)
@@ -108,7 +109,7 @@ enum rc p12_pbkdf2(const struct secret *password, const EVP_MD *prf, struct byte
 {
 	struct secret CLEANUP(secret_free) *key = NULL;
 
-	if (secret_new(n, &key, e))
+	if (secret_new(n, &key, e) != RC_OK)
 		return e->rc;
 	if (PKCS5_PBKDF2_HMAC((const char *)password->p, num_int(password->n), salt.p,
 			      num_int(salt.n), num_int(iterations), prf, num_int(n),

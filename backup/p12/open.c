@@ -2,8 +2,6 @@
 #include "internal.h"
 #include <sodium.h>
 
-#define AGAIN "fetch or export it again"
-
 /* What stands in the file. */
 struct contents {
 	STACK_OF(PKCS12_SAFEBAG) *safes[MAX_SAFES];
@@ -41,9 +39,10 @@ static enum rc decrypt_safe(const PKCS7 *p7, const struct secret *password,
 
 	if (!enc || !enc->enc_data || OBJ_obj2nid(enc->content_type) != NID_pkcs7_data)
 		return p12_bad(e, RC_USAGE, "damaged: an encrypted part has no content",
-			       AGAIN);
-	if (pbe_read(enc->algorithm, iterations_max, &pbe, e) ||
-	    pbe_decrypt(&pbe, password, bytes_of_string(enc->enc_data), &plain, e))
+			       P12_AGAIN);
+	if (pbe_read(enc->algorithm, iterations_max, &pbe, e) != RC_OK ||
+	    pbe_decrypt(&pbe, password, bytes_of_string(enc->enc_data), &plain,
+			e) != RC_OK)
 		return e->rc;
 	p = plain->p;
 	STACK_OF(PKCS12_SAFEBAG) *bags = (STACK_OF(PKCS12_SAFEBAG) *)ASN1_item_d2i(
@@ -65,7 +64,8 @@ static enum rc read_safe(PKCS7 *p7, const struct secret *password,
 	case NID_pkcs7_data:
 		*out = PKCS12_unpack_p7data(p7);
 		return *out ? RC_OK
-			    : p12_bad(e, RC_USAGE, "damaged: a part's content", AGAIN);
+			    : p12_bad(e, RC_USAGE, "damaged: a part's content",
+				      P12_AGAIN);
 	case NID_pkcs7_encrypted:
 		return decrypt_safe(p7, password, iterations_max, out, e);
 	default:
@@ -111,7 +111,7 @@ static enum rc read_contents(const PFX *pfx, const struct secret *password,
 		NULL, &p, num_int(content.n), ASN1_ITEM_rptr(PKCS12_AUTHSAFES));
 
 	if (!parts || p != content.p + content.n)
-		return p12_bad(e, RC_USAGE, "damaged: its parts", AGAIN);
+		return p12_bad(e, RC_USAGE, "damaged: its parts", P12_AGAIN);
 	if (sk_PKCS7_num(parts) > MAX_SAFES)
 		return p12_bad(e, RC_REFUSED, "it has too many parts",
 			       "export the recovery key and its certificate alone");
@@ -119,11 +119,11 @@ static enum rc read_contents(const PFX *pfx, const struct secret *password,
 		STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
 
 		if (read_safe(sk_PKCS7_value(parts, i), password, iterations_max, &bags,
-			      e))
+			      e) != RC_OK)
 			return e->rc;
 		c->safes[c->nsafes++] = bags;
 		for (int j = 0; j < sk_PKCS12_SAFEBAG_num(bags); j++)
-			if (sort_bag(c, sk_PKCS12_SAFEBAG_value(bags, j), e))
+			if (sort_bag(c, sk_PKCS12_SAFEBAG_value(bags, j), e) != RC_OK)
 				return e->rc;
 	}
 	if (!c->key || !c->ncerts)
@@ -135,28 +135,6 @@ static enum rc read_contents(const PFX *pfx, const struct secret *password,
 
 /* ---- the key ---- */
 
-/* Under a key and IV of our own. */
-static enum rc wrap_anew(const struct secret *plain, struct wrapped_key *w, struct err *e)
-{
-	EVP_CIPHER_CTX CLEANUP(EVP_CIPHER_CTX_free) *ctx = EVP_CIPHER_CTX_new();
-	int n = 0, last = 0;
-
-	if (plain->n >= sizeof w->bytes) /* one byte of padding at least */
-		return p12_bad(e, RC_REFUSED, "its private key is too long",
-			       "RSA keys of 1024 to 4096 bits are allowed");
-	if (secret_new(WRAPPED_KEK_LEN, &w->kek, e))
-		return e->rc;
-	randombytes_buf(w->kek->p, w->kek->n);
-	randombytes_buf(w->iv, sizeof w->iv);
-	if (!ctx ||
-	    EVP_EncryptInit_ex2(ctx, EVP_aes_256_cbc(), w->kek->p, w->iv, NULL) != 1 ||
-	    EVP_EncryptUpdate(ctx, w->bytes, &n, plain->p, num_int(plain->n)) != 1 ||
-	    EVP_EncryptFinal_ex(ctx, w->bytes + n, &last) != 1)
-		return p12_failed(e, "EVP_Encrypt");
-	w->n = (size_t)(n + last);
-	return RC_OK;
-}
-
 static enum rc keep_wrapped(struct pbe *pbe, const struct secret *password,
 			    struct bytes encrypted, struct wrapped_key *w, struct err *e)
 {
@@ -164,7 +142,7 @@ static enum rc keep_wrapped(struct pbe *pbe, const struct secret *password,
 		return p12_bad(e, RC_REFUSED,
 			       "the length of its private key is out of range",
 			       "RSA keys of 1024 to 4096 bits are allowed");
-	if (pbe_key(pbe, password, &w->kek, e))
+	if (pbe_key(pbe, password, &w->kek, e) != RC_OK)
 		return e->rc;
 	memcpy(w->iv, pbe->iv, sizeof w->iv);
 	memcpy(w->bytes, encrypted.p, encrypted.n);
@@ -186,7 +164,7 @@ static struct bytes local_key_id(const PKCS12_SAFEBAG *bag)
 /* A key that was decrypted chooses its certificate itself; else the localKeyId
  * does; one certificate alone needs none. */
 static bool belongs(const struct contents *c, size_t i, X509 *cert,
-		    const struct rsa_public *public)
+		    const struct pkcs8_public *public)
 {
 	struct bytes id = local_key_id(c->key);
 
@@ -195,16 +173,16 @@ static bool belongs(const struct contents *c, size_t i, X509 *cert,
 	return c->ncerts == 1 || (id.n && bytes_equal(id, local_key_id(c->certs[i])));
 }
 
-static enum rc choose_cert(const struct contents *c, const struct rsa_public *public,
+static enum rc choose_cert(const struct contents *c, const struct pkcs8_public *public,
 			   X509 **out, struct err *e)
 {
-	X509 __attribute__((cleanup(x509s_clear_at))) *certs[MAX_BAGS] = {NULL};
+	X509 CLEANUP(x509s_clear) *certs[MAX_BAGS] = {NULL};
 	X509 *found = NULL;
 
 	for (size_t i = 0; i < c->ncerts; i++) {
 		certs[i] = PKCS12_SAFEBAG_get1_cert(c->certs[i]);
 		if (!certs[i])
-			return p12_bad(e, RC_USAGE, "damaged: a certificate", AGAIN);
+			return p12_bad(e, RC_USAGE, "damaged: a certificate", P12_AGAIN);
 		if (!belongs(c, i, certs[i], public) ||
 		    (found && X509_cmp(found, certs[i]) == 0))
 			continue;
@@ -221,7 +199,7 @@ static enum rc choose_cert(const struct contents *c, const struct rsa_public *pu
 		return p12_bad(e, RC_REFUSED,
 			       "nothing says which of its certificates is the key's",
 			       "export the recovery key and its certificate alone");
-	if (rsa_check_cert(found, e))
+	if (rsa_check_cert(found, e) != RC_OK)
 		return e->rc;
 	X509_up_ref(found);
 	*out = found;
@@ -233,13 +211,13 @@ static enum rc convert(const struct contents *c, struct pbe *pbe,
 		       struct p12 *p, struct err *e)
 {
 	struct secret CLEANUP(secret_free) *plain = NULL;
-	struct rsa_public public;
+	struct pkcs8_public public;
 
-	if (pbe_decrypt(pbe, password, encrypted, &plain, e) ||
-	    rsa_public_of(bytes_of(plain->p, plain->n), &public, e) ||
-	    choose_cert(c, &public, &p->cert, e))
+	if (pbe_decrypt(pbe, password, encrypted, &plain, e) != RC_OK ||
+	    rsa_public_of(bytes_of(plain->p, plain->n), &public, e) != RC_OK ||
+	    choose_cert(c, &public, &p->cert, e) != RC_OK)
 		return e->rc;
-	return wrap_anew(plain, &p->key, e);
+	return wrapped_key_seal(bytes_of(plain->p, plain->n), &p->key, e);
 }
 
 static enum rc read_key(const struct contents *c, const struct secret *password,
@@ -252,62 +230,33 @@ static enum rc read_key(const struct contents *c, const struct secret *password,
 
 	X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(c->key), &algorithm, &octets);
 	encrypted = bytes_of_string(octets);
-	if (pbe_read(algorithm, iterations_max, &pbe, e))
+	if (pbe_read(algorithm, iterations_max, &pbe, e) != RC_OK)
 		return e->rc;
-	p->iterations = pbe.iterations;
 	p->converted = !pbe_is_ours(&pbe);
 	(void)snprintf(p->encryption, sizeof p->encryption, "%s", pbe_name(&pbe));
 	if (p->converted)
 		return convert(c, &pbe, password, encrypted, p, e);
-	if (choose_cert(c, NULL, &p->cert, e))
+	if (choose_cert(c, NULL, &p->cert, e) != RC_OK)
 		return e->rc;
 	return keep_wrapped(&pbe, password, encrypted, &p->key, e);
-}
-
-/* What a terminal obeys: of ASCII, or of C1, which is two bytes in UTF-8. */
-static bool is_control(const uint8_t *name, size_t i)
-{
-	bool c1 = (name[i] == 0xc2 && name[i + 1] < 0xa0) ||
-		  (i && name[i - 1] == 0xc2 && name[i] < 0xa0);
-
-	return name[i] < ' ' || name[i] == 0x7f || c1;
-}
-
-/* For display: controls become '?'; too long a name is cut. (Not with
- * PKCS12_get_friendlyname(): some releases fail for a name that ends in "€".) */
-static void read_name(const struct contents *c, char to[P12_FRIENDLY_MAX])
-{
-	const ASN1_TYPE *a = PKCS12_SAFEBAG_get0_attr(c->key, NID_friendlyName);
-	uint8_t CLEANUP(openssl_free) *name = NULL;
-	int len = a && a->type == V_ASN1_BMPSTRING
-			  ? ASN1_STRING_to_UTF8(&name, a->value.bmpstring)
-			  : 0;
-	size_t n = len > 0 ? (size_t)len : 0;
-
-	if (n >= P12_FRIENDLY_MAX)
-		for (n = P12_FRIENDLY_MAX - 1; (name[n] & 0xc0) == 0x80;)
-			n--; /* not within a character */
-	for (size_t i = 0; i < n; i++) /* a NUL is behind them */
-		to[i] = is_control(name, i) ? '?' : (char)name[i];
-	to[n] = '\0';
 }
 
 enum rc p12_read(struct bytes file, const struct secret *password,
 		 unsigned iterations_max, struct p12 **out, struct err *e)
 {
-	struct contents __attribute__((cleanup(contents_clear_at))) c = {0};
+	struct contents CLEANUP(contents_clear) c = {0};
 	PFX CLEANUP(pfx_free) *pfx = NULL;
 	struct p12 CLEANUP(p12_free) *p = NULL;
 
-	if (pfx_read(file, iterations_max, &pfx, e) || pfx_verify(pfx, password, e) ||
-	    read_contents(pfx, password, iterations_max, &c, e))
+	if (pfx_read(file, iterations_max, &pfx, e) != RC_OK ||
+	    pfx_verify(pfx, password, e) != RC_OK ||
+	    read_contents(pfx, password, iterations_max, &c, e) != RC_OK)
 		return e->rc;
 	if (!(p = calloc(1, sizeof *p)))
 		return err_errno(e, RC_ERROR, "calloc", NULL, "the PKCS#12 file");
-	if (read_key(&c, password, iterations_max, p, e))
+	if (read_key(&c, password, iterations_max, p, e) != RC_OK)
 		return e->rc;
-	read_name(&c, p->friendly_name);
-	ERR_clear_error(); /* of a name, or of certificates of unknown kinds */
+	ERR_clear_error(); /* of certificates of unknown kinds */
 	*out = p;
 	p = NULL;
 	return RC_OK;

@@ -72,7 +72,7 @@ static enum rc unknown(struct err *e, const char *why)
 static enum rc damaged(struct err *e)
 {
 	return p12_bad(e, RC_USAGE, "damaged: parameters of its encryption",
-		       "fetch or export it again");
+		       P12_AGAIN);
 }
 
 static enum rc keep(struct pbe *p, const ASN1_STRING *salt, const ASN1_INTEGER *n,
@@ -80,8 +80,9 @@ static enum rc keep(struct pbe *p, const ASN1_STRING *salt, const ASN1_INTEGER *
 {
 	struct bytes b;
 
-	if (p12_salt(salt, &b, e) ||
-	    p12_iterations(n, iterations_max, "its encryption", &p->iterations, e))
+	if (p12_salt(salt, &b, e) != RC_OK ||
+	    p12_iterations(n, iterations_max, "its encryption", &p->iterations,
+			   e) != RC_OK)
 		return e->rc;
 	memcpy(p->salt, b.p, b.n);
 	p->salt_n = b.n;
@@ -148,8 +149,7 @@ enum rc pbe_read(const X509_ALGOR *alg, unsigned iterations_max, struct pbe *out
 	struct pbe p = {0};
 	bool pbes2 = OBJ_obj2nid(alg->algorithm) == NID_pbes2;
 
-	if (pbes2 ? read_pbes2(alg, iterations_max, &p, e)
-		  : read_old(alg, iterations_max, &p, e))
+	if ((pbes2 ? read_pbes2 : read_old)(alg, iterations_max, &p, e) != RC_OK)
 		return e->rc;
 	*out = p;
 	return RC_OK;
@@ -187,11 +187,11 @@ static enum rc derive_old(struct pbe *p, const struct secret *password,
 
 	if (!sha1)
 		return p12_failed(e, "EVP_MD_fetch");
-	if (secret_new(p->scheme->key, &key, e) ||
+	if (secret_new(p->scheme->key, &key, e) != RC_OK ||
 	    p12_derive(password, P12_USE_KEY, sha1, salt, p->iterations, key->p, key->n,
-		       e) ||
+		       e) != RC_OK ||
 	    p12_derive(password, P12_USE_IV, sha1, salt, p->iterations, p->iv,
-		       p->scheme->iv, e))
+		       p->scheme->iv, e) != RC_OK)
 		return e->rc;
 	*out = key;
 	key = NULL;
@@ -248,17 +248,17 @@ static enum rc decrypt(EVP_CIPHER *cipher, const uint8_t *key, const uint8_t *iv
 enum rc pbe_decrypt(struct pbe *p, const struct secret *password, struct bytes from,
 		    struct secret **out, struct err *e)
 {
-	struct source __attribute__((cleanup(source_clear_at))) source = {0};
+	struct source CLEANUP(source_clear) source = {0};
 	EVP_CIPHER CLEANUP(EVP_CIPHER_free) *cipher = NULL;
 	struct secret CLEANUP(secret_free) *key = NULL, CLEANUP(secret_free) *to = NULL;
 
-	if (p->scheme->legacy && source_legacy(&source, e))
+	if (p->scheme->legacy && source_legacy(&source, e) != RC_OK)
 		return e->rc;
 	if (!(cipher = EVP_CIPHER_fetch(source.ctx, p->scheme->cipher, NULL)))
 		return p12_failed(e, "EVP_CIPHER_fetch");
-	if (pbe_key(p, password, &key, e) ||
-	    secret_new(from.n + EVP_MAX_BLOCK_LENGTH, &to, e) ||
-	    decrypt(cipher, key->p, p->iv, from, to, e))
+	if (pbe_key(p, password, &key, e) != RC_OK ||
+	    secret_new(from.n + EVP_MAX_BLOCK_LENGTH, &to, e) != RC_OK ||
+	    decrypt(cipher, key->p, p->iv, from, to, e) != RC_OK)
 		return e->rc;
 	*out = to;
 	to = NULL;

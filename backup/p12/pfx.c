@@ -9,7 +9,6 @@
 #include <sodium.h>
 
 #define PFX_VERSION 3
-#define AGAIN "fetch or export it again"
 
 typedef struct {
 	X509_SIG *digest;
@@ -149,7 +148,7 @@ static enum rc check_mac(PFX *p, unsigned iterations_max, struct err *e)
 		return p12_bad(e, RC_REFUSED,
 			       "its MAC is of a kind that is not supported",
 			       "export the key again: openssl pkcs12 -macalg sha256");
-	if (p12_salt(p->mac->salt, &salt, e))
+	if (p12_salt(p->mac->salt, &salt, e) != RC_OK)
 		return e->rc;
 	return p12_iterations(p->mac->iterations, iterations_max, "the MAC",
 			      &p->iterations, e);
@@ -163,16 +162,16 @@ static enum rc no_pfx(struct bytes file, struct err *e)
 	int tag = 0, class = 0, flags;
 
 	if (file.n == 0)
-		return p12_bad(e, RC_USAGE, "it is empty", AGAIN);
+		return p12_bad(e, RC_USAGE, "it is empty", P12_AGAIN);
 	ERR_clear_error();
 	/* 0x80: an error, which a length behind the file's end is, too */
 	flags = ASN1_get_object(&p, &n, &tag, &class, num_int(file.n));
 	if (tag != V_ASN1_SEQUENCE || class != V_ASN1_UNIVERSAL || p == file.p)
-		return p12_bad(e, RC_USAGE, "it is no PKCS#12 file", AGAIN);
+		return p12_bad(e, RC_USAGE, "it is no PKCS#12 file", P12_AGAIN);
 	return p12_bad(e, RC_USAGE,
 		       flags & 0x80 ? "damaged: it is cut off"
 				    : "it is no PKCS#12 file, or damaged",
-		       AGAIN);
+		       P12_AGAIN);
 }
 
 enum rc pfx_read(struct bytes file, unsigned iterations_max, PFX **out, struct err *e)
@@ -187,13 +186,13 @@ enum rc pfx_read(struct bytes file, unsigned iterations_max, PFX **out, struct e
 	if (!pfx)
 		return no_pfx(file, e);
 	if (p != file.p + file.n)
-		return p12_bad(e, RC_USAGE, "damaged: bytes follow its end", AGAIN);
+		return p12_bad(e, RC_USAGE, "damaged: bytes follow its end", P12_AGAIN);
 	if (!is_version(pfx->version))
-		return p12_bad(e, RC_USAGE, "its version is not 3", AGAIN);
+		return p12_bad(e, RC_USAGE, "its version is not 3", P12_AGAIN);
 	if (!PKCS7_type_is_data(pfx->safes) || !pfx->safes->d.data)
 		return p12_bad(e, RC_REFUSED, "it is signed, not protected by a password",
 			       "export the key again, with a password");
-	if (check_mac(pfx, iterations_max, e))
+	if (check_mac(pfx, iterations_max, e) != RC_OK)
 		return e->rc;
 	*out = pfx;
 	pfx = NULL;
@@ -212,9 +211,9 @@ static enum rc compute_mac(const PFX *p, const struct secret *password,
 
 	if (!md)
 		return p12_failed(e, "EVP_MD_fetch");
-	if (secret_new((size_t)EVP_MD_get_size(md), &key, e) ||
+	if (secret_new((size_t)EVP_MD_get_size(md), &key, e) != RC_OK ||
 	    p12_derive(password, P12_USE_MAC, md, bytes_of_string(p->mac->salt),
-		       p->iterations, key->p, key->n, e))
+		       p->iterations, key->p, key->n, e) != RC_OK)
 		return e->rc;
 	if (!HMAC(md, key->p, num_int(key->n), content.p, content.n, mac, &mac_n))
 		return p12_failed(e, "HMAC");
@@ -228,7 +227,7 @@ enum rc pfx_verify(const PFX *p, const struct secret *password, struct err *e)
 	uint8_t mac[EVP_MAX_MD_SIZE];
 	size_t n;
 
-	if (compute_mac(p, password, mac, &n, e))
+	if (compute_mac(p, password, mac, &n, e) != RC_OK)
 		return e->rc;
 	X509_SIG_get0(p->mac->digest, NULL, &value);
 	if ((size_t)ASN1_STRING_length(value) != n ||
@@ -275,7 +274,7 @@ enum rc pfx_write(struct bytes content, const struct secret *password,
 
 	if (!p || !fill(p, content, iterations))
 		return p12_failed(e, "make PFX");
-	if (compute_mac(p, password, mac, &mac_n, e))
+	if (compute_mac(p, password, mac, &mac_n, e) != RC_OK)
 		return e->rc;
 	if (!set_mac(p, mac, mac_n) ||
 	    (len = ASN1_item_i2d((ASN1_VALUE *)p, &der, ASN1_ITEM_rptr(PFX))) <= 0)

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "carry/carry.h"
+#include "carry/name.h"
 #include "vault.h"
 #include <dirent.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define FILE_MODE 0640
 #define TMP_NAME_MAX (VAULT_NAME_MAX + 32)
@@ -61,6 +63,39 @@ static enum rc folder_open(struct vault *v, struct err *e)
 static void folder_close(struct vault *v)
 {
 	fd_close(v->folder);
+}
+
+static void dir_close(DIR *d)
+{
+	if (d)
+		(void)closedir(d);
+}
+CLEANUP_DEFINE(DIR *, dir_close);
+
+/* A descriptor of its own: closedir() takes it, and it reads from the start. */
+static DIR *read_from_start(const struct vault *v)
+{
+	int fd = openat(v->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0)
+		fd_close(fd);
+	return d;
+}
+
+/* What puts before this one left. Best effort: nothing depends on it. */
+static void remove_leftovers(const struct vault *v)
+{
+	DIR CLEANUP(dir_close) *d = read_from_start(v);
+	const time_t before = time(NULL) - CARRY_LEFTOVER_AGE;
+	struct dirent *f;
+	struct stat st;
+
+	for (size_t i = 0; d && i < CARRY_LIST_MAX && (f = readdir(d)); i++)
+		if (carry_name_is_leftover(f->d_name) &&
+		    fstatat(v->folder, f->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && st.st_mtime < before)
+			(void)unlinkat(v->folder, f->d_name, 0);
 }
 
 /* Moves that never replace. A file system without RENAME_NOREPLACE may have
@@ -160,6 +195,7 @@ static enum rc folder_put(struct vault *v, const char *name, const char *aside,
 	randombytes_buf(random, sizeof random);
 	sodium_bin2hex(hex, sizeof hex, random, sizeof random);
 	(void)snprintf(tmp, sizeof tmp, ".%s.%s.tmp", name, hex);
+	remove_leftovers(v);
 	rc = write_tmp(v, tmp, name, content, e);
 	if (rc == RC_OK)
 		rc = publish(v, tmp, name, aside, e);
@@ -207,34 +243,21 @@ static enum rc folder_get(struct vault *v, const char *name, size_t max,
 	return RC_OK;
 }
 
-static void dir_close(DIR *d)
-{
-	if (d)
-		(void)closedir(d);
-}
-CLEANUP_DEFINE(DIR *, dir_close);
-
 static enum rc folder_list(struct vault *v, struct vault_found *to,
 			   struct err *e)
 {
-	/* A descriptor of its own: closedir() takes it, and it reads from the
-	 * start. */
-	int fd = openat(v->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR CLEANUP(dir_close) *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR CLEANUP(dir_close) *d = read_from_start(v);
 	struct dirent *f;
 	struct stat st;
 
-	if (!d) {
-		failed(v, "open folder", NULL, e);
-		fd_close(fd);
-		return e->rc;
-	}
+	if (!d)
+		return failed(v, "open folder", NULL, e);
 	for (size_t i = 0; i < CARRY_LIST_MAX; i++) {
 		errno = 0;
 		f = readdir(d);
 		if (!f)
 			return errno ? failed(v, "read folder", NULL, e) : RC_OK;
-		if (fstatat(fd, f->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (fstatat(v->folder, f->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISREG(st.st_mode) &&
 		    vault_found(to, f->d_name, (uint64_t)st.st_size, e) != RC_OK)
 			return e->rc;

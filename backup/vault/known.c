@@ -2,8 +2,8 @@
  * server. */
 #include "base/file.h"
 #include "base/num.h"
+#include "carry/name.h"
 #include "vault.h"
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -32,27 +32,17 @@ static bool key_has(const char *text, size_t n, const char *fingerprint)
 	return !strcmp(is, fingerprint);
 }
 
-void known_hosts_name(const char *host, unsigned port,
-		      char to[KNOWN_HOSTS_NAME_MAX])
-{
-	(void)snprintf(to, KNOWN_HOSTS_NAME_MAX, port == 22 ? "%s" : "[%s]:%u",
-		       host, port);
-	for (char *c = to; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-}
-
 bool known_hosts_line_ok(const char *line, const char *host, unsigned port,
 			 const char *fingerprint)
 {
-	char name[KNOWN_HOSTS_NAME_MAX];
+	char name[CARRY_KNOWN_HOST_MAX];
 	const char *type, *key;
 	size_t len, n;
 
 	for (const char *s = line; *s; s++)
 		if (*s < ' ' || *s > '~')
 			return false;
-	known_hosts_name(host, port, name);
-	len = strlen(name);
+	len = strlen(carry_known_host(host, port, name));
 	if (strncmp(line, name, len) != 0 || line[len] != ' ')
 		return false;
 	type = line + len + 1;

@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "carry/carry.h"
+#include "carry/name.h"
 #include "carry/run.h"
 #include "vault.h"
 #include <errno.h>
@@ -10,8 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define SECONDS 60u     /* of a job, if the caller does not say */
-#define KILL_SECONDS 2u /* that carry may take beside its own deadline */
+#define SECONDS 60u /* of a job, if the caller does not say */
 #define MAX_HOSTKEY 16384u /* bytes of what it says of a server's key */
 
 CLEANUP_DEFINE(json_t *, json_decref);
@@ -84,7 +84,7 @@ static enum rc run(struct vault *v, const char *what, json_t *more,
 	job.program = v->program;
 	job.password = login ? a->password : NULL;
 	job.agent_fd = agent;
-	job.seconds = seconds + KILL_SECONDS;
+	job.seconds = seconds;
 	job.stop_fd = a->stop_fd;
 	return carry_run(&job, result, n, e);
 }
@@ -92,38 +92,54 @@ static enum rc run(struct vault *v, const char *what, json_t *more,
 /* ---- the server's key ---- */
 
 struct hostkey {
-	const char *state, *type, *fingerprint, *address, *entry, *known;
+	const char *state, *type, *fingerprint, *address, *entry;
+	const char *known, *file; /* of before; NULL unless it has changed */
 };
 
 static enum rc read_hostkey(const json_t *j, struct hostkey *k, struct err *e)
 {
 	json_error_t je;
-	json_t *known;
+	json_t *known, *file;
 
 	if (json_unpack_ex((json_t *)(uintptr_t)j, &je, JSON_STRICT,
-			   "{s:s, s:s, s:s, s:s, s:s, s:o}", "state", &k->state,
-			   "type", &k->type, "fingerprint", &k->fingerprint,
-			   "address", &k->address, "entry", &k->entry, "known",
-			   &known) != 0)
+			   "{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "state",
+			   &k->state, "type", &k->type, "fingerprint",
+			   &k->fingerprint, "address", &k->address, "entry",
+			   &k->entry, "known", &known, "file", &file) != 0)
 		return err_set(e, RC_ERROR, "host key", je.text, NULL, "carry");
 	k->known = json_string_value(known);
+	k->file = json_string_value(file);
 	return RC_OK;
+}
+
+/* The child met the server: what it says is not shown unless it can be true. */
+static bool can_be(const struct vault *v, const struct hostkey *k)
+{
+	bool changed = !strcmp(k->state, "changed");
+
+	if (changed && (!k->known || !k->file ||
+			(strcmp(k->file, v->known_hosts) != 0 &&
+			 strcmp(k->file, CARRY_KNOWN_HOSTS) != 0)))
+		return false;
+	return strlen(k->fingerprint) < sizeof v->fingerprint &&
+	       known_hosts_line_ok(k->entry, v->target.host, v->target.port,
+				   k->fingerprint);
 }
 
 static enum rc changed(const struct vault *v, const struct hostkey *k,
 		       struct err *e)
 {
-	char why[sizeof e->why], name[KNOWN_HOSTS_NAME_MAX];
+	char why[sizeof e->why], name[CARRY_KNOWN_HOST_MAX];
 
 	(void)snprintf(why, sizeof why,
 		       "the host key has CHANGED: it is %s, and was %s",
-		       k->fingerprint, k->known ? k->known : "another");
+		       k->fingerprint, k->known);
 	err_set(e, RC_REFUSED, "host key", why, NULL, "%.90s (%s) in %.90s",
-		v->target.host, k->address, v->known_hosts);
-	known_hosts_name(v->target.host, v->target.port, name);
+		v->target.host, k->address, k->file);
 	(void)snprintf(e->hint, sizeof e->hint,
 		       "ask its administrator whether it has a new key; only then forget the old one: ssh-keygen -f %.70s -R '%.70s'",
-		       v->known_hosts, name);
+		       k->file,
+		       carry_known_host(v->target.host, v->target.port, name));
 	return e->rc;
 }
 
@@ -164,7 +180,7 @@ static enum rc accept_key(struct vault *v, const struct hostkey *k,
 
 static enum rc learn_key(struct vault *v, struct err *e)
 {
-	struct carry_job job = {.max = MAX_HOSTKEY};
+	struct carry_job job = CARRY_JOB(.max = MAX_HOSTKEY);
 	uint8_t CLEANUP_FREE *text = NULL;
 	json_t CLEANUP(json_decref) *j = NULL;
 	struct hostkey k;
@@ -175,9 +191,7 @@ static enum rc learn_key(struct vault *v, struct err *e)
 	j = json_loadb((const char *)text, n, JSON_REJECT_DUPLICATES, NULL);
 	if (read_hostkey(j, &k, e) != RC_OK)
 		return e->rc;
-	if (!known_hosts_line_ok(k.entry, v->target.host, v->target.port,
-				 k.fingerprint) ||
-	    strlen(k.fingerprint) >= sizeof v->fingerprint)
+	if (!can_be(v, &k))
 		return err_set(e, RC_ERROR, "host key",
 			       "carry says what cannot be", "do not use this server",
 			       "%s", v->text);
@@ -193,7 +207,7 @@ static enum rc learn_key(struct vault *v, struct err *e)
 
 static enum rc remote_open(struct vault *v, struct err *e)
 {
-	struct carry_job job = {0};
+	struct carry_job job = CARRY_JOB();
 
 	if (proc_sibling("carry", v->program, sizeof v->program, e) != RC_OK ||
 	    own_known_hosts(v, e) != RC_OK || learn_key(v, e) != RC_OK)
@@ -210,7 +224,7 @@ static void remote_close(struct vault *v)
 static enum rc remote_put(struct vault *v, const char *name, const char *aside,
 			  struct bytes content, struct err *e)
 {
-	struct carry_job job = {.content = content};
+	struct carry_job job = CARRY_JOB(.content = content);
 
 	return run(v, "store",
 		   json_pack("{s:s, s:s, s:s?}", "folder", v->target.path, "name",
@@ -221,7 +235,7 @@ static enum rc remote_put(struct vault *v, const char *name, const char *aside,
 static enum rc remote_get(struct vault *v, const char *name, size_t max,
 			  uint8_t **out, size_t *n, struct err *e)
 {
-	struct carry_job job = {.max = max};
+	struct carry_job job = CARRY_JOB(.max = max);
 
 	return run(v, "load",
 		   json_pack("{s:s, s:s, s:i}", "folder", v->target.path, "name",
@@ -232,7 +246,7 @@ static enum rc remote_get(struct vault *v, const char *name, size_t max,
 static enum rc remote_list(struct vault *v, struct vault_found *to,
 			   struct err *e)
 {
-	struct carry_job job = {.max = CARRY_OBJECT_MAX};
+	struct carry_job job = CARRY_JOB(.max = CARRY_OBJECT_MAX);
 	uint8_t CLEANUP_FREE *text = NULL;
 	json_t CLEANUP(json_decref) *j = NULL;
 	size_t n = 0, i;
@@ -260,7 +274,7 @@ static enum rc remote_list(struct vault *v, struct vault_found *to,
 
 static enum rc remote_remove(struct vault *v, const char *name, struct err *e)
 {
-	struct carry_job job = {0};
+	struct carry_job job = CARRY_JOB();
 
 	return run(v, "remove",
 		   json_pack("{s:s, s:s}", "folder", v->target.path, "name", name),

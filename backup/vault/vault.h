@@ -43,11 +43,6 @@ enum rc vault_name_check(const char *name, struct err *e) MUST_CHECK;
 
 /* ---- known_hosts ---- */
 
-/* A server's name there: "host", or "[host]:2222". */
-#define KNOWN_HOSTS_NAME_MAX 272
-void known_hosts_name(const char *host, unsigned port,
-		      char to[KNOWN_HOSTS_NAME_MAX]);
-
 /* The line that carry gives for a server: it may say nothing but that this host
  * has the key of this fingerprint. */
 bool known_hosts_line_ok(const char *line, const char *host, unsigned port,

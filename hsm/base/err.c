@@ -1,5 +1,6 @@
 #include "base/err.h"
 #include "base/num.h"
+#include "base/text.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,7 +90,7 @@ char *err_text(const struct err *e, char *buf, size_t cap)
 		       e->why[0] ? e->why : rc_name(e->rc), named ? " (" : "",
 		       e->name, named ? ")" : "", e->hint[0] ? "; " : "",
 		       e->hint);
-	return buf;
+	return text_flatten(buf);
 }
 
 int err_exit_code(enum rc rc)

@@ -1,22 +1,20 @@
 #include "base/errjson.h"
+#include "base/text.h"
 #include <stdio.h>
 
 static json_t *words(const char *s)
 {
 	char t[sizeof((struct err *)0)->why + 1];
-	size_t n = 0;
 	json_t *j;
 
-	for (; s[n] && n < sizeof t - 1; n++)
-		t[n] = (unsigned char)s[n] < ' ' || s[n] == 0x7f ? '?' : s[n];
-	t[n] = '\0';
-	j = json_stringn(t, n);
+	(void)snprintf(t, sizeof t, "%s", s);
+	j = json_string(text_flatten(t));
 	if (j)
 		return j;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)t[i] > '~')
-			t[i] = '?';
-	return json_stringn(t, n);
+	for (char *c = t; *c; c++)
+		if ((unsigned char)*c > '~')
+			*c = '?';
+	return json_string(t);
 }
 
 json_t *err_json(const struct err *e)

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,23 +12,14 @@ void log_open(const char *program)
 	log_program = program;
 }
 
-/* A line break inside a value could forge a line of its own. */
-static void flatten(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
-}
-
 static void line(int priority, const char *fmt, va_list ap)
 {
 	char text[1400], out[1500];
 	int n;
 
 	(void)vsnprintf(text, sizeof text, fmt, ap);
-	flatten(text);
 	n = snprintf(out, sizeof out, "<%d>%s: %s\n", priority, log_program,
-		     text);
+		     text_flatten(text));
 	if (n > 0 && write(STDERR_FILENO, out, (size_t)n) < 0)
 		return; /* nowhere left to say so */
 }

@@ -91,6 +91,6 @@ void options_help(FILE *to, const struct option_row *rows)
 		else
 			(void)snprintf(left, sizeof left, "--%s %s", rows->name,
 				       rows->arg ? rows->arg : "");
-		(void)fprintf(to, "  %-24s %s\n", left, rows->help);
+		(void)fprintf(to, "  %-30s %s\n", left, rows->help);
 	}
 }

@@ -1,10 +1,10 @@
 #include "alerts.h"
 #include "base/num.h"
+#include "base/text.h"
 #include <string.h>
 #include <time.h>
 
-#define HOUR 3600
-#define DAY (24 * HOUR)
+#define DAY CLOCK_DAY
 
 /*
  * Names, severities and words of all alerts. Real syslog settles CertExpired and
@@ -44,15 +44,13 @@ static const struct {
 };
 
 /* A server's or an operator's words must not end the brackets, or the line. */
-static void flatten(char *text)
+static void make_plain(char *text)
 {
-	for (; *text; text++)
-		if (*text == '[')
-			*text = '(';
-		else if (*text == ']')
-			*text = ')';
-		else if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
+	for (char *s = text_flatten(text); *s; s++)
+		if (*s == '[')
+			*s = '(';
+		else if (*s == ']')
+			*s = ')';
 }
 
 static struct alert *begin(struct alert *a, size_t kind, const char *host)
@@ -142,21 +140,22 @@ size_t alerts_stand(const struct alert_facts *f, struct alert *out)
 		if (about_cert(f, &f->certs[i], &out[n]))
 			n++;
 	for (size_t i = 0; i < n; i++)
-		flatten(out[i].text);
+		make_plain(out[i].text);
 	return n;
 }
 
-bool alert_due(enum alert_pace pace, const struct alert_time *sent,
-	       const struct alert_time *now)
+bool alert_due(enum alert_pace pace, const struct moment *sent,
+	       const struct moment *now)
 {
-	const int64_t pause = pace == ALERT_HOURLY ? HOUR : DAY;
-
-	if (sent->wall == 0 || sent->wall > now->wall)
-		return true;
-	if (pace == ALERT_ONCE)
-		return false;
-	return now->wall - sent->wall >= pause ||
-	       (sent->mono >= 0 && now->mono - sent->mono >= (double)pause);
+	switch (pace) {
+	case ALERT_ONCE:
+		return moment_is_void(sent, now);
+	case ALERT_HOURLY:
+		return moment_is_due(CLOCK_HOUR, sent, now);
+	case ALERT_DAILY:
+		return moment_is_due(CLOCK_DAY, sent, now);
+	}
+	return true;
 }
 
 char *alert_line(const struct alert *a, const char *cluster,

@@ -5,6 +5,7 @@
 #ifndef FRONT_ALERTS_H
 #define FRONT_ALERTS_H
 
+#include "clock.h"
 #include "store.h"
 
 enum alert_pace { ALERT_ONCE, ALERT_DAILY, ALERT_HOURLY };
@@ -62,17 +63,9 @@ extern const char *const alert_backup_name;
 size_t alerts_max(const struct alert_facts *f);
 size_t alerts_stand(const struct alert_facts *f, struct alert *out);
 
-/* A moment by the clock on the wall, which may be set, and by one that only goes
- * on, which a restart loses. */
-struct alert_time {
-	int64_t wall; /* 0: never */
-	double mono;  /* less than 0: not known */
-};
-
-/* Is it to be sent (again)? A day, or an hour, has passed if it has by either
- * clock; what was sent in the future is due at once, for the clock was set. */
-bool alert_due(enum alert_pace pace, const struct alert_time *sent,
-	       const struct alert_time *now);
+/* Is it to be sent (again)? */
+bool alert_due(enum alert_pace pace, const struct moment *sent,
+	       const struct moment *now);
 
 /* "%UC_CERT-0-CertExpired: %[Message=...": the line for syslog and e-mail. */
 #define ALERT_LINE_MAX 960

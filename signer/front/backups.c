@@ -2,6 +2,7 @@
 #include "base/errjson.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "watch.h"
 #include <string.h>
 
@@ -14,20 +15,51 @@ static bool same_password(const struct backup_state *st, const struct backup *b)
 	return b->security == st->security && b->proved >= st->security_set;
 }
 
-bool backup_counts(const struct backup_state *st, const struct backup *b)
+bool backup_opens(const struct backup_state *st, const struct backup *b)
 {
 	return st->known && st->has_key && same_password(st, b) &&
-	       !memcmp(b->key_id, st->key_id, sizeof b->key_id) &&
-	       b->error.rc == RC_OK;
+	       !memcmp(b->key_id, st->key_id, sizeof b->key_id);
 }
 
-/* Why the newest backup, which does not count, does not. */
+/* Nobody has seen it for so long that it may be anywhere. */
+static bool is_forgotten(const struct backup_state *st, const struct backup *b)
+{
+	int64_t seen = b->checked > b->proved ? b->checked : b->proved;
+
+	return st->now - seen > BACKUP_DAYS * CLOCK_DAY;
+}
+
+/* As far as anybody knows. */
+static bool is_sound(const struct backup_state *st, const struct backup *b)
+{
+	return backup_opens(st, b) && b->error.rc == RC_OK;
+}
+
+bool backup_counts(const struct backup_state *st, const struct backup *b)
+{
+	return is_sound(st, b) && !is_forgotten(st, b);
+}
+
+/* The one that says best what to do, for none counts: one that need only be proved
+ * again, or else the newest. NULL: there is none. */
+static const struct backup *most_telling(const struct backup_state *st)
+{
+	for (size_t i = 0; i < st->nbackups; i++)
+		if (is_sound(st, &st->backups[i]))
+			return &st->backups[i];
+	return st->nbackups ? &st->backups[0] : NULL;
+}
+
+/* Why it does not count. */
 static const char *fault(const struct backup_state *st, const struct backup *b)
 {
 	if (memcmp(b->key_id, st->key_id, sizeof b->key_id) != 0)
 		return "its backups are of an older recovery key";
 	if (!same_password(st, b))
 		return "the cluster security password has changed since its last backup";
+	static_assert(BACKUP_DAYS == 30, "these words say it too");
+	if (b->error.rc == RC_OK)
+		return "its backup was neither proved nor checked for 30 days";
 	return b->error.rc == RC_NOTFOUND ? "its last backup is gone from the vault"
 					  : "its last backup has changed in the vault";
 }
@@ -35,6 +67,7 @@ static const char *fault(const struct backup_state *st, const struct backup *b)
 void backup_judge(struct backup_state *st)
 {
 	const char *next = "run `itlvault backup`", *why;
+	const struct backup *b = most_telling(st);
 	char key[LABEL_MAX], text[200];
 
 	st->good = false;
@@ -54,13 +87,15 @@ void backup_judge(struct backup_state *st)
 			       "there is no recovery key yet: run `itlctl cluster init`");
 		return;
 	}
-	why = st->nbackups ? fault(st, &st->backups[0]) : "it was never backed up";
+	why = b ? fault(st, b) : "it was never backed up";
 	if (st->security == 0)
 		next = "set one with `set password user security`, then run `itlvault backup`";
 	if (st->security == 0 && !st->nbackups)
 		why = "there is no cluster security password to back it up under";
 	if (st->sealed)
 		next = "it is sealed and cannot leave any more: `set cert regen ITLRecovery` makes one that can";
+	if (b && is_sound(st, b))
+		next = "prove it again: `itlvault verify`";
 	label_text(&st->key, key);
 	(void)snprintf(st->why, sizeof st->why, "%s is not backed up: %s; %s", key,
 		       why, next);
@@ -75,7 +110,8 @@ const struct backup *backup_newest(const struct backup *b, size_t n,
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(b[i].vault, vault) &&
 		    vault_name_read(b[i].name, &is) &&
-		    (!newest || is.time > best.time)) {
+		    (!newest || is.time > best.time ||
+		     (is.time == best.time && strcmp(b[i].name, newest->name) > 0))) {
 			newest = &b[i];
 			best = is;
 		}
@@ -116,6 +152,7 @@ enum rc backup_state_get(struct service *s, struct backup_state *out,
 {
 	struct backup_state CLEANUP(backup_state_clear) st = {0};
 
+	st.now = clock_now(&s->clock).wall;
 	ask_keyd(s, &st);
 	if (!st.known && store_keys(s->store, &st.keys, &st.nkeys, e) != RC_OK)
 		return e->rc;
@@ -139,9 +176,12 @@ void backup_state_clear(struct backup_state *st)
 
 static json_t *show_backup(const struct backup_state *st, const struct backup *b)
 {
-	return json_pack("{s:I, s:s, s:s, s:I, s:b, s:s, s:I, s:s, s:I, s:I, s:I, s:o, s:b}",
+	char digest[2 * sizeof b->digest + 1];
+
+	hex_of(bytes_of(b->digest, sizeof b->digest), digest, sizeof digest);
+	return json_pack("{s:I, s:s, s:s, s:s, s:I, s:b, s:s, s:I, s:s, s:I, s:I, s:I, s:o, s:b}",
 			 "id", (json_int_t)b->id, "vault", b->vault, "name",
-			 b->name, "bytes", (json_int_t)b->bytes, "plain",
+			 b->name, "digest", digest, "bytes", (json_int_t)b->bytes, "plain",
 			 b->plain, "key", b->key, "security",
 			 (json_int_t)b->security, "route", b->route, "made",
 			 (json_int_t)b->made, "proved", (json_int_t)b->proved,
@@ -229,10 +269,12 @@ static enum rc read_proved(struct call *c, struct backup *b, struct err *e)
 	if (!hex_read(digest, b->digest, sizeof b->digest))
 		return err_set(e, RC_USAGE, "request", "is no BLAKE2b-256", NULL,
 			       "\"digest\"");
-	if (!is_word(route, sizeof b->route))
+	/* "": who proves an object that was there does not know it. */
+	if (route[0] && !is_word(route, sizeof b->route))
 		return err_set(e, RC_USAGE, "request", "is no route", NULL,
 			       "\"route\"");
-	if (bytes < 1 || bytes > VAULT_OBJECT_MAX || made < 1)
+	if (bytes < 1 || bytes > VAULT_OBJECT_MAX || made < 1 ||
+	    made > clock_now(&c->service->clock).wall + CLOCK_DAY)
 		return err_set(e, RC_USAGE, "request", "out of range", NULL,
 			       "\"bytes\" or \"made\"");
 	(void)snprintf(b->route, sizeof b->route, "%s", route);
@@ -242,19 +284,22 @@ static enum rc read_proved(struct call *c, struct backup *b, struct err *e)
 	return RC_OK;
 }
 
-/* Which key, which password, and when: keyd's word, never the client's. */
-static enum rc ask_proof(struct service *s, struct backup *b, struct err *e)
+/* Which key, which password, and when: keyd's word, never the client's. keyd gives
+ * it once, to the user who proved just this. */
+static enum rc ask_proof(struct call *c, struct backup *b, struct err *e)
 {
 	struct keyd CLEANUP(keyd_free) *k = NULL;
+	uint8_t claim[VAULT_DIGEST_LEN];
 	struct keyd_proof proof;
 
-	if (keyd_open(s->keyd, &k, e) != RC_OK)
+	if (keyd_open(c->service->keyd, &k, e) != RC_OK)
 		return e->rc;
-	if (keyd_proof(k, b->digest, &proof, e) != RC_OK) {
+	vault_claim(b->vault, b->name, b->digest, claim);
+	if (keyd_proof(k, claim, c->peer.uid, &proof, e) != RC_OK) {
 		if (e->rc != RC_NOTFOUND)
 			return e->rc;
 		return err_set(e, RC_REFUSED, "backup-proved",
-			       "keyd has not proved this object, or not lately",
+			       "keyd has not proved this object of this vault for this user, or not lately",
 			       "prove it again: `itlvault verify`", "%.100s: %.60s",
 			       b->vault, b->name);
 	}
@@ -271,12 +316,40 @@ static enum rc vault_was_seen(struct service *s, const struct backup_state *st,
 {
 	const struct backup *newest =
 		backup_newest(st->backups, st->nbackups, b->vault);
-	struct vault_seen seen = {.checked = s->clock.wall(s->clock.arg)};
+	struct vault_seen seen = {.checked = clock_now(&s->clock).wall};
 
 	if (!newest || strcmp(newest->name, b->name) != 0)
 		return RC_OK;
 	(void)snprintf(seen.name, sizeof seen.name, "%s", b->name);
-	return store_vault_set(s->store, b->vault, &seen, e);
+	return store_vault_checked(s->store, b->vault, &seen, NULL, 0, e);
+}
+
+static bool is_same_place(const struct backup *a, const struct backup *b)
+{
+	return !strcmp(a->vault, b->vault) && !strcmp(a->name, b->name);
+}
+
+/* Beside the new one: the oldest go first, and those that count last. */
+static enum rc make_room(struct service *s, struct backup_state *st,
+			 const struct backup *new, struct err *e)
+{
+	size_t over = st->nbackups > BACKUPS_MAX ? st->nbackups - BACKUPS_MAX : 0;
+
+	for (int counts = 0; counts <= 1; counts++)
+		for (size_t i = st->nbackups; over && i-- > 0;) {
+			struct backup *b = &st->backups[i];
+
+			if (backup_counts(st, b) != counts || is_same_place(b, new))
+				continue;
+			if (store_backup_remove(s->store, b->vault, b->name, e) !=
+				    RC_OK &&
+			    e->rc != RC_NOTFOUND)
+				return e->rc;
+			log_info("event=backup-removed vault=\"%s\" name=%s why=\"over %u\"",
+				 service_quotable(b->vault), b->name, BACKUPS_MAX);
+			over--;
+		}
+	return RC_OK;
 }
 
 enum rc op_backup_proved(struct call *c, json_t **result, struct err *e)
@@ -285,14 +358,14 @@ enum rc op_backup_proved(struct call *c, json_t **result, struct err *e)
 	struct service *s = c->service;
 	struct backup b = {0};
 
-	if (read_proved(c, &b, e) != RC_OK || ask_proof(s, &b, e) != RC_OK ||
+	if (read_proved(c, &b, e) != RC_OK || ask_proof(c, &b, e) != RC_OK ||
 	    store_backup_put(s->store, &b, e) != RC_OK ||
 	    backup_state_get(s, &st, e) != RC_OK ||
+	    make_room(s, &st, &b, e) != RC_OK ||
 	    vault_was_seen(s, &st, &b, e) != RC_OK)
 		return e->rc;
 	for (size_t i = 0; i < st.nbackups; i++)
-		if (!strcmp(st.backups[i].vault, b.vault) &&
-		    !strcmp(st.backups[i].name, b.name))
+		if (is_same_place(&st.backups[i], &b))
 			*result = show_backup(&st, &st.backups[i]);
 	log_info("event=backup vault=\"%s\" name=%s key=%s uid=%u",
 		 service_quotable(b.vault), b.name, b.key, c->peer.uid);

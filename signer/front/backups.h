@@ -6,6 +6,7 @@
 
 /* What decides whether a backup counts: what keyd says now, and what is kept. */
 struct backup_state {
+	int64_t now;     /* Unix time */
 	bool known;      /* keyd answered */
 	struct err away; /* why it did not */
 
@@ -35,15 +36,21 @@ static inline void backup_state_clear_at(struct backup_state *st)
 	backup_state_clear(st);
 }
 
-/* Pure: the present key, the present password, and found as it was. */
+/* Pure: it is of the present key, under the present password. */
+bool backup_opens(const struct backup_state *st, const struct backup *b);
+/* Pure: it opens, is neither gone nor changed, and was proved, or found by a check,
+ * within these days. */
+#define BACKUP_DAYS 30
 bool backup_counts(const struct backup_state *st, const struct backup *b);
 /* Pure: fills in good and why from the rest. */
 void backup_judge(struct backup_state *st);
 
 /* The newest backup of a vault, by the name that the vault knows it by; NULL:
- * none that the daily check would find. */
+ * none that the daily check would find. In the order of vault_list(). */
 const struct backup *backup_newest(const struct backup *b, size_t n,
 				   const char *vault);
+
+#define BACKUPS_MAX 1000u /* that are kept */
 
 enum rc show_backups(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_backup_proved(struct call *c, json_t **result, struct err *e) MUST_CHECK;

@@ -1,5 +1,6 @@
 #include "conf.h"
 #include "base/file.h"
+#include "carry/address.h"
 #include <limits.h>
 #include <string.h>
 #include <sys/un.h>
@@ -49,24 +50,12 @@ const struct conf_row front_alert_rows[] = {
 
 /* ---- alerts, as a whole ---- */
 
-/* One address of printable ASCII with an '@' in it, and nothing that has a
- * meaning in a header or in SMTP. */
-static bool is_address(const char *p, size_t n)
-{
-	const char *at = memchr(p, '@', n);
-
-	for (size_t i = 0; i < n; i++)
-		if (p[i] <= ' ' || p[i] >= 0x7f || strchr("<>,;:\"\\()[]", p[i]))
-			return false;
-	return at && at > p && at < p + n - 1;
-}
-
 static bool are_addresses(const char *text)
 {
-	for (size_t i = 0; i < MAIL_TO_MAX; i++) {
+	for (size_t i = 0; i < CARRY_RECIPIENTS_MAX; i++) {
 		size_t n = strcspn(text, ",");
 
-		if (!is_address(text, n))
+		if (!carry_address_is_plain(text, n))
 			return false;
 		if (!text[n])
 			return true;
@@ -74,20 +63,6 @@ static bool are_addresses(const char *text)
 		text += strspn(text, " ");
 	}
 	return false;
-}
-
-/* smtp://HOST:PORT and nothing more. */
-static bool is_server(const char *url)
-{
-	const char *host = url + 7, *colon = strrchr(url, ':');
-	char *end = NULL;
-	unsigned long port;
-
-	if (strncmp(url, "smtp://", 7) != 0 || colon <= host ||
-	    strpbrk(host, "/@?# \\") || colon[1] < '0' || colon[1] > '9')
-		return false;
-	port = strtoul(colon + 1, &end, 10);
-	return !*end && port > 0 && port < 65536;
 }
 
 /* NULL, or what is wrong; *key: with which key. */
@@ -99,10 +74,11 @@ static const char *alert_fault(const struct front_conf *c, const char **key)
 	*key = "mail-server";
 	if (!c->mail_server)
 		return NULL;
-	if (!is_server(c->mail_server))
+	if (!carry_mail_server_is_plain(c->mail_server))
 		return "must be smtp://HOST:PORT";
 	*key = "mail-from";
-	if (!c->mail_from || !is_address(c->mail_from, strlen(c->mail_from)))
+	if (!c->mail_from ||
+	    !carry_address_is_plain(c->mail_from, strlen(c->mail_from)))
 		return "must be one address, user@host";
 	*key = "mail-to";
 	if (!c->mail_to || !are_addresses(c->mail_to))

@@ -4,8 +4,6 @@
 
 #include "base/conf.h"
 
-#define MAIL_TO_MAX 8 /* addresses */
-
 struct front_conf {
 	unsigned connections, per_user, silent_seconds; /* [door] */
 	unsigned retry_seconds, check_seconds;          /* [nodes] */

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-#define KILL_SECONDS 2 /* that carry may take beside its own deadline */
-
 /* ---- one node's server: every error says whose it is ---- */
 
 static enum rc fetch(struct service *s, const struct cluster_node *n,
@@ -22,12 +20,11 @@ static enum rc fetch(struct service *s, const struct cluster_node *n,
 	unsigned seconds = s->cluster->fetch_seconds;
 	bool v6 = strchr(n->address, ':') != NULL;
 	char url[256];
-	struct carry_job job = {.program = s->carry,
-				.agent_fd = -1,
-				.max = CARRY_CONTENT_MAX,
-				.seconds = seconds + KILL_SECONDS,
-				.stop_fd = s->stop_fd};
+	struct carry_job job = CARRY_JOB(.program = s->carry,
+					 .max = CARRY_CONTENT_MAX,
+					 .seconds = seconds);
 
+	job.stop_fd = s->stop_fd;
 	(void)snprintf(url, sizeof url, "%s://%s%s%s:%u/%s", scheme,
 		       v6 ? "[" : "", n->address, v6 ? "]" : "", port, ITL_FILE);
 	job.job = json_pack("{s:s, s:s, s:i, s:i}", "do", "fetch", "url", url,
@@ -67,11 +64,10 @@ static enum rc put(struct loop *l, const char *sha1, struct err *e)
 {
 	struct service *s = l->service;
 	struct list CLEANUP(list_clear) list = {0};
-	struct carry_job job = {.program = s->carry,
-				.agent_fd = -1,
-				.seconds = s->cluster->put_seconds,
-				.stop_fd = s->stop_fd};
+	struct carry_job job = CARRY_JOB(.program = s->carry,
+					 .seconds = s->cluster->put_seconds);
 
+	job.stop_fd = s->stop_fd;
 	if (store_list(s->store, sha1, &list, e) != RC_OK)
 		return e->rc;
 	job.content = bytes_of(list.bytes, list.n);

@@ -1,6 +1,7 @@
 #include "base/hex.h"
 #include "base/num.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "carry/carry.h"
 #include "carry/run.h"
 #include "send.h"
@@ -9,7 +10,6 @@
 #include <time.h>
 
 #define MAIL_SECONDS 60 /* that a server may take for a message */
-#define KILL_SECONDS 2  /* that carry may take beside its own deadline */
 
 /* ---- the message ---- */
 
@@ -17,8 +17,12 @@
  * one. (libcurl takes care of lines of one dot.) */
 static void put_line(FILE *f, const char *text)
 {
-	for (const char *p = text; *p; p++)
-		(void)fputc((unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p, f);
+	while (*text) {
+		unsigned n = text_control(text);
+
+		(void)fputc(n ? '?' : *text, f);
+		text += n ? n : 1;
+	}
 	(void)fputs("\r\n", f);
 }
 
@@ -112,10 +116,8 @@ enum rc send_mail(const struct mail *m, const char *carry, int stop_fd,
 	const struct front_conf *c = m->conf;
 	struct secret CLEANUP(secret_free) *password = NULL;
 	char CLEANUP_FREE *text = mail_text(m);
-	struct carry_job job = {.program = carry,
-				.agent_fd = -1,
-				.seconds = MAIL_SECONDS + KILL_SECONDS,
-				.stop_fd = stop_fd};
+	struct carry_job job =
+		CARRY_JOB(.program = carry, .seconds = MAIL_SECONDS);
 
 	if (!text)
 		return err_errno(e, RC_ERROR, "e-mail", NULL, "%s", c->mail_server);
@@ -123,6 +125,7 @@ enum rc send_mail(const struct mail *m, const char *carry, int stop_fd,
 	    secret_read_file(c->mail_password + strlen("file:"), &password, e) !=
 		    RC_OK)
 		return e->rc;
+	job.stop_fd = stop_fd;
 	job.content = bytes_of_text(text);
 	job.password = password;
 	job.job = mail_job(c);

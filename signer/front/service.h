@@ -2,6 +2,7 @@
 #ifndef FRONT_SERVICE_H
 #define FRONT_SERVICE_H
 
+#include "clock.h"
 #include "cluster/cluster.h"
 #include "conf.h"
 #include "store.h"
@@ -10,13 +11,6 @@
 #include <pthread.h>
 
 struct service;
-
-/* Where the time comes from, for what must be on time: alerts and checks. */
-struct front_clock {
-	int64_t (*wall)(void *arg); /* Unix time; may be set */
-	double (*mono)(void *arg);  /* seconds; goes on */
-	void *arg;
-};
 
 /* The loop of one TFTP node (loop.c). The service's lock guards what changes. */
 struct loop {

@@ -150,11 +150,6 @@ enum rc store_backups(struct store *s, struct backup **out, size_t *n,
 /* RC_NOTFOUND if there is none. */
 enum rc store_backup_remove(struct store *s, const char *vault,
 			    const char *name, struct err *e) MUST_CHECK;
-/* error: NULL, or without one, if it was found as it was. A row that has gone is
- * no failure. */
-enum rc store_backup_checked(struct store *s, int64_t id, int64_t at,
-			     const struct err *error, struct err *e) MUST_CHECK;
-
 /* The last check of a vault; all zero if there was none. */
 struct vault_seen {
 	int64_t checked;
@@ -163,8 +158,18 @@ struct vault_seen {
 };
 enum rc store_vault(struct store *s, const char *vault, struct vault_seen *out,
 		    struct err *e) MUST_CHECK;
-enum rc store_vault_set(struct store *s, const char *vault,
-			const struct vault_seen *v, struct err *e) MUST_CHECK;
+
+/* What a check says of a backup. */
+struct backup_check {
+	int64_t id;
+	struct err error; /* gone, or changed; rc RC_OK: it was found as it was */
+};
+/* A check, with the backups that it knows of now (n may be 0), in one transaction.
+ * A backup that has gone from the state is no failure. */
+enum rc store_vault_checked(struct store *s, const char *vault,
+			    const struct vault_seen *v,
+			    const struct backup_check *backups, size_t n,
+			    struct err *e) MUST_CHECK;
 
 /* ---- alerts: those that stand ---- */
 

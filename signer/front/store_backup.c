@@ -3,17 +3,20 @@
 #include "base/num.h"
 #include <string.h>
 
-/* Room for one more row of `size` bytes behind n, zeroed; NULL out of memory. */
+/* Room for one more row of `size` bytes behind n, zeroed; NULL out of memory. It
+ * doubles whenever n is a power of two. */
 static void *grow(void **rows, size_t n, size_t size, struct err *e)
 {
-	void *more = realloc(*rows, (n + 1) * size);
+	if ((n & (n - 1)) == 0) {
+		void *more = realloc(*rows, (n ? 2 * n : 1) * size);
 
-	if (!more) {
-		err_errno(e, RC_ERROR, "realloc", NULL, "%zu rows", n);
-		return NULL;
+		if (!more) {
+			err_errno(e, RC_ERROR, "realloc", NULL, "%zu rows", n);
+			return NULL;
+		}
+		*rows = more;
 	}
-	*rows = more;
-	return memset((char *)more + n * size, 0, size);
+	return memset((char *)*rows + n * size, 0, size);
 }
 
 /* ---- backups ---- */
@@ -22,9 +25,19 @@ enum rc store_backup_put(struct store *s, const struct backup *b, struct err *e)
 {
 	LOCKED(s);
 	return sql_run(s, e,
-		       "INSERT OR REPLACE INTO backup (vault, name, digest, bytes,"
+		       "INSERT INTO backup (vault, name, digest, bytes,"
 		       " plain, key, key_id, route, security, made, proved)"
-		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		       " ON CONFLICT (vault, name) DO UPDATE SET"
+		       " digest = excluded.digest, bytes = excluded.bytes,"
+		       " plain = excluded.plain, key = excluded.key,"
+		       " key_id = excluded.key_id, security = excluded.security,"
+		       " made = excluded.made, proved = excluded.proved,"
+		       " checked = 0, error = NULL,"
+		       /* One that is proved again keeps the way that it came by. */
+		       " route = CASE WHEN excluded.route = ''"
+		       " AND digest = excluded.digest THEN route"
+		       " ELSE excluded.route END",
 		       "ttbiitbtiii", b->vault, b->name,
 		       bytes_of(b->digest, sizeof b->digest), (int64_t)b->bytes,
 		       (int64_t)b->plain, b->key,
@@ -90,14 +103,6 @@ enum rc store_backup_remove(struct store *s, const char *vault,
 	return RC_OK;
 }
 
-enum rc store_backup_checked(struct store *s, int64_t id, int64_t at,
-			     const struct err *error, struct err *e)
-{
-	LOCKED(s);
-	return sql_run(s, e, "UPDATE backup SET checked = ?, error = ? WHERE id = ?",
-		       "iEi", at, error, id);
-}
-
 /* ---- vaults ---- */
 
 enum rc store_vault(struct store *s, const char *vault, struct vault_seen *out,
@@ -121,12 +126,23 @@ enum rc store_vault(struct store *s, const char *vault, struct vault_seen *out,
 	return e->rc;
 }
 
-enum rc store_vault_set(struct store *s, const char *vault,
-			const struct vault_seen *v, struct err *e)
+enum rc store_vault_checked(struct store *s, const char *vault,
+			    const struct vault_seen *v,
+			    const struct backup_check *backups, size_t n,
+			    struct err *e)
 {
+	enum rc rc;
+
 	LOCKED(s);
-	return sql_run(s, e, "INSERT OR REPLACE INTO vault VALUES (?, ?, ?, ?)",
-		       "titE", vault, v->checked, v->name, &v->error);
+	if (sql_begin(s, e) != RC_OK)
+		return e->rc;
+	rc = sql_run(s, e, "INSERT OR REPLACE INTO vault VALUES (?, ?, ?, ?)",
+		     "titE", vault, v->checked, v->name, &v->error);
+	for (size_t i = 0; i < n && rc == RC_OK; i++)
+		rc = sql_run(s, e,
+			     "UPDATE backup SET checked = ?, error = ? WHERE id = ?",
+			     "iEi", v->checked, &backups[i].error, backups[i].id);
+	return sql_finish(s, rc, e);
 }
 
 /* ---- alerts ---- */

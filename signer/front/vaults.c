@@ -1,11 +1,9 @@
 #include "vaults.h"
-#include "alerts.h"
-#include "backups.h"
 #include "base/errjson.h"
 #include "base/log.h"
+#include "vault_look.h"
 #include "watch.h"
 #include <errno.h>
-#include <sodium.h>
 #include <string.h>
 
 struct checks {
@@ -17,88 +15,9 @@ struct checks {
 
 /* ---- one vault ---- */
 
-/* What a check finds: of the vault, and of the backup that should be there. */
-struct finding {
-	struct vault_seen seen;
-	bool looked;       /* the backup's own state is known now: */
-	struct err object; /* gone, or changed; rc RC_OK: neither */
-};
-
-static enum rc is_changed(const struct backup *b, struct finding *f, struct err *e)
-{
-	f->looked = true;
-	err_set(&f->object, RC_VERIFY, "vault check",
-		"it is not what was proved: it has changed",
-		"make a new one with `itlvault backup`, and find out who wrote there",
-		"%s", b->name);
-	*e = f->object;
-	return e->rc;
-}
-
-static enum rc is_gone(const struct backup *b, struct finding *f, struct err *e)
-{
-	f->looked = true;
-	err_set(&f->object, RC_NOTFOUND, "vault check",
-		"the backup that was proved is gone",
-		"make a new one with `itlvault backup`", "%s", b->name);
-	*e = f->object;
-	return e->rc;
-}
-
-/* The backup, among what the vault lists. */
-static enum rc compare(struct vault *v, const struct vault_object *objects,
-		       size_t n, const struct backup *b, struct finding *f,
-		       struct err *e)
-{
-	uint8_t CLEANUP_FREE *bytes = NULL;
-	uint8_t digest[sizeof b->digest];
-	size_t i = 0, len = 0;
-
-	while (i < n && strcmp(objects[i].name, b->name) != 0)
-		i++;
-	if (i == n)
-		return is_gone(b, f, e);
-	if (objects[i].size != b->bytes)
-		return is_changed(b, f, e);
-	if (vault_get(v, b->name, VAULT_OBJECT_MAX, &bytes, &len, e) != RC_OK)
-		return e->rc == RC_NOTFOUND ? is_gone(b, f, e) : e->rc;
-	crypto_generichash(digest, sizeof digest, bytes, len, NULL, 0);
-	if (memcmp(digest, b->digest, sizeof digest) != 0)
-		return is_changed(b, f, e);
-	f->looked = true;
-	return RC_OK;
-}
-
-/* b: the newest that is recorded; NULL: none, and then a key that is there
- * misses it. */
-static enum rc look_into(struct vault *v, const struct backup *b, bool has_key,
-			 struct finding *f, struct err *e)
-{
-	struct vault_object CLEANUP_FREE *objects = NULL;
-	size_t n = 0;
-
-	if (vault_list(v, &objects, &n, e) != RC_OK)
-		return e->rc;
-	if (n)
-		(void)snprintf(f->seen.name, sizeof f->seen.name, "%s",
-			       objects[0].name);
-	if (b && compare(v, objects, n, b, f, e) != RC_OK)
-		return e->rc;
-	if (n && (!b || strcmp(objects[0].name, b->name) != 0))
-		return err_set(e, RC_VERIFY, "vault check",
-			       "its newest object was never proved",
-			       "prove it with `itlvault verify`, or remove it",
-			       "%s", objects[0].name);
-	if (!b && has_key)
-		return err_set(e, RC_NOTFOUND, "vault check",
-			       "it holds no backup",
-			       "make one with `itlvault backup`", "the vault");
-	return RC_OK;
-}
-
 static enum rc visit(struct service *s, const struct vault_entry *entry,
-		     const struct backup *b, bool has_key, struct finding *f,
-		     struct err *e)
+		     const char *vault, const struct backup_state *st,
+		     struct vault_finding *f, struct err *e)
 {
 	const struct vault_access access = {.agent = entry->agent,
 					    .identity = entry->identity,
@@ -109,17 +28,7 @@ static enum rc visit(struct service *s, const struct vault_entry *entry,
 
 	if (vault_open(&entry->target, &access, &v, e) != RC_OK)
 		return e->rc;
-	return look_into(v, b, has_key, f, e);
-}
-
-static enum rc record(struct service *s, const char *vault, const struct backup *b,
-		      const struct finding *f, struct err *e)
-{
-	if (f->looked &&
-	    store_backup_checked(s->store, b->id, f->seen.checked, &f->object,
-				 e) != RC_OK)
-		return e->rc;
-	return store_vault_set(s->store, vault, &f->seen, e);
+	return vault_look(v, vault, st, f, e);
 }
 
 /* A backup that was recorded during the check is checked instead: its object may
@@ -140,22 +49,22 @@ static enum rc is_newest(struct service *s, const char *vault,
 
 /* *again: it says nothing, for there is a newer backup. */
 static enum rc check_vault(struct service *s, const struct vault_entry *entry,
-			   struct finding *f, bool *again, struct err *e)
+			   struct vault_seen *seen, bool *again, struct err *e)
 {
 	struct backup_state CLEANUP(backup_state_clear) st = {0};
+	struct vault_finding CLEANUP(vault_finding_clear) f = {0};
 	char vault[VAULT_TEXT_MAX];
 	const struct backup *b;
 	bool newest = false;
 
-	*f = (struct finding){0};
 	vault_target_text(&entry->target, vault);
 	if (backup_state_get(s, &st, e) != RC_OK)
 		return e->rc;
 	b = backup_newest(st.backups, st.nbackups, vault);
-	if (visit(s, entry, b, st.has_key, f, &f->seen.error) != RC_OK)
-		(void)err_within(&f->seen.error, entry->name);
+	if (visit(s, entry, vault, &st, &f, &f.seen.error) != RC_OK)
+		(void)err_within(&f.seen.error, entry->name);
 	else
-		f->seen.error.rc = RC_OK;
+		f.seen.error.rc = RC_OK;
 	if (service_stopping(s)) /* then a failure says nothing of the vault */
 		return err_set(e, RC_STALE, "vault check",
 			       "front is being stopped",
@@ -166,22 +75,22 @@ static enum rc check_vault(struct service *s, const struct vault_entry *entry,
 	*again = !newest;
 	if (*again)
 		return RC_OK;
-	f->seen.checked = s->clock.wall(s->clock.arg);
-	if (f->seen.error.rc)
-		log_error("vault", &f->seen.error);
+	f.seen.checked = clock_now(&s->clock).wall;
+	if (f.seen.error.rc)
+		log_error("vault", &f.seen.error);
 	else
 		log_info("event=vault name=%s newest=%s well=yes", entry->name,
-			 f->seen.name);
-	return record(s, vault, b, f, e);
+			 f.seen.name);
+	*seen = f.seen;
+	return store_vault_checked(s->store, vault, &f.seen, f.backups, f.n, e);
 }
 
 /* ---- all of them ---- */
 
 static bool is_due(struct service *s, size_t i)
 {
-	const struct alert_time now = {s->clock.wall(s->clock.arg),
-				       s->clock.mono(s->clock.arg)};
-	struct alert_time last = {.mono = s->checks->mono[i]};
+	const struct moment now = clock_now(&s->clock);
+	struct moment last = {.mono = s->checks->mono[i]};
 	char vault[VAULT_TEXT_MAX];
 	struct vault_seen seen;
 	struct err e;
@@ -192,7 +101,7 @@ static bool is_due(struct service *s, size_t i)
 		return false;
 	}
 	last.wall = seen.checked;
-	return alert_due(seen.error.rc ? ALERT_HOURLY : ALERT_DAILY, &last, &now);
+	return moment_is_due(seen.error.rc ? CLOCK_HOUR : CLOCK_DAY, &last, &now);
 }
 
 /* out: an array for the door, or NULL: only those that are due. */
@@ -205,24 +114,24 @@ static enum rc check_all(struct service *s, json_t *out, struct err *e)
 	pthread_mutex_lock(&c->one);
 	for (size_t i = 0; i < s->vaults->n && rc == RC_OK; i++) {
 		const struct vault_entry *entry = &s->vaults->entries[i];
-		struct finding f;
+		struct vault_seen seen;
 		bool again = true;
 
 		if (!out && !is_due(s, i))
 			continue;
 		while (again && rc == RC_OK)
-			rc = check_vault(s, entry, &f, &again, e);
-		c->mono[i] = s->clock.mono(s->clock.arg);
+			rc = check_vault(s, entry, &seen, &again, e);
+		c->mono[i] = clock_now(&s->clock).mono;
 		checked = true;
 		if (rc == RC_OK && out)
 			(void)json_array_append_new(
 				out,
 				json_pack("{s:s, s:s?, s:b, s:o}", "vault",
 					  entry->name, "name",
-					  f.seen.name[0] ? f.seen.name : NULL,
-					  "ok", f.seen.error.rc == RC_OK, "error",
-					  f.seen.error.rc ? err_json(&f.seen.error)
-							  : json_null()));
+					  seen.name[0] ? seen.name : NULL,
+					  "ok", seen.error.rc == RC_OK, "error",
+					  seen.error.rc ? err_json(&seen.error)
+							: json_null()));
 	}
 	pthread_mutex_unlock(&c->one);
 	if (checked && rc == RC_OK)

@@ -31,12 +31,6 @@ struct watch {
 	double mail_next;        /* not before */
 };
 
-static struct alert_time time_now(const struct service *s)
-{
-	return (struct alert_time){s->clock.wall(s->clock.arg),
-				   s->clock.mono(s->clock.arg)};
-}
-
 /* ---- the facts ---- */
 
 struct facts {
@@ -107,7 +101,7 @@ static enum rc gather(struct service *s, struct facts *x, struct err *e)
 	    gather_vaults(s, x, e) != RC_OK || gather_certs(x, e) != RC_OK)
 		return e->rc;
 	x->f.cluster = s->cluster;
-	x->f.now = time_now(s).wall;
+	x->f.now = clock_now(&s->clock).wall;
 	x->f.backup = ALERT_BACKUP_UNKNOWN;
 	if (st->known)
 		x->f.backup = st->has_key && !st->good ? ALERT_BACKUP_MISSING
@@ -170,10 +164,10 @@ static enum rc end_others(struct watch *w, const struct facts *x, struct err *e)
 
 /* Kept in the state; and if it is due, to be told again. */
 static enum rc keep(struct watch *w, struct standing *a, const struct facts *x,
-		    const struct alert_time *now, struct err *e)
+		    const struct moment *now, struct err *e)
 {
 	const struct alert_row *was = row_of(x, a->alert.name);
-	const struct alert_time sent = {was ? was->sent : 0, a->mono};
+	const struct moment sent = {was ? was->sent : 0, a->mono};
 	struct alert_row row = {.severity = a->alert.kind->severity,
 				.since = now->wall};
 
@@ -195,7 +189,7 @@ static enum rc keep(struct watch *w, struct standing *a, const struct facts *x,
 /* Somebody has heard it: the first one counts. */
 static void told(struct watch *w, struct standing *a)
 {
-	const struct alert_time now = time_now(w->service);
+	const struct moment now = clock_now(&w->service->clock);
 	struct err e;
 
 	if (!a->open)
@@ -227,7 +221,7 @@ static void tell_syslog(struct watch *w)
 			continue;
 		alert_line(&a->alert, s->cluster->name, line);
 		if (send_syslog(s->conf.syslog, a->alert.kind->severity,
-				time_now(s).wall, line, &e) != RC_OK) {
+				clock_now(&s->clock).wall, line, &e) != RC_OK) {
 			note_failure(&w->syslog, "syslog", &e);
 			return; /* the next look tries again */
 		}
@@ -244,7 +238,7 @@ static bool post_is_due(const struct watch *w)
 
 	for (size_t i = 0; i < w->n; i++)
 		any = any || w->all[i].mail;
-	return any && time_now(w->service).mono >= w->mail_next;
+	return any && clock_now(&w->service->clock).mono >= w->mail_next;
 }
 
 static void ask_post(struct watch *w)
@@ -262,7 +256,7 @@ static void ask_post(struct watch *w)
 static enum rc look(struct watch *w, struct err *e)
 {
 	struct facts CLEANUP(facts_clear) x = {0};
-	const struct alert_time now = time_now(w->service);
+	const struct moment now = clock_now(&w->service->clock);
 
 	if (gather(w->service, &x, e) != RC_OK || stand(w, &x, e) != RC_OK ||
 	    end_others(w, &x, e) != RC_OK)
@@ -370,7 +364,7 @@ static void post(struct watch *w)
 	struct mail m = {.conf = &s->conf,
 			 .cluster = s->cluster->name,
 			 .host = cluster_publisher(s->cluster)->host,
-			 .now = time_now(s).wall};
+			 .now = clock_now(&s->clock).wall};
 	struct err e;
 	enum rc rc;
 
@@ -392,7 +386,7 @@ static void post(struct watch *w)
 		sent_letter(w, l);
 	else {
 		note_failure(&w->mail, "mail", &e);
-		w->mail_next = time_now(s).mono + MAIL_PAUSE;
+		w->mail_next = clock_now(&s->clock).mono + MAIL_PAUSE;
 	}
 	pthread_mutex_unlock(&w->lock);
 }

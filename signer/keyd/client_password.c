@@ -9,8 +9,6 @@
  * so that they can grow. */
 #define ARGON_OPS 3u
 #define ARGON_MEMORY (64u << 20)
-#define ARGON_OPS_MAX 10u
-#define ARGON_MEMORY_MAX (1u << 30)
 
 /* has old u8, old derived, salt, ops and memory u64, derived */
 #define CHANGE_LEN (1 + 2 * KEYD_DERIVED_LEN + KEYD_SALT_LEN + 16)
@@ -34,10 +32,10 @@ static enum rc derive(const struct secret *password, const struct cost *c,
 {
 	struct secret CLEANUP(secret_free) *s = NULL;
 
-	if (c->ops < 1 || c->ops > ARGON_OPS_MAX ||
-	    c->memory > ARGON_MEMORY_MAX)
+	if (!wire_cost_fits(c->ops, c->memory))
 		return err_set(e, RC_REFUSED, "Argon2id",
-			       "keyd asks for an absurd cost", NULL,
+			       "keyd asks for an absurd cost",
+			       "is it keyd who answers there? nothing was sent to it",
 			       "%llu passes, %llu bytes",
 			       (unsigned long long)c->ops,
 			       (unsigned long long)c->memory);
@@ -194,18 +192,4 @@ enum rc keyd_security_set(struct keyd *k, const struct keyd_passwords *pw,
 		return e->rc;
 	return call_consented(k, pw->admin, KEYD_OP_SECURITY, call_security.set,
 			      &w, &r, e);
-}
-
-enum rc keyd_security_check(struct keyd *k, const struct secret *password,
-			    struct err *e)
-{
-	struct secret CLEANUP(secret_free) *derived = NULL;
-	struct writer w;
-	struct reader r;
-
-	if (call_derive(k, &call_security, password, &derived, e) != RC_OK)
-		return e->rc;
-	w = writer_of(derived->p, derived->n);
-	w.n = derived->n;
-	return call_keyd(k, KEYD_SECURITY_CHECK, &w, true, &r, e);
 }

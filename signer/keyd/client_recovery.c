@@ -78,13 +78,13 @@ enum rc keyd_export(struct keyd *k, const struct keyd_passwords *pw,
 
 enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
 		   const struct wrapped_key *w, X509 *cert,
-		   const uint8_t digest[32], char route[KEYD_ROUTE_MAX],
-		   struct err *e)
+		   const uint8_t claim[KEYD_CLAIM_LEN], char label[LABEL_MAX],
+		   char route[KEYD_ROUTE_MAX], struct err *e)
 {
 	static const uint8_t none[KEYD_DERIVED_LEN];
 	struct secret CLEANUP(secret_free) *derived = NULL;
 	struct secret CLEANUP(secret_free) *body = NULL;
-	char way[KEYD_ROUTE_MAX];
+	char of[LABEL_MAX], way[KEYD_ROUTE_MAX];
 	struct writer in;
 	struct reader r;
 
@@ -96,14 +96,16 @@ enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
 	write_u8(&in, derived ? 1 : 0);
 	write_bytes(&in, derived ? bytes_of(derived->p, derived->n)
 				 : bytes_of(none, sizeof none));
-	write_bytes(&in, bytes_of(digest, 32));
+	write_bytes(&in, bytes_of(claim, KEYD_CLAIM_LEN));
 	if (write_file(&in, w, cert, e) != RC_OK ||
 	    call_consented(k, pw->admin, KEYD_OP_PROVE, KEYD_PROVE, &in, &r,
 			   e) != RC_OK)
 		return e->rc;
+	read_text(&r, of, sizeof of);
 	read_text(&r, way, sizeof way);
 	if (!reader_done(&r))
 		return call_malformed(k, e);
+	memcpy(label, of, sizeof of);
 	memcpy(route, way, sizeof way);
 	return RC_OK;
 }
@@ -153,17 +155,19 @@ enum rc keyd_seal(struct keyd *k, const struct keyd_passwords *pw,
 	return call_consented(k, pw->admin, KEYD_OP_SEAL, KEYD_SEAL, &in, &r, e);
 }
 
-enum rc keyd_proof(struct keyd *k, const uint8_t digest[32],
+/* It may be asked again: where a keyd has ended, its proofs are gone too. */
+enum rc keyd_proof(struct keyd *k, const uint8_t claim[KEYD_CLAIM_LEN], uid_t uid,
 		   struct keyd_proof *out, struct err *e)
 {
-	uint8_t body[32];
+	uint8_t body[KEYD_CLAIM_LEN + 4];
 	struct writer w = writer_of(body, sizeof body);
 	char label[LABEL_MAX];
 	struct keyd_proof p;
 	struct bytes id;
 	struct reader r;
 
-	write_bytes(&w, bytes_of(digest, 32));
+	write_bytes(&w, bytes_of(claim, KEYD_CLAIM_LEN));
+	write_u32(&w, uid);
 	if (call_keyd(k, KEYD_PROOF, &w, true, &r, e) != RC_OK)
 		return e->rc;
 	read_text(&r, label, sizeof label);

@@ -46,16 +46,20 @@ void conn_unref(struct conn *c)
 	free(c);
 }
 
+void conn_cut(struct conn *c)
+{
+	atomic_store(&c->dead, true);
+	(void)shutdown(c->fd, SHUT_RDWR);
+}
+
 void conn_send(struct conn *c, struct bytes frame)
 {
 	struct err e;
 
 	if (atomic_load(&c->dead))
 		return;
-	if (sock_send(c->fd, frame, -1, MSG_DONTWAIT, &e) != RC_OK) {
-		atomic_store(&c->dead, true);
-		(void)shutdown(c->fd, SHUT_RDWR);
-	}
+	if (sock_send(c->fd, frame, -1, MSG_DONTWAIT, &e) != RC_OK)
+		conn_cut(c);
 }
 
 void conn_send_error(struct conn *c, uint32_t id, const struct err *e)

@@ -10,8 +10,16 @@
 enum role { ROLE_NONE = 0, ROLE_FRONT = 1, ROLE_TVS = 2, ROLE_ADMIN = 4 };
 const char *role_name(enum role r);
 
+/* How many frames may lie in locked memory at once, of those who share it. From
+ * the request's arrival until its answer was sent. */
+struct room {
+	atomic_int used;
+	int most;
+};
+
 struct conn {
 	int fd;
+	struct room *room; /* or NULL: who may ask nothing that is secret */
 	enum role role;
 	struct sock_peer peer;
 	atomic_int refs;
@@ -24,6 +32,8 @@ struct conn *conn_new(int fd, enum role role, const struct sock_peer *peer);
 void conn_ref(struct conn *c);
 void conn_unref(struct conn *c);
 
+/* It gets no more answers. */
+void conn_cut(struct conn *c);
 /* Send without waiting: a peer that does not read its answers is cut off. */
 void conn_send(struct conn *c, struct bytes frame);
 /* The same for an error. */

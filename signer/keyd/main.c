@@ -114,6 +114,7 @@ static enum rc run(struct service *s, struct err *e)
 		return e->rc;
 	tickets_init(&s->tickets);
 	proofs_init(&s->proofs);
+	limit_init(&s->limit);
 	(void)pthread_mutex_init(&s->generating, NULL);
 	cluster_path(c, PATH_AUDIT_LOG, path);
 	if (login(s, &module, e) != RC_OK ||

@@ -1,8 +1,8 @@
 /*
  * Backups that were proved a moment ago: opened with the security password,
- * unwrapped in the token, and signed with. front asks for them, so that it need
- * not be believed. In memory alone: after a restart they are proved again.
- * Thread-safe.
+ * unwrapped in the token, and signed with. front asks for them, so that it need not
+ * be believed. Each is its prover's alone, and is given out once. In memory alone:
+ * after a restart they are proved again. Thread-safe.
  */
 #ifndef KEYD_PROOF_H
 #define KEYD_PROOF_H
@@ -16,16 +16,18 @@
 struct proofs {
 	pthread_mutex_t lock;
 	struct {
-		uint8_t digest[32]; /* of the whole object */
+		uint8_t claim[KEYD_CLAIM_LEN];
+		uid_t uid; /* who proved it */
 		struct keyd_proof proof;
 		double ends; /* proc_now(); 0: none */
 	} all[PROOFS_MAX];
 };
 
 void proofs_init(struct proofs *p);
-void proofs_add(struct proofs *p, const uint8_t digest[32],
+void proofs_add(struct proofs *p, const uint8_t claim[KEYD_CLAIM_LEN], uid_t uid,
 		const struct keyd_proof *proof, double now);
-bool proofs_find(struct proofs *p, const uint8_t digest[32], double now,
-		 struct keyd_proof *out);
+/* And forget it. Another's is not touched. */
+bool proofs_take(struct proofs *p, const uint8_t claim[KEYD_CLAIM_LEN], uid_t uid,
+		 double now, struct keyd_proof *out);
 
 #endif

@@ -61,22 +61,28 @@ static void refuse_batch(struct release *r, struct batch *b)
 	_exit(1); /* the chain in memory is ahead of the log: start anew from it */
 }
 
+static void send_answer(struct answer *a)
+{
+	struct conn *c = a->conn;
+	bool secret = a->frame.locked != NULL;
+
+	conn_send(c, bytes_of(a->frame.p, a->frame.n));
+	wire_frame_free(&a->frame);
+	if (secret)
+		atomic_fetch_sub(&c->room->used, 1);
+	atomic_fetch_sub(&c->in_flight, 1);
+	conn_unref(c);
+}
+
 static void flush(struct release *r, struct batch *b)
 {
 	if (b->nlines && (!file_write_all(r->fd, bytes_of(b->lines, b->nlines)) ||
 			  fdatasync(r->fd) != 0))
 		refuse_batch(r, b);
 	r->size += (off_t)b->nlines;
-	for (size_t i = 0; i < b->n; i++) {
-		struct answer *a = &b->answers[i];
-
-		if (a->conn) {
-			conn_send(a->conn, bytes_of(a->frame.p, a->frame.n));
-			atomic_fetch_sub(&a->conn->in_flight, 1);
-			conn_unref(a->conn);
-		}
-		wire_frame_free(&a->frame);
-	}
+	for (size_t i = 0; i < b->n; i++)
+		if (b->answers[i].conn)
+			send_answer(&b->answers[i]);
 	if (b->last) {
 		log_warn("event=end hint=\"the token no longer answers as it must; starting anew\"");
 		_exit(1);

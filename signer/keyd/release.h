@@ -31,8 +31,8 @@ void release_expect(struct release *r);
 
 /*
  * Answer `id` on `conn` (a reference is handed over) with `frame`, which is handed
- * over too, after `entry` (NULL: at once) is on disk. `last`: then end the
- * process.
+ * over too, after `entry` (NULL: at once) is on disk. A locked frame leaves its
+ * place in the connection's room. `last`: then end the process.
  */
 void release_answer(struct release *r, struct conn *conn, uint32_t id,
 		    struct wire_frame *frame, const struct audit_entry *entry,

@@ -36,11 +36,15 @@ static const struct row {
 	[KEYD_SEAL]        = {"seal", ROLE_ADMIN, true, request_seal},
 	[KEYD_SECURITY]    = {"security", ROLE_ADMIN, true, request_security},
 	[KEYD_SECURITY_SALT] = {"security-salt", ROLE_ADMIN, false, request_security_salt},
-	[KEYD_SECURITY_CHECK] = {"security-check", ROLE_ADMIN, true, request_security_check},
-	[KEYD_PROOF]       = {"proof", ROLE_FRONT | ROLE_ADMIN, false, request_proof},
+	[KEYD_PROOF]       = {"proof", ROLE_FRONT, false, request_proof},
 };
 
-enum rc request_handle(struct request *q, struct err *e)
+bool request_allowed(unsigned what, enum role role)
+{
+	return what < KEYD_REQUEST_END && (table[what].roles & role);
+}
+
+static enum rc dispatch(struct request *q, struct err *e)
 {
 	const struct row *row =
 		q->what < KEYD_REQUEST_END ? &table[q->what] : NULL;
@@ -50,7 +54,7 @@ enum rc request_handle(struct request *q, struct err *e)
 			       "do the programs have one version?", "number %u",
 			       q->what);
 	(void)snprintf(q->note.event, sizeof q->note.event, "%s", row->name);
-	if (!(row->roles & q->conn->role)) {
+	if (!request_allowed(q->what, q->conn->role)) {
 		/* A stranger must not be able to fill the log. */
 		q->note.wanted = q->conn->role != ROLE_NONE;
 		return err_set(e, RC_REFUSED, row->name,
@@ -61,6 +65,44 @@ enum rc request_handle(struct request *q, struct err *e)
 	}
 	q->note.wanted = row->audited;
 	return row->handle(q, e);
+}
+
+/* A member without a password must not be able to fill the log either. */
+static void limit_note(struct request *q)
+{
+	unsigned long left_out = 0;
+
+	q->note.wanted = limit_pass(&q->service->limit, q->note.by, proc_now(),
+				    &left_out);
+	if (left_out)
+		note_detail(&q->note, "left-out=%lu", left_out);
+}
+
+enum rc request_handle(struct request *q, struct err *e)
+{
+	enum rc rc;
+
+	q->note.by = q->conn->peer.uid;
+	q->note.limited = q->conn->role == ROLE_ADMIN;
+	rc = dispatch(q, e);
+	if (rc != RC_OK && q->note.wanted && q->note.limited)
+		limit_note(q);
+	return rc;
+}
+
+enum rc request_lock(struct request *q, struct err *e)
+{
+	if (pthread_mutex_trylock(&q->service->generating) == 0)
+		return RC_OK;
+	return err_set(e, RC_BUSY, q->note.event,
+		       "a generation, import or seal of a key runs",
+		       "wait until it is done, then give the command again",
+		       "the token");
+}
+
+void request_unlock(struct request *q)
+{
+	(void)pthread_mutex_unlock(&q->service->generating);
 }
 
 unsigned request_deadline(const struct service *s, unsigned what)
@@ -151,10 +193,17 @@ struct consent request_read_consent(struct request *q)
 enum rc request_use_consent(struct request *q, const struct consent *c,
 			    const struct keyd_intent *intent, struct err *e)
 {
+	bool issued = false;
+	enum rc rc;
+
 	note_ticket(&q->note, c->ticket);
 	note_detail(&q->note, "for-uid=%u", c->uid);
-	return tickets_use(&q->service->tickets, c->ticket.p, c->uid, intent,
-			   proc_now(), e);
+	rc = tickets_use(&q->service->tickets, c->ticket.p, c->uid, intent,
+			 proc_now(), &issued, e);
+	/* One that was issued took a password, whoever sends it. */
+	q->note.by = c->uid;
+	q->note.limited = !issued;
+	return rc;
 }
 
 struct consent request_read_own_consent(struct request *q)

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-#define GENERATE_TRIES 60u /* recovery keys, until one fits: see another_is_better() */
-
 static const struct {
 	unsigned usage; /* in the token (design: the table of keys) */
 	enum x509_profile profile;
@@ -143,10 +141,8 @@ static bool another_is_better(struct request *q, struct hsm_key *key,
 	bool by_length = false;
 	struct err why;
 
-	randombytes_buf(w.iv, sizeof w.iv);
-	if (secret_new(WRAPPED_KEK_LEN, &w.kek, &why) != RC_OK)
+	if (wrapped_key_begin(&w, &why) != RC_OK)
 		return false;
-	randombytes_buf(w.kek->p, w.kek->n);
 	/* A token that wraps nothing still makes keys: there is no backup then, and
 	 * the export says why. */
 	if (hsm_key_wrap(q->session, key, &w, &way, &by_length, &why) != RC_OK)
@@ -176,7 +172,7 @@ static enum rc make_pair(struct request *q, enum unit unit, unsigned bits,
 			return e->rc;
 		if (unit != UNIT_ITLRECOVERY ||
 		    !another_is_better(q, key, &route) ||
-		    *tries == GENERATE_TRIES || proc_now() > end)
+		    *tries == KEYD_GENERATE_TRIES || proc_now() > end)
 			break;
 		if (hsm_key_remove(q->session, id, e) != RC_OK)
 			return e->rc;
@@ -264,9 +260,9 @@ enum rc request_generate(struct request *q, struct err *e)
 	if (read_place(q, &unit, &node, e) != RC_OK)
 		return e->rc;
 	intent = keyd_intent_generate(unit, node ? node->id : NULL);
-	if (request_use_consent(q, &consent, &intent, e) != RC_OK)
+	if (request_use_consent(q, &consent, &intent, e) != RC_OK ||
+	    request_lock(q, e) != RC_OK)
 		return e->rc;
-	(void)pthread_mutex_lock(&q->service->generating);
 	keyring_next_label(ring, unit, node ? node->id : NULL, &label);
 	label_text(&label, q->note.key);
 	rc = make(q, unit, node, q->note.key, &key, &tries, e);
@@ -274,7 +270,7 @@ enum rc request_generate(struct request *q, struct err *e)
 		rc = keyring_add(ring, key, e);
 	if (rc == RC_OK)
 		rc = service_look_at_recovery(q->service, q->session, e);
-	(void)pthread_mutex_unlock(&q->service->generating);
+	request_unlock(q);
 	if (rc != RC_OK || keyring_current(ring, unit, label.node, &held, e) !=
 				   RC_OK)
 		return e->rc;

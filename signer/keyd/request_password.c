@@ -5,12 +5,6 @@
 #include <sodium.h>
 #include <string.h>
 
-/* The least that a client may choose for a new password. */
-#define MIN_OPS 2u
-#define MAX_OPS 10u
-#define MIN_MEMORY (32u << 20)
-#define MAX_MEMORY (1u << 30)
-
 static const struct {
 	const char *what, *unset_hint, *wrong_hint;
 	bool first_by_root; /* only root sets the first one */
@@ -83,6 +77,7 @@ enum rc request_check_password(struct request *q, enum which_password which,
 	hash_derived(derived, hash);
 	right = sodium_memcmp(hash, p.hash, sizeof hash) == 0;
 	tickets_tried(t, uid, which, right, proc_now());
+	q->note.limited = false; /* there are waits between */
 	if (!right)
 		return err_set(e, RC_REFUSED, "password", "is wrong",
 			       passwords[which].wrong_hint, "%s",
@@ -90,15 +85,6 @@ enum rc request_check_password(struct request *q, enum which_password which,
 	if (number)
 		*number = p.number;
 	return RC_OK;
-}
-
-enum rc request_security_check(struct request *q, struct err *e)
-{
-	struct bytes derived = read_bytes(&q->in, KEYD_DERIVED_LEN);
-
-	if (request_read_done(q, e) != RC_OK)
-		return e->rc;
-	return request_check_password(q, PASSWORD_SECURITY, derived, NULL, e);
 }
 
 /* ---- a new one ---- */
@@ -122,8 +108,7 @@ static enum rc read_change(struct request *q, struct change *c, struct err *e)
 	c->derived = read_bytes(&q->in, KEYD_DERIVED_LEN);
 	if (request_read_done(q, e) != RC_OK)
 		return e->rc;
-	if (c->next.ops < MIN_OPS || c->next.ops > MAX_OPS ||
-	    c->next.memory < MIN_MEMORY || c->next.memory > MAX_MEMORY)
+	if (!wire_cost_fits(c->next.ops, c->next.memory))
 		return err_set(e, RC_REFUSED, "password",
 			       "the cost of its derivation is out of range", NULL,
 			       "%llu passes, %llu bytes",

@@ -127,20 +127,27 @@ enum rc request_export(struct request *q, struct err *e)
 
 /* ---- proof ---- */
 
-/* Only of a key that this token has is it a backup. */
-static void remember(struct request *q, struct bytes der, struct bytes digest,
-		     uint32_t security)
+/* Only of a key that this token has is it a backup. NULL if it has not. */
+static struct held_key *find_recovery(struct request *q, struct bytes der)
 {
 	struct held_key *held = keyring_by_cert(&q->service->keys, der);
-	struct keyd_proof proof = {.security = security,
-				   .proved = (int64_t)time(NULL)};
 
 	if (!held || held->label.unit != UNIT_ITLRECOVERY)
-		return;
+		return NULL;
 	note_key(&q->note, held);
-	proof.label = held->label;
+	return held;
+}
+
+static void remember(struct request *q, const struct held_key *held,
+		     struct bytes claim, uint32_t security)
+{
+	struct keyd_proof proof = {.label = held->label,
+				   .security = security,
+				   .proved = (int64_t)time(NULL)};
+
 	memcpy(proof.id, held->key->id, sizeof proof.id);
-	proofs_add(&q->service->proofs, digest.p, &proof, proc_now());
+	proofs_add(&q->service->proofs, claim.p, q->conn->peer.uid, &proof,
+		   proc_now());
 }
 
 enum rc request_prove(struct request *q, struct err *e)
@@ -148,43 +155,48 @@ enum rc request_prove(struct request *q, struct err *e)
 	struct consent consent = request_read_own_consent(q);
 	bool has_security = read_u8(&q->in) == 1;
 	struct bytes derived = read_bytes(&q->in, KEYD_DERIVED_LEN);
-	struct bytes digest = read_bytes(&q->in, 32), der;
+	struct bytes claim = read_bytes(&q->in, KEYD_CLAIM_LEN), der;
 	struct wrapped_key CLEANUP(wrapped_key_clear) w = {0};
 	X509 CLEANUP(X509_free) *cert = NULL;
-	char object[2 * 32 + 1];
+	char hex[2 * KEYD_CLAIM_LEN + 1], label[LABEL_MAX] = "";
+	struct held_key *held;
 	enum hsm_route route;
 	uint32_t security = 0;
 
 	if (read_file(q, &w, &der, e) != RC_OK ||
 	    request_use_own_consent(q, &consent, KEYD_OP_PROVE, e) != RC_OK)
 		return e->rc;
-	note_detail(&q->note, "object=%s",
-		    hex_of(digest, object, sizeof object));
+	note_detail(&q->note, "claim=%s", hex_of(claim, hex, sizeof hex));
 	if ((has_security &&
 	     request_check_password(q, PASSWORD_SECURITY, derived, &security,
 				    e) != RC_OK) ||
 	    read_cert(q, der, &cert, e) != RC_OK ||
 	    hsm_wrapped_prove(q->session, &w, cert, &route, e) != RC_OK)
 		return e->rc;
-	if (has_security)
-		remember(q, der, digest, security);
+	held = find_recovery(q, der);
+	if (held)
+		label_text(&held->label, label);
+	if (held && has_security)
+		remember(q, held, claim, security);
+	write_text(&q->out, label);
 	give_route(q, route);
 	return RC_OK;
 }
 
 enum rc request_proof(struct request *q, struct err *e)
 {
-	struct bytes digest = read_bytes(&q->in, 32);
+	struct bytes claim = read_bytes(&q->in, KEYD_CLAIM_LEN);
+	uid_t uid = read_u32(&q->in);
 	struct keyd_proof p;
 	char label[LABEL_MAX], hex[2 * 8 + 1];
 
 	if (request_read_done(q, e) != RC_OK)
 		return e->rc;
-	if (!proofs_find(&q->service->proofs, digest.p, proc_now(), &p))
+	if (!proofs_take(&q->service->proofs, claim.p, uid, proc_now(), &p))
 		return err_set(e, RC_NOTFOUND, "proof",
 			       "is not known to be a proved backup",
-			       "prove it again: itlvault verify", "object %s...",
-			       hex_of(digest, hex, sizeof hex));
+			       "prove it again: itlvault verify", "claim %s...",
+			       hex_of(claim, hex, sizeof hex));
 	label_text(&p.label, label);
 	write_text(&q->out, label);
 	write_bytes(&q->out, bytes_of(p.id, sizeof p.id));
@@ -224,7 +236,7 @@ static enum rc import(struct request *q, const struct wrapped_key *w, X509 *cert
 	return service_look_at_recovery(q->service, q->session, e);
 }
 
-/* Called with `generating` held. */
+/* Called between request_lock() and request_unlock(). */
 static enum rc import_unless_there(struct request *q,
 				   const struct wrapped_key *w, struct bytes der,
 				   X509 *cert, bool replace, struct err *e)
@@ -266,11 +278,10 @@ enum rc request_import(struct request *q, struct err *e)
 
 	if (read_file(q, &w, &der, e) != RC_OK ||
 	    request_use_own_consent(q, &consent, KEYD_OP_IMPORT, e) != RC_OK ||
-	    read_cert(q, der, &cert, e) != RC_OK)
+	    read_cert(q, der, &cert, e) != RC_OK || request_lock(q, e) != RC_OK)
 		return e->rc;
-	(void)pthread_mutex_lock(&q->service->generating);
 	rc = import_unless_there(q, &w, der, cert, replace, e);
-	(void)pthread_mutex_unlock(&q->service->generating);
+	request_unlock(q);
 	return rc;
 }
 
@@ -281,9 +292,9 @@ enum rc request_seal(struct request *q, struct err *e)
 	enum rc rc;
 
 	if (request_read_done(q, e) != RC_OK ||
-	    request_use_own_consent(q, &consent, KEYD_OP_SEAL, e) != RC_OK)
+	    request_use_own_consent(q, &consent, KEYD_OP_SEAL, e) != RC_OK ||
+	    request_lock(q, e) != RC_OK)
 		return e->rc;
-	(void)pthread_mutex_lock(&q->service->generating);
 	rc = keyring_current(&q->service->keys, UNIT_ITLRECOVERY, NULL, &held, e);
 	if (rc == RC_OK) {
 		note_key(&q->note, held);
@@ -291,6 +302,6 @@ enum rc request_seal(struct request *q, struct err *e)
 	}
 	if (rc == RC_OK)
 		rc = service_look_at_recovery(q->service, q->session, e);
-	(void)pthread_mutex_unlock(&q->service->generating);
+	request_unlock(q);
 	return rc;
 }

@@ -14,7 +14,8 @@ struct job {
 	unsigned what;
 	uint32_t id;
 	int fd;
-	struct wire_frame frame;
+	struct wire_frame frame; /* a secret's has room for the answer too */
+	size_t n; /* bytes of the request in it */
 	struct job *next;
 };
 
@@ -37,6 +38,8 @@ struct server {
 	size_t nworkers;
 	struct conn *conns[SERVER_MAX_CONNECTIONS];
 	size_t nconns;
+	size_t turn; /* who is read first */
+	struct room admins, root, tvs;
 	struct wire_frame frame; /* KEYD_FRAME_MAX, of the reading thread */
 };
 
@@ -68,6 +71,26 @@ static void put(struct server *v, struct job *j)
 	(void)pthread_mutex_unlock(&v->lock);
 }
 
+/* The answer's own memory. A secret's lies where the request lay: there is nothing
+ * that could fail. */
+static struct wire_frame answer_frame(struct job *j, struct bytes answer)
+{
+	struct wire_frame frame = {0};
+	struct err e;
+
+	if (j->frame.locked) {
+		frame = j->frame;
+		frame.n = answer.n;
+		j->frame = (struct wire_frame){0};
+	} else if (wire_frame_new(answer.n, false, &frame, &e) != RC_OK) {
+		log_error("answer", &e);
+		conn_cut(j->conn); /* the entry is written all the same */
+		return frame;
+	}
+	memcpy(frame.p, answer.p, answer.n);
+	return frame;
+}
+
 /* Answer and entry go to the release thread together. */
 static void answer(struct worker *w, struct job *j, const struct request *q,
 		   enum rc rc, const struct err *e)
@@ -87,7 +110,6 @@ static void answer(struct worker *w, struct job *j, const struct request *q,
 	uint8_t *start = q->out.p - KEYD_HEADER_LEN;
 	struct writer out = writer_of(start, KEYD_HEADER_LEN + q->out.cap);
 	struct wire_frame frame;
-	struct err locked;
 
 	(void)snprintf(detail, sizeof detail, "%s%s%s%s%s", q->note.detail,
 		       rc == RC_OK ? "" : " why=", rc == RC_OK ? "" : e->why,
@@ -104,12 +126,7 @@ static void answer(struct worker *w, struct job *j, const struct request *q,
 
 		wire_header(&head, RC_OK, j->id);
 	}
-	if (wire_frame_new(out.n, j->frame.locked != NULL, &frame, &locked) !=
-	    RC_OK) {
-		log_error("answer", &locked);
-		_exit(1);
-	}
-	memcpy(frame.p, start, out.n);
+	frame = answer_frame(j, bytes_of(start, out.n));
 	sodium_memzero(start, KEYD_HEADER_LEN + q->out.n);
 	release_answer(w->server->service->release, j->conn, j->id, &frame,
 		       q->note.wanted ? &entry : NULL,
@@ -128,7 +145,7 @@ static void work(struct worker *w, struct job *j)
 		.conn = j->conn,
 		.what = (enum keyd_request)j->what,
 		.in = reader_of(bytes_of(j->frame.p + KEYD_HEADER_LEN,
-					 j->frame.n - KEYD_HEADER_LEN)),
+					 j->n - KEYD_HEADER_LEN)),
 		.fd = j->fd,
 		.out = writer_of(out + KEYD_HEADER_LEN, cap - KEYD_HEADER_LEN),
 	};
@@ -211,6 +228,15 @@ static enum role role_of(const struct keyd_config *c, const struct sock_peer *p)
 	return ROLE_NONE;
 }
 
+static struct room *room_of(struct server *v, enum role role, uid_t uid)
+{
+	if (role == ROLE_TVS)
+		return &v->tvs;
+	if (role == ROLE_ADMIN)
+		return uid == 0 ? &v->root : &v->admins;
+	return NULL;
+}
+
 static bool too_many(const struct server *v, enum role role, uid_t uid)
 {
 	size_t same = 0;
@@ -256,8 +282,10 @@ static void accept_one(struct server *v, int listener)
 		return;
 	}
 	c = conn_new(fd, role, &peer);
-	if (c)
-		v->conns[v->nconns++] = c;
+	if (!c)
+		return;
+	c->room = room_of(v, role, peer.uid);
+	v->conns[v->nconns++] = c;
 }
 
 static void drop(struct server *v, size_t i)
@@ -278,23 +306,28 @@ static bool refuse_frame(struct conn *c, const char *why, size_t n)
 	return false;
 }
 
-/* The frame that was read, as a job: a secret's copy is locked too. Not a
- * stranger's, who will be refused: there is not so much of that memory. */
+/* The frame that was read, as a job: a secret's copy is locked too. Not of one who
+ * will be refused: there is not so much of that memory. */
 static struct job *job_new(struct server *v, const struct conn *c, unsigned what,
 			   size_t n)
 {
-	bool secret = wire_is_secret(what) && c->role != ROLE_NONE;
+	bool secret = wire_is_secret(what) && c->room &&
+		      request_allowed(what, c->role);
 	struct job *j = calloc(1, sizeof *j);
 	struct err e;
 
 	if (!j)
 		return NULL;
-	if (wire_frame_new(n, secret, &j->frame, &e) != RC_OK) {
+	if (wire_frame_new(secret ? KEYD_SECRET_MAX : n, secret, &j->frame, &e) !=
+	    RC_OK) {
 		log_error("request", &e);
 		free(j);
 		return NULL;
 	}
+	if (secret)
+		atomic_fetch_add(&c->room->used, 1);
 	memcpy(j->frame.p, v->frame.p, n);
+	j->n = n;
 	sodium_memzero(v->frame.p, n);
 	j->what = what;
 	return j;
@@ -337,19 +370,29 @@ static bool read_one(struct server *v, struct conn *c, bool *more)
 	return true;
 }
 
+/* A connection with much in flight waits, and one whose room is full. */
+static bool may_read(const struct conn *c)
+{
+	int most = c->role == ROLE_ADMIN ? SERVER_MAX_OF_ADMIN
+					 : SERVER_MAX_OF_CONNECTION;
+
+	return atomic_load(&c->in_flight) < most &&
+	       (!c->room || atomic_load(&c->room->used) < c->room->most);
+}
+
 /* A few frames of a connection, so that one that sends many gives the others
  * their turn. False: it is over. */
 static bool read_some(struct server *v, struct conn *c)
 {
 	bool more = true;
 
-	for (int i = 0; more && i < SERVER_FRAMES_A_TURN; i++)
+	for (int i = 0; more && i < SERVER_FRAMES_A_TURN && may_read(c); i++)
 		if (!read_one(v, c, &more))
 			return false;
 	return true;
 }
 
-/* What to poll for: a connection with much in flight, or a full queue, waits. */
+/* What to poll for: with a full queue, all wait. */
 static size_t poll_set(struct server *v, int listener, struct pollfd *set)
 {
 	size_t queued;
@@ -359,11 +402,7 @@ static size_t poll_set(struct server *v, int listener, struct pollfd *set)
 	(void)pthread_mutex_unlock(&v->lock);
 	set[0] = (struct pollfd){.fd = listener, .events = POLLIN};
 	for (size_t i = 0; i < v->nconns; i++) {
-		int most = v->conns[i]->role == ROLE_ADMIN
-				   ? SERVER_MAX_OF_ADMIN
-				   : SERVER_MAX_OF_CONNECTION;
-		bool ready = queued < SERVER_MAX_QUEUE &&
-			     atomic_load(&v->conns[i]->in_flight) < most;
+		bool ready = queued < SERVER_MAX_QUEUE && may_read(v->conns[i]);
 
 		set[i + 1] = (struct pollfd){.fd = v->conns[i]->fd,
 					     .events = ready ? POLLIN : 0};
@@ -371,12 +410,37 @@ static size_t poll_set(struct server *v, int listener, struct pollfd *set)
 	return v->nconns + 1;
 }
 
+/* Another one first each time, so that who fills a room does not keep it. */
+static void read_all(struct server *v, struct pollfd *set)
+{
+	size_t n = v->nconns;
+
+	v->turn++;
+	for (size_t k = 0; k < n; k++) {
+		size_t i = (v->turn + k) % n;
+		short got = set[i + 1].revents;
+
+		if (got & POLLIN ? !read_some(v, v->conns[i])
+				 : got & (POLLHUP | POLLERR))
+			set[i + 1].fd = -1; /* it is over */
+	}
+	/* From the end: drop() moves the last one into the gap. */
+	for (size_t i = n; i-- > 0;)
+		if (set[i + 1].fd < 0)
+			drop(v, i);
+}
+
 enum rc server_run(struct service *s, int listener, struct err *e)
 {
 	static struct server v;
 	struct pollfd set[SERVER_MAX_CONNECTIONS + 1];
 
-	v = (struct server){.service = s};
+	v = (struct server){
+		.service = s,
+		.admins.most = SERVER_SECRETS_OF_ADMINS,
+		.root.most = SERVER_SECRETS_OF_ROOT,
+		.tvs.most = SERVER_SECRETS_OF_TVS,
+	};
 	v.last = &v.first;
 	if (wire_frame_new(KEYD_FRAME_MAX, true, &v.frame, e) != RC_OK)
 		return e->rc;
@@ -393,13 +457,7 @@ enum rc server_run(struct service *s, int listener, struct err *e)
 				wait = 1; /* look again soon: it may have drained */
 		(void)poll(set, n, wait);
 		watch(&v);
-		/* From the end: drop() moves the last one into the gap. */
-		for (size_t i = n - 1; i >= 1; i--)
-			if ((set[i].revents & POLLIN &&
-			     !read_some(&v, v.conns[i - 1])) ||
-			    (set[i].revents & (POLLHUP | POLLERR) &&
-			     !(set[i].revents & POLLIN)))
-				drop(&v, i - 1);
+		read_all(&v, set);
 		if (set[0].revents & POLLIN)
 			accept_one(&v, listener);
 	}

@@ -10,8 +10,14 @@
 #define SERVER_MAX_QUEUE 1024      /* requests that wait for a worker */
 #define SERVER_FRAMES_A_TURN 8     /* of one connection, before the next */
 #define SERVER_MAX_OF_CONNECTION 256 /* in flight; further ones stay unread */
-#define SERVER_MAX_OF_ADMIN 16       /* the same of an administrator: his frames
-					take locked memory */
+#define SERVER_MAX_OF_ADMIN 4        /* the same of an administrator */
+
+/* Frames in locked memory (KEYD_SECRET_MAX each) at once; further ones stay unread.
+ * Together below 3 MiB: the limit of locked memory is 8, and the workers need some
+ * of it. */
+#define SERVER_SECRETS_OF_ADMINS 64 /* of all of them */
+#define SERVER_SECRETS_OF_ROOT 16   /* so that the others cannot shut him out */
+#define SERVER_SECRETS_OF_TVS 64
 
 /* Serve for ever on a listening socket; returns only on failure. */
 enum rc server_run(struct service *s, int listener, struct err *e) MUST_CHECK;

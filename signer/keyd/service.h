@@ -9,6 +9,7 @@
 #include "itl/itl.h"
 #include "keyd/wire.h"
 #include "keyring.h"
+#include "limit.h"
 #include "proof.h"
 #include "release.h"
 #include "state.h"
@@ -24,7 +25,8 @@ struct service {
 	struct tickets tickets;
 	struct release *release;
 	OSSL_LIB_CTX *provider; /* certificates are signed through it */
-	pthread_mutex_t generating; /* one generation, import or seal at a time */
+	pthread_mutex_t generating; /* see request_lock() */
+	struct limit limit;
 	struct proofs proofs;
 	atomic_bool sealed; /* the current recovery key; see below */
 	int64_t started;
@@ -33,6 +35,9 @@ struct service {
 /* What the audit log will say of a request. A handler fills it as it learns. */
 struct note {
 	bool wanted; /* an entry is written */
+	bool limited; /* but of a refusal only one a minute: nothing was shown that
+			 took a password */
+	uid_t by;     /* whose minute */
 	char event[32];
 	char key[LABEL_MAX];
 	uint8_t digest[64];
@@ -66,6 +71,9 @@ struct request {
  */
 enum rc request_handle(struct request *q, struct err *e) MUST_CHECK;
 
+/* May this role ask that at all? request_handle() refuses it, if not. */
+bool request_allowed(unsigned what, enum role role);
+
 /* Seconds after which a request is given up, for the watchdog. */
 unsigned request_deadline(const struct service *s, unsigned what);
 
@@ -79,7 +87,7 @@ typedef enum rc request_handler(struct request *q, struct err *e);
 request_handler request_status, request_keys;                 /* request_read.c */
 request_handler request_ticket, request_note;                 /* request_admin.c */
 request_handler request_salt, request_password, request_security,
-	request_security_salt, request_security_check;        /* request_password.c */
+	request_security_salt;                                /* request_password.c */
 request_handler request_export, request_prove, request_import,
 	request_seal, request_proof;                          /* request_recovery.c */
 request_handler request_itl, request_sgn;                     /* request_routine.c */
@@ -113,6 +121,14 @@ enum rc request_use_own_consent(struct request *q, const struct consent *c,
 enum rc request_check_password(struct request *q, enum which_password which,
 			       struct bytes derived, uint32_t *number,
 			       struct err *e) MUST_CHECK;
+
+/*
+ * One generation, import or seal at a time. RC_BUSY at once while another runs: a
+ * generation takes longer than others may wait until the watchdog ends keyd, and
+ * the generation with it. After the ticket, so that nobody holds it without one.
+ */
+enum rc request_lock(struct request *q, struct err *e) MUST_CHECK;
+void request_unlock(struct request *q);
 
 /* A node of the configuration, read as text from the body. */
 enum rc request_read_node(struct request *q, const struct cluster_node **node,

@@ -8,30 +8,41 @@ void tickets_init(struct tickets *t)
 	(void)pthread_mutex_init(&t->lock, NULL);
 }
 
-/* The user's slot. Where all are taken, a newcomer inherits the one that is free
- * longest, with its failures: many users do not guess more than one. */
-static size_t guesser(struct tickets *t, uid_t uid)
+/*
+ * The user's place. Root has its own. Where all are taken, newcomers share one:
+ * they push nobody out, and many users do not guess more than a few. NULL: none
+ * yet, and `take` was not said.
+ */
+static struct guesser *guesser(struct tickets *t, uid_t uid, double now, bool take)
 {
-	size_t oldest = 0;
+	struct guesser *empty = NULL;
 
-	for (size_t i = 0; i < t->nguessers; i++) {
-		if (t->guessers[i].uid == uid)
-			return i;
-		if (t->guessers[i].until < t->guessers[oldest].until)
-			oldest = i;
+	if (uid == 0)
+		return &t->root;
+	for (size_t i = 0; i < TICKET_GUESSERS; i++) {
+		struct guesser *g = &t->guessers[i];
+
+		if (now < g->ends && g->uid == uid)
+			return g;
+		if (now >= g->ends && !empty)
+			empty = g;
 	}
-	if (t->nguessers < TICKET_GUESSERS)
-		oldest = t->nguessers++;
-	t->guessers[oldest].uid = uid;
-	return oldest;
+	if (!empty)
+		return &t->shared;
+	if (!take)
+		return NULL;
+	*empty = (struct guesser){.uid = uid};
+	return empty;
 }
 
 enum rc tickets_may_try(struct tickets *t, uid_t uid, double now, struct err *e)
 {
+	const struct guesser *g;
 	double until;
 
 	(void)pthread_mutex_lock(&t->lock);
-	until = t->guessers[guesser(t, uid)].until;
+	g = guesser(t, uid, now, false);
+	until = g ? g->until : 0;
 	(void)pthread_mutex_unlock(&t->lock);
 	if (now >= until)
 		return RC_OK;
@@ -40,22 +51,32 @@ enum rc tickets_may_try(struct tickets *t, uid_t uid, double now, struct err *e)
 		       "user id %u, %.0f s to wait", uid, until - now + 0.5);
 }
 
+static unsigned wait_after(unsigned failures)
+{
+	/* The first slip costs nothing; then 1, 2, 4, ... seconds. */
+	unsigned wait = failures < 2   ? 0
+			: failures > 8 ? TICKET_WAIT_MAX
+				       : 1u << (failures - 2);
+
+	return wait < TICKET_WAIT_MAX ? wait : TICKET_WAIT_MAX;
+}
+
 void tickets_tried(struct tickets *t, uid_t uid, enum which_password which,
 		   bool right, double now)
 {
-	unsigned failures, wait;
-	size_t i;
+	struct guesser *g;
 
 	(void)pthread_mutex_lock(&t->lock);
-	i = guesser(t, uid);
-	failures = right ? 0 : t->guessers[i].failures[which] + 1;
-	/* The first slip costs nothing; then 1, 2, 4, ... seconds. */
-	wait = failures < 2 ? 0 : failures > 8 ? TICKET_WAIT_MAX
-					       : 1u << (failures - 2);
-	t->guessers[i].failures[which] = failures;
-	if (wait)
-		t->guessers[i].until =
-			now + (wait < TICKET_WAIT_MAX ? wait : TICKET_WAIT_MAX);
+	g = guesser(t, uid, now, true);
+	if (!right) {
+		unsigned wait = wait_after(++g->failures[which]);
+
+		if (wait)
+			g->until = now + wait;
+	} else if (g != &t->shared) { /* says nothing of the others there */
+		g->failures[which] = 0;
+	}
+	g->ends = now + TICKET_FORGET;
 	(void)pthread_mutex_unlock(&t->lock);
 }
 
@@ -88,16 +109,16 @@ void tickets_issue(struct tickets *t, uid_t uid,
 static bool fits(const struct ticket *k, uid_t uid,
 		 const struct keyd_intent *intent, double now)
 {
-	return k->open && now < k->ends && k->uid == uid &&
-	       k->intent.op == intent->op &&
+	return now < k->ends && k->uid == uid && k->intent.op == intent->op &&
 	       sodium_memcmp(k->intent.params, intent->params,
 			     sizeof intent->params) == 0;
 }
 
 enum rc tickets_use(struct tickets *t, const uint8_t *ticket, uid_t uid,
-		    const struct keyd_intent *intent, double now, struct err *e)
+		    const struct keyd_intent *intent, double now, bool *issued,
+		    struct err *e)
 {
-	bool good = false;
+	bool good = false, open = false;
 
 	(void)pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; i < TICKETS_MAX; i++) {
@@ -106,10 +127,12 @@ enum rc tickets_use(struct tickets *t, const uint8_t *ticket, uid_t uid,
 		if (!k->open ||
 		    sodium_memcmp(k->secret, ticket, KEYD_TICKET_LEN) != 0)
 			continue;
+		open = now < k->ends;
 		good = fits(k, uid, intent, now);
 		sodium_memzero(k, sizeof *k);
 	}
 	(void)pthread_mutex_unlock(&t->lock);
+	*issued = open;
 	if (good)
 		return RC_OK;
 	/* One answer for all reasons: a thief learns nothing. */

@@ -12,7 +12,6 @@ bool wire_is_secret(unsigned what)
 	case KEYD_IMPORT:
 	case KEYD_SEAL:
 	case KEYD_SECURITY:
-	case KEYD_SECURITY_CHECK:
 		return true;
 	default:
 		return false;

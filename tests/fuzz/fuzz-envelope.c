@@ -21,10 +21,10 @@ static void start(void)
 
 	if (key)
 		return;
-	if (secret_new(sizeof PASSWORD - 1, &password, &e))
+	if (secret_new(sizeof PASSWORD - 1, &password, &e) != RC_OK)
 		abort();
 	memcpy(password->p, PASSWORD, password->n);
-	if (envelope_key(password, &envelope_minimum, salt, &key, &e))
+	if (envelope_key(password, &envelope_minimum, salt, &key, &e) != RC_OK)
 		abort();
 }
 
@@ -44,7 +44,7 @@ static void open_file(struct bytes file)
 	struct envelope *v = NULL;
 	struct err e;
 
-	if (envelope_open(file, password, &v, &e)) {
+	if (envelope_open(file, password, &v, &e) != RC_OK) {
 		if (v || (e.rc != RC_USAGE && e.rc != RC_REFUSED && e.rc != RC_VERIFY))
 			abort();
 		return;

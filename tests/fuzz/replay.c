@@ -23,7 +23,7 @@ static enum rc run_file(const char *path, struct err *e)
 	uint8_t CLEANUP_FREE *file = NULL, CLEANUP_FREE *exact = NULL;
 	size_t n = 0;
 
-	if (file_read(path, 1 << 24, &file, &n, e))
+	if (file_read(path, 1 << 24, &file, &n, e) != RC_OK)
 		return e->rc;
 	/* A copy of its own size, so that a read behind its end is found. */
 	exact = malloc(n ? n : 1);
@@ -44,8 +44,8 @@ static enum rc run_folder(const char *folder, size_t *ran, struct err *e)
 	for (struct dirent *entry; (entry = readdir(d));) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (file_path(path, sizeof path, folder, entry->d_name, e) ||
-		    run_file(path, e))
+		if (file_path(path, sizeof path, folder, entry->d_name, e) != RC_OK ||
+		    run_file(path, e) != RC_OK)
 			return e->rc;
 		++*ran;
 	}
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 	char text[1200];
 
 	for (int i = 1; i < argc; i++)
-		if (run_folder(argv[i], &ran, &e)) {
+		if (run_folder(argv[i], &ran, &e) != RC_OK) {
 			fprintf(stderr, "%s\n", err_text(&e, text, sizeof text));
 			return 1;
 		}

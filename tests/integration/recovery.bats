@@ -41,6 +41,10 @@ vault() {
 	demo_vault "$dir" --password-file "$admin" --security-password-file "$security" "$@"
 }
 
+tend() { # VERB ARG...: one that takes no password
+	demo_vault "$dir" "$@"
+}
+
 objects() { # newest last
 	ls "$dir/vault"
 }
@@ -80,7 +84,7 @@ alerts() { # NAME-BEGIN HOW-MANY
 	alerts ITLRecoveryNotBackedUp 0
 	run show backup
 	[[ $output == *"$(objects)"* && $output == *token-cbc* ]]
-	run vault list
+	run tend list
 	[[ $output == *"proved, counts"* ]]
 }
 
@@ -174,7 +178,8 @@ alerts() { # NAME-BEGIN HOW-MANY
 
 @test "the disaster, rehearsed: an empty token, the vault, the password" {
 	scratch_token "$dir" scratch
-	run vault --token pkcs11:token=scratch --pin-file "$dir/secret/scratch-pin" rehearse
+	run demo_vault "$dir" --security-password-file "$security" --token pkcs11:token=scratch \
+		--pin-file "$dir/secret/scratch-pin" rehearse
 	echo "$output"
 	[ "$status" = 0 ]
 	[[ $output == *"accepts it"* && $output == *"From nothing to a signed list"* ]]
@@ -204,7 +209,8 @@ alerts() { # NAME-BEGIN HOW-MANY
 	run "${restore[@]}" --p12-password-file "$dir/secret/other" restore "$dir/foreign" ITLRecovery.p12
 	[ "$status" = 3 ]
 	[[ $output == *--replace* ]]
-	"${restore[@]}" --p12-password-file "$dir/secret/other" --replace restore "$dir/foreign" ITLRecovery.p12
+	run "${restore[@]}" --p12-password-file "$dir/secret/other" --replace restore "$dir/foreign" ITLRecovery.p12
+	[[ $status = 0 && $output == *"under PBE-SHA1-3DES"* ]]
 	PIN=$(<"$dir/secret/scratch-pin") scratch_tool "$dir" --token-label scratch --login \
 		--pin env:PIN --list-objects --type privkey >"$dir/objects"
 	grep -q 'ITLRecovery/demo/1$' "$dir/objects"
@@ -218,16 +224,41 @@ alerts() { # NAME-BEGIN HOW-MANY
 	vault backup
 	[ "$(objects | wc -l)" -ge 4 ]
 	newest=$(objects | sort | tail -n 1)
-	vault --keep 2 prune
+	tend --keep 2 prune
 	[ "$(objects | wc -l)" = 2 ]
 	objects | grep -qxF "$newest"
 	# The two newest are strangers': the proved one stays behind them.
 	for year in 2098 2099; do
 		cp "$dir/vault/$newest" "$dir/vault/${newest%-*}-${year}0101T000000Z.envelope"
 	done
-	vault --keep 1 prune
+	tend --keep 1 prune
 	objects | grep -qxF "$newest"
 	rm "$dir"/vault/*-209[89]*
+	good true
+}
+
+@test "prune does not take the good one away for the sake of a damaged one" {
+	sleep 1
+	vault backup
+	mapfile -t two < <(objects | sort | tail -n 2)
+	cp -p "$dir/vault/${two[1]}" "$dir/kept"
+	printf '\x55' | dd of="$dir/vault/${two[1]}" bs=1 seek=99 conv=notrunc status=none
+	tend --keep 1 prune
+	objects | grep -qxF "${two[0]}"
+	vault verify demo "${two[0]}"
+	cp -p "$dir/kept" "$dir/vault/${two[1]}"
+}
+
+@test "an empty vault is no backup, whatever was proved before" {
+	mkdir "$dir/aside"
+	mv "$dir"/vault/* "$dir/aside"
+	ask_front "$dir" '{"do":"vault-check"}' >/dev/null
+	good false
+	wait_until alerts ITLRecoveryNotBackedUp 1
+	run tend --password-file "$admin" --yes seal
+	[ "$status" = 3 ]
+	mv "$dir"/aside/* "$dir/vault"
+	ask_front "$dir" '{"do":"vault-check"}' | jq -e '.result.vaults[0].ok'
 	good true
 }
 
@@ -253,15 +284,19 @@ alerts() { # NAME-BEGIN HOW-MANY
 		--security-password-file "$security" --new-password-file "$dir/secret/same" \
 		set password user security
 	scan "$dir/secret/patterns" "${services[@]}"
-	# The scan finds what is there.
-	run "$bin/memscan" "$dir/secret/patterns" -- cat "$dir/secret/patterns"
+	# The scan finds what is there: a shell that read the file.
+	printf 'control %s\n' "$(printf PATH= | od -An -tx1 | tr -d ' \n')" >"$dir/secret/one"
+	grep '^file0 ' "$dir/secret/patterns" >>"$dir/secret/one"
+	run "$bin/memscan" "$dir/secret/one" -- bash -c 'x=$(<"$1"); exit 0' - "$security"
+	[ "$status" = 1 ]
+	[[ $output == *"found file0"* ]]
 	vault backup
 }
 
 @test "sealed, the key makes no more backups, and still resets" {
-	run vault seal </dev/null
-	[ "$status" -ne 0 ] # nobody answered
-	vault --yes seal
+	run setsid "$dir/bin/itlvault" --config "$dir/etc" --password-file "$admin" seal </dev/null
+	[ "$status" = 2 ] # nobody answered
+	tend --password-file "$admin" --yes seal
 	run vault backup
 	[ "$status" = 3 ]
 	run show backup

@@ -107,7 +107,8 @@ recovery_keys() {
 		--identity "$ssh/key" --known-hosts "$ssh/known_hosts")
 	"${vault[@]}" backup "$(url "$ssh/vault")"
 	"${vault[@]}" verify "$(url "$ssh/vault")"
-	run "${vault[@]}" list "$(url "$ssh/vault")"
+	run demo_vault "$dir" --identity "$ssh/key" --known-hosts "$ssh/known_hosts" \
+		list "$(url "$ssh/vault")"
 	[[ $output == *"proved, counts"* ]]
 }
 
@@ -174,6 +175,23 @@ recovery_keys() {
 	done
 	phones_are "Trust List Update Failed" 5
 	ctl utils itl reset localkey --yes
+	phones_are "Trust List Updated" 0
+}
+
+@test "keyd keeps no copy of a key that it imported, nor does itlctl" {
+	is_release || skip "in a Release build: a sanitizer keeps freed memory"
+	secret_patterns "$ssh/vault/ITLRecovery.p12" "$security" "$admin" "$dir/secret/pin" \
+		"$ssh/password" >"$dir/secret/patterns"
+	scan "$dir/secret/patterns" "$(pgrep -f "^keyd --config $dir/etc")" \
+		"$(pgrep -f "^front --config $dir/etc")"
+	disaster
+	init >/dev/null
+	scan "$dir/secret/patterns" -- "$dir/bin/itlctl" --config "$dir/etc" --password-file "$admin" \
+		--security-password-file "$security" --sftp-password-file "$ssh/password" \
+		--known-hosts "$ssh/known_hosts" --port "$(<"$ssh/port")" \
+		utils itl reset remotekey 127.0.0.1 "$(<"$ssh/user")" "$ssh/vault/ITLRecovery.p12"
+	scan "$dir/secret/patterns" "$(pgrep -f "^keyd --config $dir/etc")" \
+		"$(pgrep -f "^front --config $dir/etc")"
 	phones_are "Trust List Updated" 0
 }
 

@@ -30,8 +30,11 @@ static enum rc confirm(void *arg, const struct vault_host_key *k, bool *yes,
 		      "%s key fingerprint is %s.\n",
 		      k->host, k->address, short_type(k->type), k->fingerprint);
 	(void)fflush(a->out);
-	return ask_yes("Are you sure you want to continue connecting (yes/no)?",
-		       a->yes, yes, e);
+	/* --yes does not answer this: a password would go to whoever answers. */
+	if (ask_yes("Are you sure you want to continue connecting (yes/no)?",
+		    false, yes, e) != RC_OK)
+		return err_hint(e, "compare the fingerprint with its administrator's, and write the key into known_hosts (ssh-keyscan)");
+	return RC_OK;
 }
 
 /* The service's identity and agent are its user's and root's, perhaps not ours. */
@@ -64,20 +67,43 @@ static void fill_access(struct ask_vault *a)
 	a->access.seconds = v->seconds;
 }
 
-static bool wants_password(const struct ask_vault *a)
+/* ---- the password ---- */
+
+static enum rc get_password(struct ask_vault *a, const char *prompt, struct err *e)
 {
-	if (a->password_file)
-		return true;
-	return !a->access.identity && (a->password_first || !a->access.agent);
+	return ask_secret(prompt, a->password_file, "--sftp-password-file FILE",
+			  &a->password, e);
 }
+
+enum rc ask_vault_password(struct ask_vault *a, const char *prompt, struct err *e)
+{
+	enum rc rc;
+
+	fill_access(a);
+	if (a->access.identity && !a->password_file)
+		return RC_OK;
+	rc = get_password(a, prompt, e);
+	/* Nobody can be asked; a file that cannot be read is told. */
+	if (rc == RC_USAGE && !a->password_file && a->access.agent)
+		return RC_OK;
+	return rc;
+}
+
+static bool lacks_password(const struct ask_vault *a)
+{
+	if (a->password)
+		return false;
+	return a->password_file || (!a->access.identity && !a->access.agent);
+}
+
+/* ---- open ---- */
 
 enum rc ask_vault_open(struct ask_vault *a, const struct vault_target *t,
 		       struct vault **out, struct err *e)
 {
 	fill_access(a);
-	if (t->remote && !a->password && wants_password(a) &&
-	    ask_secret(ASK_SFTP, a->password_file, "--sftp-password-file FILE",
-		       &a->password, e) != RC_OK)
+	if (t->remote && lacks_password(a) &&
+	    get_password(a, ASK_SFTP, e) != RC_OK)
 		return e->rc;
 	a->access.password = a->password;
 	return vault_open(t, &a->access, out, e);

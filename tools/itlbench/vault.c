@@ -23,19 +23,6 @@ static void part_ended(void *arg, enum recovery_step step, double seconds)
 		p->sum[step] += seconds;
 }
 
-static enum rc remove_one(const struct recovery *r, struct vault *v,
-			  const struct recovery_made *m, struct err *e)
-{
-	json_t *answer = NULL;
-	json_t *request = json_pack("{s:s, s:s, s:s}", "do", "backup-removed",
-				    "vault", m->vault, "name", m->name);
-	enum rc rc = front_call(r->front, request, NULL, NULL, &answer, e);
-
-	json_decref(request);
-	json_decref(answer);
-	return rc == RC_OK ? vault_remove(v, m->name, e) : rc;
-}
-
 static enum rc run_rounds(struct recovery *r, struct vault *v,
 			  const char *where, double seconds, struct parts *p,
 			  struct err *e)
@@ -52,7 +39,7 @@ static enum rc run_rounds(struct recovery *r, struct vault *v,
 			return e->rc;
 		p->whole += proc_now() - since;
 		p->rounds++;
-		if (remove_one(r, v, &m, e))
+		if (recovery_remove(r, v, where, m.name, e))
 			return e->rc;
 	} while (proc_now() < end);
 	return RC_OK;

@@ -1,6 +1,5 @@
 /* Questions to people, keyd and front, and what they answered. */
 #include "itlctl/ctl.h"
-#include "ask/ask.h"
 #include "base/hex.h"
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +122,15 @@ enum rc ctl_new_password(const struct ctl *c, const char *file,
 	return ask_new_secret("Enter new CCM Administrator password :",
 			      "Reenter new password to confirm :", file,
 			      "--new-password-file FILE", out, e);
+}
+
+struct ask_vault ctl_vault(const struct ctl *c)
+{
+	return (struct ask_vault){
+		.out = ctl_words(c),
+		.password_file = c->opt.value[OPT_SFTP_PASSWORD_FILE],
+		.identity = c->opt.value[OPT_IDENTITY],
+		.known_hosts = c->opt.value[OPT_KNOWN_HOSTS]};
 }
 
 enum rc ctl_ticket(struct ctl *c, const struct secret *password,

@@ -1,134 +1,123 @@
-/* file get tftp ITLRecovery.p12: a backup by hand, in the original's words. */
+/* show backup. */
+#include "itlctl/answer.h"
 #include "itlctl/commands.h"
-#include "itlctl/keyfile.h"
-#include "itlctl/recover.h"
-#include <string.h>
+#include "itlctl/page.h"
 
-#define ON_LINE "sftp://USER@HOST[:PORT]/DIR behind the file's name"
-/* Where a call manager has the file. */
-#define ORIGINAL_PATH "/usr/local/cm/tftp/" P12_NAME
+#define PAGE_BACKUPS 5 /* as many fit one screen; --json has all */
 
-/* Only the publisher has the file, and it is the only one. */
-static enum rc find_file(struct ctl *c, struct err *e)
+static void print_key(FILE *out, const json_t *answer)
 {
-	if (!strcmp(c->args[0], P12_NAME) && ctl_on_publisher(c))
-		return RC_OK;
-	if (!c->json)
-		(void)fprintf(c->out, "file not found\n");
-	return err_set(e, RC_NOTFOUND, "file get tftp", "file not found",
-		       "the publisher has " P12_NAME ", and no other file can be had",
-		       "%.100s on %s", c->args[0], c->node->host);
+	const json_t *key = json_object_get(answer, "key");
+	char why[1200];
+
+	if (answer_has(answer, "error")) {
+		(void)fprintf(out, "Recovery key:      not known now\n");
+		page_wrapped(out, "error: ", answer_any(answer, "error", why, sizeof why));
+		return;
+	}
+	if (!json_is_object(key)) {
+		(void)fprintf(out, "Recovery key:      none; itlctl cluster init makes it\n");
+		return;
+	}
+	(void)fprintf(out, "Recovery key:      %.40s, RSA-%lld, %s\n",
+		      answer_text(key, "label"),
+		      (long long)answer_int(key, "bits"),
+		      answer_true(key, "sealed")
+			      ? "sealed: never leaves its token again"
+			      : "can be exported");
 }
 
-/* As the original prints a float: the fewest digits that mean it, one behind the
- * point at least. */
-static void print_kbytes(FILE *out, size_t bytes)
+static void print_security(FILE *out, const json_t *security)
 {
-	float k = (float)bytes / 1024;
-	char text[32];
-	int digits = 1;
+	char since[ANSWER_TIME];
 
-	do
-		(void)snprintf(text, sizeof text, "%.*g", digits, (double)k);
-	while (strtof(text, NULL) != k && ++digits <= 9);
-	(void)fprintf(out, "Total size in Kbytes: %s%s\n", text,
-		      strchr(text, '.') ? "" : ".0");
+	if (!answer_true(security, "set")) {
+		(void)fprintf(out, "Security password: not set; itlctl set password user security\n");
+		return;
+	}
+	(void)fprintf(out, "Security password: ");
+	if (answer_has(security, "number"))
+		(void)fprintf(out, "number %lld, ",
+			      (long long)answer_int(security, "number"));
+	(void)fprintf(out, "set %s\n", answer_time(security, "set_at", since));
 }
 
-/* The file is made before it is asked about: its size is shown. */
-static enum rc gather(struct ctl *c, const struct recovery *r,
-		      struct recovery_object *o, struct err *e)
+static void print_vaults(FILE *out, const json_t *vaults)
 {
-	FILE *out = recover_words(c);
-	enum rc rc;
+	json_t *name;
+	size_t i;
 
-	(void)fprintf(out, "Please wait while the system is gathering files info ...");
-	(void)fflush(out);
-	rc = recovery_make(r, RECOVERY_TFTP, o, e);
-	(void)fprintf(out, rc == RC_OK ? "done.\n" : "failed.\n");
-	if (rc != RC_OK)
-		return rc;
-	(void)fprintf(out,
-		      "Sub-directories were not traversed.\n"
-		      "Number of files affected: 1\n"
-		      "Total size in Bytes: %zu\n", o->n);
-	print_kbytes(out, o->n);
-	(void)fflush(out);
-	return RC_OK;
+	(void)fprintf(out, "Vaults:            %s",
+		      json_array_size(vaults) ? "" : "none in vault.conf");
+	json_array_foreach(vaults, i, name)
+		(void)fprintf(out, "%s%.40s", i == 0 ? "" : i % 2 ? ", " : ",\n                   ",
+			      json_is_string(name) ? json_string_value(name) : "-");
+	(void)fprintf(out, "\n");
 }
 
-/* Where to, unless the line said it. */
-static enum rc ask_target(struct ask_vault *a, struct vault_target *out,
-			  struct err *e)
+/* "9123 bytes, envelope, route token-cbc, security password 2" */
+static void print_how(FILE *out, const json_t *b)
 {
-	char host[256], port[8], user[65], folder[512];
+	char text[200], number[48] = "";
 
-	if (ask_line("SFTP server IP:", NULL, host, sizeof host, ON_LINE, e) != RC_OK ||
-	    ask_line("SFTP server port [22]:", "22", port, sizeof port, ON_LINE, e) != RC_OK ||
-	    ask_line("User ID:", NULL, user, sizeof user, ON_LINE, e) != RC_OK ||
-	    recover_sftp_password("Password:", a, e) != RC_OK ||
-	    ask_line("Download directory:", NULL, folder, sizeof folder, ON_LINE, e) != RC_OK)
+	if (answer_has(b, "security"))
+		(void)snprintf(number, sizeof number, ", security password %lld",
+			       (long long)answer_int(b, "security"));
+	(void)snprintf(text, sizeof text, "%lld bytes, %s, route %.40s%s",
+		       (long long)answer_int(b, "bytes"),
+		       answer_true(b, "plain") ? "bare p12" : "envelope",
+		       answer_has(b, "route") ? answer_text(b, "route") : "not known",
+		       number);
+	page_wrapped(out, "", text);
+}
+
+static void print_backup(FILE *out, const json_t *b)
+{
+	char made[ANSWER_TIME], proved[ANSWER_TIME], checked[ANSWER_TIME];
+	char why[1200];
+
+	(void)fprintf(out, "%-16.16s  %-16.16s  %-16.16s  %-6s  %.36s\n",
+		      answer_time(b, "made", made),
+		      answer_time(b, "proved", proved),
+		      answer_time(b, "checked", checked),
+		      answer_true(b, "counts") ? "yes" : "no",
+		      answer_text(b, "key"));
+	page_wrapped(out, "", answer_text(b, "name"));
+	page_wrapped(out, "in ", answer_text(b, "vault"));
+	print_how(out, b);
+	if (answer_has(b, "error"))
+		page_wrapped(out, "last check: ",
+			     answer_any(b, "error", why, sizeof why));
+}
+
+enum rc show_backup(struct ctl *c, struct err *e)
+{
+	json_auto_t *s = NULL;
+	json_t *list, *b;
+	size_t i;
+
+	if (ctl_call(c, json_pack("{s:s}", "do", "backups"), NULL, NULL, &s, e) != RC_OK)
 		return e->rc;
-	return keyfile_folder(host, port, user, folder, out, e);
-}
-
-/* A dot for each part of the way. */
-static void dot(void *arg, enum recovery_step step, double seconds)
-{
-	(void)step;
-	if (seconds < 0)
-		(void)fputc('.', arg);
-	(void)fflush(arg);
-}
-
-static enum rc put_file(struct ctl *c, struct recovery *r,
-			const struct recovery_object *o,
-			const struct vault_target *t, struct ask_vault *a,
-			struct err *e)
-{
-	struct vault CLEANUP(vault_free) *vault = NULL;
-	struct recovery_made m = {0};
-	char where[VAULT_TEXT_MAX];
-	enum rc rc;
-
-	if (ask_vault_open(a, t, &vault, e) != RC_OK)
-		return e->rc;
-	r->step = dot;
-	r->arg = recover_words(c);
-	rc = recovery_store(r, vault, vault_target_text(t, where), o, &m, e);
-	(void)fprintf(r->arg, "\n");
-	if (rc != RC_OK)
-		return rc;
 	if (c->json)
-		return ctl_result(c, recovery_made_json(&m), e);
-	(void)fprintf(c->out,
-		      "Transfer completed.\n"
-		      "Downloading file: " ORIGINAL_PATH "\n\n");
-	recover_tell_made(c, &m);
+		return ctl_result(c, json_incref(s), e);
+	if (answer_unpack(s, "backups", e, "{s:o}", "backups", &list) != RC_OK)
+		return e->rc;
+	print_key(c->out, s);
+	print_security(c->out, json_object_get(s, "security"));
+	print_vaults(c->out, json_object_get(s, "vaults"));
+	(void)fprintf(c->out, "Backup:            %s\n",
+		      answer_true(s, "good") ? "good" : "none that counts");
+	if (answer_has(s, "why"))
+		page_wrapped(c->out, "", answer_text(s, "why"));
+	if (json_array_size(list) == 0)
+		return RC_OK;
+	(void)fprintf(c->out, "\n%-16s  %-16s  %-16s  %-6s  %s\n", "Made", "Proved",
+		      "Checked", "Counts", "Key");
+	json_array_foreach(list, i, b)
+		if (i < PAGE_BACKUPS)
+			print_backup(c->out, b);
+	if (i > PAGE_BACKUPS)
+		(void)fprintf(c->out, "\nand %zu older ones: --json shows all\n",
+			      i - PAGE_BACKUPS);
 	return RC_OK;
-}
-
-enum rc file_get_tftp(struct ctl *c, struct err *e)
-{
-	struct recovery_object CLEANUP(recovery_object_clear) o = {0};
-	struct ask_vault CLEANUP(ask_vault_clear) access = recover_access(c);
-	struct recover CLEANUP(recover_clear) passwords = {0};
-	struct vault_target target;
-	struct recovery r;
-	bool yes;
-
-	if (find_file(c, e) != RC_OK ||
-	    (c->nargs > 1 && vault_target_read(c->args[1], &target, e) != RC_OK) ||
-	    recover_ask(c, &passwords, e) != RC_OK)
-		return e->rc;
-	r = recover_with(c, &passwords);
-	if (gather(c, &r, &o, e) != RC_OK ||
-	    ask_yes("Would you like to proceed [y/n]?", access.yes, &yes, e) != RC_OK)
-		return e->rc;
-	if (!yes)
-		return err_set(e, RC_ERROR, "file get tftp", "nothing was sent",
-			       NULL, P12_NAME);
-	if (c->nargs < 2 && ask_target(&access, &target, e) != RC_OK)
-		return e->rc;
-	return put_file(c, &r, &o, &target, &access, e);
 }

@@ -7,29 +7,21 @@
 #include "base/proc.h"
 #include <string.h>
 
-/* keyd makes as many keys at most until one has a length that lets the token wrap
- * it. */
-#define TRIES_MAX 60
-
 struct init {
 	struct ctl *c;
-	struct recover pw; /* owned; each NULL until something needs it */
+	struct passwords pw; /* owned; each NULL until something needs it */
 	bool password_set, security_set; /* by us, now */
-	json_t *generated, *restarted;   /* owned: what was done */
-	/* with --restore */
-	bool restore;
-	struct keyfile from;
-	struct restored restored;
-	json_t *reset; /* owned */
-	double since;
+	json_t *plan;                  /* owned */
+	json_t *keys, *nodes;          /* of the plan */
+	json_t *generated, *restarted; /* owned: what was done */
 };
 
 static void init_clear_at(struct init *in)
 {
-	recover_clear(&in->pw);
+	passwords_clear(&in->pw);
+	json_decref(in->plan);
 	json_decref(in->generated);
 	json_decref(in->restarted);
-	json_decref(in->reset);
 }
 
 /* keyd has no password yet, or it is needed. */
@@ -78,7 +70,7 @@ static enum rc init_security(struct init *in, struct err *e)
 	if (status.security)
 		return RC_OK;
 	if (!wants_security(c)) {
-		(void)fprintf(recover_words(c),
+		(void)fprintf(ctl_words(c),
 			      "The cluster security password is not set; backups of the recovery key need it:\n"
 			      "itlctl set password user security\n");
 		return RC_OK;
@@ -104,8 +96,8 @@ static void print_made(FILE *out, const json_t *cert)
 	json_int_t tries = answer_int(cert, "tries");
 
 	if (tries > 1)
-		(void)fprintf(out, "done (key %lld of at most %d: its length lets this token wrap it)\n",
-			      (long long)tries, TRIES_MAX);
+		(void)fprintf(out, "done (key %lld of at most %u: its length lets this token wrap it)\n",
+			      (long long)tries, KEYD_GENERATE_TRIES);
 	else
 		(void)fprintf(out, "done\n");
 }
@@ -160,143 +152,164 @@ static size_t count_missing(const json_t *keys)
 	return n;
 }
 
-static enum rc init_keys(struct init *in, json_t *keys, struct err *e)
+static enum rc init_keys(struct init *in, struct err *e)
 {
-	size_t i, at = 0, of = count_missing(keys);
+	size_t i, at = 0, of = count_missing(in->keys);
 	json_t *key;
 
-	json_array_foreach(keys, i, key)
+	json_array_foreach(in->keys, i, key)
 		if (is_missing(key) && init_key(in, key, ++at, of, e) != RC_OK)
 			return e->rc;
 	return RC_OK;
 }
 
-static enum rc init_lists(struct init *in, json_t *nodes, struct err *e)
+static enum rc init_list(struct init *in, const char *id, struct err *e)
 {
+	const struct cluster_node *node;
 	struct ctl *c = in->c;
-	enum rc first = RC_OK;
+	json_t *result = NULL;
+
+	if (cluster_find_node(c->cluster, id ? id : "", &node, e) != RC_OK ||
+	    service_restart(c, node, &result, e) != RC_OK)
+		return e->rc;
+	(void)json_array_append_new(in->restarted, result);
+	if (!c->json)
+		(void)fprintf(c->out, "%s serves its first list: SHA-1 %s\n",
+			      node->host, answer_text(result, "sha1"));
+	return RC_OK;
+}
+
+/* One node that is down must not keep the others waiting. */
+static enum rc init_lists(struct init *in, struct err *e)
+{
+	struct err first = {0}, failed;
 	json_t *id;
 	size_t i;
 
-	json_array_foreach(nodes, i, id) {
-		const char *name = json_string_value(id);
-		const struct cluster_node *node;
-		json_t *result = NULL;
-		struct err failed;
-
-		if (cluster_find_node(c->cluster, name ? name : "", &node, e) != RC_OK)
-			return e->rc;
-		/* One node that is down must not keep the others waiting. */
-		if (service_restart(c, node, &result, &failed) != RC_OK) {
-			if (first != RC_OK) {
-				(void)ctl_error(c->session, false, &failed);
-				continue;
-			}
-			first = failed.rc; /* the caller tells it */
-			*e = failed;
-			continue;
-		}
-		(void)json_array_append_new(in->restarted, result);
-		if (!c->json)
-			(void)fprintf(c->out, "%s serves its first list: SHA-1 %s\n",
-				      node->host, answer_text(result, "sha1"));
-	}
-	return first;
+	json_array_foreach(in->nodes, i, id)
+		if (init_list(in, json_string_value(id), &failed) != RC_OK)
+			ctl_error_among(in->c, &first, &failed);
+	return ctl_error_first(&first, e);
 }
+
+static enum rc get_plan(struct init *in, struct err *e)
+{
+	if (ctl_call(in->c, json_pack("{s:s}", "do", "init-plan"), NULL, NULL,
+		     &in->plan, e) != RC_OK)
+		return e->rc;
+	return answer_unpack(in->plan, "init-plan", e, "{s:o, s:o}", "keys",
+			     &in->keys, "nodes", &in->nodes);
+}
+
+/* restored, reset, seconds: taken over, or NULL without a backup. */
+static enum rc done_json(struct init *in, json_t *restored, json_t *reset,
+			 json_t *seconds, struct err *e)
+{
+	return ctl_result(in->c,
+			  json_pack("{s:b, s:b, s:O, s:O, s:o?, s:o?, s:o?}",
+				    "password_set", in->password_set,
+				    "security_set", in->security_set,
+				    "generated", in->generated, "restarted",
+				    in->restarted, "restored", restored, "reset",
+				    reset, "seconds", seconds), e);
+}
+
+static void print_ready(const struct init *in)
+{
+	(void)fprintf(in->c->out,
+		      "The cluster %s is ready: %zu keys made, %zu lists published.\n",
+		      in->c->cluster->name, json_array_size(in->generated),
+		      json_array_size(in->restarted));
+}
+
+/* ---- a cluster that is new, or lacks something ---- */
+
+/* A word at the end; again on a second run, that there was nothing to do. */
+static enum rc done_anew(struct init *in, struct err *e)
+{
+	if (in->c->json)
+		return done_json(in, NULL, NULL, NULL, e);
+	if (!in->password_set && !in->security_set &&
+	    json_array_size(in->generated) == 0 &&
+	    json_array_size(in->restarted) == 0)
+		(void)fprintf(in->c->out, "Nothing to do: the password, all keys and all lists are there.\n");
+	else
+		print_ready(in);
+	return RC_OK;
+}
+
+static enum rc init_anew(struct init *in, struct err *e)
+{
+	if (get_plan(in, e) != RC_OK ||
+	    init_password(in, count_missing(in->keys) > 0, e) != RC_OK ||
+	    init_security(in, e) != RC_OK || init_keys(in, e) != RC_OK ||
+	    init_lists(in, e) != RC_OK)
+		return e->rc;
+	return done_anew(in, e);
+}
+
+/* ---- one that is rebuilt from a backup ---- */
 
 /* Phones that hold lists of before accept what the recovery key signed. A node
  * that has no list yet must not keep the others from it. */
-static enum rc init_restored(struct init *in, json_t *nodes, struct err *e)
+static enum rc restore_lists(struct init *in, json_t **reset, struct err *e)
 {
-	struct ctl *c = in->c;
-	bool failed = init_lists(in, nodes, e) != RC_OK;
+	struct err first = {0}, failed;
 
-	if (failed)
-		(void)ctl_error(c->session, false, e);
-	if (restore_reset(c, &in->pw, &in->reset, e) != RC_OK)
-		return e->rc;
-	if (failed)
-		c->exit = 1;
-	return RC_OK;
+	if (init_lists(in, &failed) != RC_OK)
+		ctl_error_among(in->c, &first, &failed);
+	if (restore_reset(in->c, &in->pw, reset, &failed) != RC_OK)
+		ctl_error_among(in->c, &first, &failed);
+	return ctl_error_first(&first, e);
 }
 
-static json_t *done_json(const struct init *in)
+static enum rc done_restored(struct init *in, const struct restored *r,
+			     json_t *reset, double seconds, struct err *e)
 {
-	json_t *restored = in->restore ? recover_imported_json(&in->restored.key)
-				       : json_null();
-
-	return json_pack("{s:b, s:b, s:O, s:O, s:o, s:O?, s:o}", "password_set",
-			 in->password_set, "security_set", in->security_set,
-			 "generated", in->generated, "restarted", in->restarted,
-			 "restored", restored, "reset", in->reset, "seconds",
-			 in->restore ? json_real(proc_now() - in->since)
-				     : json_null());
-}
-
-/* A word at the end; again on a second run, that there was nothing to do. */
-static enum rc init_done(struct init *in, struct err *e)
-{
-	size_t keys = json_array_size(in->generated);
-	size_t lists = json_array_size(in->restarted);
 	struct ctl *c = in->c;
 
 	if (c->json)
-		return ctl_result(c, done_json(in), e);
-	if (in->restore)
-		(void)fprintf(c->out,
-			      "\nThe cluster %s is ready: %zu keys made, %zu lists published.\n"
-			      "Phones that hold the recovery key's certificate accept the list when they are reset.\n"
-			      "From the backup to lists served: %.1f s\n",
-			      c->cluster->name, keys, lists, proc_now() - in->since);
-	else if (!in->password_set && !in->security_set && keys == 0 && lists == 0)
-		(void)fprintf(c->out, "Nothing to do: the password, all keys and all lists are there.\n");
-	else
-		(void)fprintf(c->out, "The cluster %s is ready: %zu keys made, %zu lists published.\n",
-			      c->cluster->name, keys, lists);
+		return done_json(in, recover_imported_json(&r->key),
+				 json_incref(reset), json_real(seconds), e);
+	(void)fprintf(c->out, "\n");
+	print_ready(in);
+	(void)fprintf(c->out,
+		      "Phones that hold the recovery key's certificate accept the list when they are reset.\n"
+		      "From the backup to lists served: %.1f s\n", seconds);
 	return RC_OK;
-}
-
-static enum rc get_plan(struct ctl *c, json_t **plan, json_t **keys,
-			json_t **nodes, struct err *e)
-{
-	if (ctl_call(c, json_pack("{s:s}", "do", "init-plan"), NULL, NULL,
-		     plan, e) != RC_OK)
-		return e->rc;
-	return answer_unpack(*plan, "init-plan", e, "{s:o, s:o}", "keys", keys,
-			     "nodes", nodes);
 }
 
 /* The recovery key first: the plan is made with it. */
-static enum rc init_restore(struct init *in, struct err *e)
+static enum rc init_restored(struct init *in, struct keyfile *from, struct err *e)
 {
+	json_auto_t *reset = NULL;
+	struct restored restored;
+	double since;
+
 	if (init_password(in, true, e) != RC_OK ||
 	    ctl_security_password(in->c, &in->pw.security, e) != RC_OK)
 		return e->rc;
-	in->since = proc_now();
-	if (restore_key(in->c, &in->from, &in->pw, &in->restored, e) != RC_OK)
+	since = proc_now();
+	if (restore_key(in->c, from, &in->pw, &restored, e) != RC_OK)
 		return e->rc;
-	in->security_set = in->restored.security_set;
-	return RC_OK;
+	in->security_set = restored.security_set;
+	if (get_plan(in, e) != RC_OK || init_keys(in, e) != RC_OK ||
+	    restore_lists(in, &reset, e) != RC_OK)
+		return e->rc;
+	return done_restored(in, &restored, reset, proc_now() - since, e);
 }
 
 enum rc cluster_init(struct ctl *c, struct err *e)
 {
 	struct init CLEANUP(init_clear) in = {
 		.c = c, .generated = json_array(), .restarted = json_array()};
-	const char *target = c->opt.value[OPT_RESTORE];
-	json_auto_t *plan = NULL;
-	json_t *keys, *nodes;
+	const char *backup = c->opt.value[OPT_RESTORE];
+	struct keyfile from;
 
-	in.restore = target != NULL;
-	if (in.restore && (keyfile_of_target(target, &in.from, e) != RC_OK ||
-			   init_restore(&in, e) != RC_OK))
+	if (!backup)
+		return init_anew(&in, e);
+	if (ctl_open(c, NEED_VAULTS, e) != RC_OK ||
+	    keyfile_of_vault(c->vaults, backup, &from, e) != RC_OK)
 		return e->rc;
-	if (get_plan(c, &plan, &keys, &nodes, e) != RC_OK ||
-	    (!in.restore && (init_password(&in, count_missing(keys) > 0, e) != RC_OK ||
-			     init_security(&in, e) != RC_OK)) ||
-	    init_keys(&in, keys, e) != RC_OK ||
-	    (in.restore ? init_restored(&in, nodes, e)
-			: init_lists(&in, nodes, e)) != RC_OK)
-		return e->rc;
-	return init_done(&in, e);
+	return init_restored(&in, &from, e);
 }

@@ -127,7 +127,8 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && !strcmp(text + n - m, end);
 }
 
-enum rc keyfile_of_target(const char *text, struct keyfile *out, struct err *e)
+enum rc keyfile_of_vault(const struct vault_conf *conf, const char *text,
+			 struct keyfile *out, struct err *e)
 {
 	const char *slash = strrchr(text, '/');
 	struct keyfile k = {0};
@@ -137,13 +138,16 @@ enum rc keyfile_of_target(const char *text, struct keyfile *out, struct err *e)
 	if (slash && (ends_with(text, ".p12") || vault_name_read(slash + 1, &ours)) &&
 	    name_read(text, k.name, &before, e) != RC_OK)
 		return e->rc;
+	/* A folder keeps its slash, which may be all of it; a vault's name has none. */
+	if (before > 1 && slash == strchr(text, '/'))
+		before--;
 
 	char CLEANUP_FREE *folder =
 		k.name[0] ? strndup(text, before) : strdup(text);
 
 	if (!folder)
 		return err_errno(e, RC_ERROR, "strdup", NULL, "%.160s", text);
-	if (vault_target_read(folder, &k.folder, e) != RC_OK)
+	if (ask_vault_named(conf, folder, &k.folder, &k.entry, e) != RC_OK)
 		return e->rc;
 	*out = k;
 	return RC_OK;
@@ -204,6 +208,7 @@ enum rc keyfile_open(const struct ctl *c, struct keyfile *k, struct ask_vault *a
 	struct file f = {.security = security};
 	size_t n = 0;
 
+	a->entry = k->entry;
 	if (ask_vault_open(a, &k->folder, &vault, e) != RC_OK)
 		return e->rc;
 	if (!k->name[0]) {

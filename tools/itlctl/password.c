@@ -25,14 +25,14 @@ struct change {
 	struct ctl *c;
 	bool first; /* there was none before */
 	struct secret *old_security; /* owned; NULL: none, or lost */
-	struct recover now;          /* owned: with the new one */
+	struct passwords now;          /* owned: with the new one */
 	json_t *backups;             /* owned: what was made */
 };
 
 static void change_clear_at(struct change *x)
 {
 	secret_free(x->old_security);
-	recover_clear(&x->now);
+	passwords_clear(&x->now);
 	json_decref(x->backups);
 }
 
@@ -82,7 +82,7 @@ static void start_alert(struct ctl *c)
 static enum rc back_up_to(struct change *x, const struct vault_entry *entry,
 			  struct err *e)
 {
-	struct ask_vault CLEANUP(ask_vault_clear) how = recover_access(x->c);
+	struct ask_vault CLEANUP(ask_vault_clear) how = ctl_vault(x->c);
 	const struct recovery r = recover_with(x->c, &x->now);
 	struct vault CLEANUP(vault_free) *vault = NULL;
 	struct recovery_made m = {0};
@@ -90,8 +90,8 @@ static enum rc back_up_to(struct change *x, const struct vault_entry *entry,
 
 	how.entry = entry;
 	vault_target_text(&entry->target, where);
-	(void)fprintf(recover_words(x->c), "Backup to %s ...\n", where);
-	(void)fflush(recover_words(x->c));
+	(void)fprintf(ctl_words(x->c), "Backup to %s ...\n", where);
+	(void)fflush(ctl_words(x->c));
 	if (ask_vault_open(&how, &entry->target, &vault, e) != RC_OK ||
 	    recovery_backup(&r, vault, where, RECOVERY_ENVELOPE, &m, e) != RC_OK)
 		return err_within(e, entry->name);
@@ -105,21 +105,12 @@ static enum rc back_up_to(struct change *x, const struct vault_entry *entry,
 static enum rc back_up(struct change *x, const struct vault_conf *conf,
 		       struct err *e)
 {
-	enum rc first = RC_OK;
+	struct err first = {0}, failed;
 
-	for (size_t i = 0; i < conf->n; i++) {
-		struct err failed;
-
-		if (back_up_to(x, &conf->entries[i], &failed) == RC_OK)
-			continue;
-		if (first != RC_OK) {
-			(void)ctl_error(x->c->session, false, &failed);
-			continue;
-		}
-		first = failed.rc; /* the caller tells it */
-		*e = failed;
-	}
-	return first;
+	for (size_t i = 0; i < conf->n; i++)
+		if (back_up_to(x, &conf->entries[i], &failed) != RC_OK)
+			ctl_error_among(x->c, &first, &failed);
+	return ctl_error_first(&first, e);
 }
 
 /* Whether there is a recovery key that can leave its token. Where that is not
@@ -139,8 +130,7 @@ static bool can_back_up(struct ctl *c)
 
 static enum rc offer_backup(struct change *x, struct err *e)
 {
-	struct vault_conf CLEANUP(vault_conf_free) *conf = NULL;
-	FILE *out = recover_words(x->c);
+	FILE *out = ctl_words(x->c);
 	struct ctl *c = x->c;
 	bool yes = c->opt.value[OPT_YES] != NULL;
 	struct err none;
@@ -151,15 +141,15 @@ static enum rc offer_backup(struct change *x, struct err *e)
 		      x->first ? "Backups of the recovery key open with it from now on."
 			       : "Every backup of the recovery key that was saved before is useless now.");
 	(void)fflush(out);
-	if (vault_conf_read(ctl_config(c), &conf, e) != RC_OK)
+	if (ctl_open(c, NEED_VAULTS, e) != RC_OK)
 		return e->rc;
-	if (conf->n && !c->json && !yes &&
+	if (c->vaults->n && !c->json && !yes &&
 	    ask_yes("Would you like to make a new backup of the recovery key now [y/n]?",
 		    false, &yes, &none) != RC_OK)
 		yes = false;
-	if (conf->n && yes)
-		return back_up(x, conf, e);
-	(void)fprintf(out, "Make a new backup: file get tftp " P12_NAME ", or itlvault backup TARGET.\n"
+	if (c->vaults->n && yes)
+		return back_up(x, c->vaults, e);
+	(void)fprintf(out, "Make a new backup: file get tftp " P12_NAME ", or itlvault backup VAULT.\n"
 			   "Until then an alert is raised every day.\n");
 	return RC_OK;
 }
@@ -176,7 +166,7 @@ enum rc set_password_security(struct ctl *c, struct err *e)
 	if (keyd_security_set(c->keyd, &pw, x.now.security, e) != RC_OK)
 		return e->rc;
 	start_alert(c);
-	(void)fprintf(recover_words(c), "Password updated successfully.\n");
+	(void)fprintf(ctl_words(c), "Password updated successfully.\n");
 	rc = offer_backup(&x, e);
 	if (rc != RC_OK || !c->json)
 		return rc;

@@ -1,64 +1,19 @@
 #include "itlctl/recover.h"
-#include "base/errjson.h"
-#include <string.h>
 
-enum rc recover_ask(const struct ctl *c, struct recover *out, struct err *e)
-{
-	if (ctl_password(c, &out->admin, e) != RC_OK)
-		return e->rc;
-	return ctl_security_password(c, &out->security, e);
-}
-
-void recover_clear(struct recover *r)
-{
-	secret_free(r->admin);
-	secret_free(r->security);
-	*r = (struct recover){0};
-}
-
-struct recovery recover_with(const struct ctl *c, const struct recover *r)
+struct recovery recover_with(const struct ctl *c, const struct passwords *pw)
 {
 	return (struct recovery){.keyd = c->keyd,
 				 .front = c->front,
 				 .cluster = c->cluster,
 				 .conf_dir = ctl_config(c),
-				 .pw = {r->admin, r->security}};
+				 .pw = {pw->admin, pw->security}};
 }
 
-FILE *recover_words(const struct ctl *c)
-{
-	return c->json ? c->session->err : c->out;
-}
-
-struct ask_vault recover_access(const struct ctl *c)
-{
-	return (struct ask_vault){
-		.out = recover_words(c),
-		.yes = c->opt.value[OPT_YES] != NULL,
-		.password_file = c->opt.value[OPT_SFTP_PASSWORD_FILE],
-		.identity = c->opt.value[OPT_IDENTITY],
-		.known_hosts = c->opt.value[OPT_KNOWN_HOSTS]};
-}
-
-enum rc recover_sftp_password(const char *prompt, struct ask_vault *a,
-			      struct err *e)
-{
-	enum rc rc;
-
-	if (a->identity && !a->password_file)
-		return RC_OK;
-	rc = ask_secret(prompt, a->password_file, "--sftp-password-file FILE",
-			&a->password, e);
-	return rc == RC_USAGE && getenv("SSH_AUTH_SOCK") ? RC_OK : rc;
-}
-
-/* ---- import ---- */
-
-enum rc recover_import(struct ctl *c, const struct recover *r,
+enum rc recover_import(struct ctl *c, const struct passwords *pw,
 		       const struct recovery_file *f, bool replace,
 		       struct imported *out, struct err *e)
 {
-	const struct recovery with = recover_with(c, r);
+	const struct recovery with = recover_with(c, pw);
 	struct keyd_key key = {0};
 
 	if (recovery_import(&with, f, replace, &key, &out->present, out->route,
@@ -68,8 +23,6 @@ enum rc recover_import(struct ctl *c, const struct recover *r,
 	X509_free(key.cert);
 	return RC_OK;
 }
-
-/* ---- words ---- */
 
 json_t *recover_imported_json(const struct imported *i)
 {

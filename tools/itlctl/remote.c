@@ -6,7 +6,7 @@
 #include "itl/itl.h"
 
 struct remote {
-	struct recover passwords;
+	struct passwords passwords;
 	struct ask_vault access;
 	struct keyfile file;
 	struct reset_plan plan;
@@ -15,7 +15,7 @@ struct remote {
 
 static void remote_clear_at(struct remote *r)
 {
-	recover_clear(&r->passwords);
+	passwords_clear(&r->passwords);
 	ask_vault_clear(&r->access);
 	reset_plan_clear(&r->plan);
 	recovery_file_free(r->open);
@@ -25,10 +25,10 @@ static void remote_clear_at(struct remote *r)
 static enum rc prove(struct ctl *c, const struct remote *r, struct err *e)
 {
 	const struct keyd_passwords pw = {.admin = r->passwords.admin};
-	char route[KEYD_ROUTE_MAX];
+	char label[LABEL_MAX], route[KEYD_ROUTE_MAX];
 
 	if (keyd_prove(c->keyd, &pw, &r->open->p12->key, r->open->p12->cert,
-		       r->open->digest, route, e) != RC_OK)
+		       r->open->digest, label, route, e) != RC_OK)
 		return err_within(e, r->file.name);
 	return RC_OK;
 }
@@ -76,13 +76,13 @@ static enum rc import_and_reset(struct ctl *c, struct remote *r, struct err *e)
  * before anything is fetched. */
 enum rc reset_remotekey(struct ctl *c, struct err *e)
 {
-	struct remote CLEANUP(remote_clear) r = {.access = recover_access(c)};
+	struct remote CLEANUP(remote_clear) r = {.access = ctl_vault(c)};
 
 	if (!ctl_on_publisher(c))
 		return ctl_not_publisher(c, "utils itl reset", e);
 	if (keyfile_of_words(c, c->args[0], c->args[1], c->args[2], &r.file, e) != RC_OK ||
-	    recover_ask(c, &r.passwords, e) != RC_OK ||
-	    recover_sftp_password(ASK_SFTP, &r.access, e) != RC_OK ||
+	    passwords_ask(c, &r.passwords, e) != RC_OK ||
+	    ask_vault_password(&r.access, ASK_SFTP, e) != RC_OK ||
 	    reset_plan(c, KEYD_REMOTEKEY, &r.plan, e) != RC_OK ||
 	    keyfile_open(c, &r.file, &r.access, r.passwords.security, &r.open, e) != RC_OK ||
 	    prove(c, &r, e) != RC_OK)

@@ -5,7 +5,7 @@
 
 /* A cluster that is made anew has no security password: the one that opens its
  * backup is the one that it had. */
-static enum rc adopt(struct ctl *c, const struct recover *pw, bool *set,
+static enum rc adopt(struct ctl *c, const struct passwords *pw, bool *set,
 		     struct err *e)
 {
 	const struct keyd_passwords old = {.admin = pw->admin};
@@ -25,7 +25,7 @@ static enum rc adopt(struct ctl *c, const struct recover *pw, bool *set,
 }
 
 /* keyd's next step for a token with another key is itlvault's. */
-static enum rc import(struct ctl *c, const struct recover *pw,
+static enum rc import(struct ctl *c, const struct passwords *pw,
 		      const struct recovery_file *f, struct imported *out,
 		      struct err *e)
 {
@@ -37,10 +37,10 @@ static enum rc import(struct ctl *c, const struct recover *pw,
 }
 
 enum rc restore_key(struct ctl *c, struct keyfile *from,
-		    const struct recover *pw, struct restored *out, struct err *e)
+		    const struct passwords *pw, struct restored *out, struct err *e)
 {
 	struct recovery_file CLEANUP(recovery_file_free) *f = NULL;
-	struct ask_vault CLEANUP(ask_vault_clear) access = recover_access(c);
+	struct ask_vault CLEANUP(ask_vault_clear) access = ctl_vault(c);
 	char where[VAULT_TEXT_MAX];
 	double since = proc_now(), opened;
 
@@ -60,7 +60,7 @@ enum rc restore_key(struct ctl *c, struct keyfile *from,
 	return adopt(c, pw, &out->security_set, e);
 }
 
-enum rc restore_reset(struct ctl *c, const struct recover *pw, json_t **result,
+enum rc restore_reset(struct ctl *c, const struct passwords *pw, json_t **result,
 		      struct err *e)
 {
 	struct reset_plan CLEANUP(reset_plan_clear) p = {0};

@@ -8,22 +8,12 @@
 #define OPT_ALWAYS \
 	(OPT_BIT(OPT_CONFIG) | OPT_BIT(OPT_HELP) | OPT_BIT(OPT_VERSION))
 
-/* A line break or an escape in a text from outside could forge a line. */
-static void flatten(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
-}
-
 int ctl_error(const struct session *s, bool json, const struct err *e)
 {
 	char text[1200];
 
-	err_text(e, text, sizeof text);
-	flatten(text);
 	(void)fflush(s->out);
-	(void)fprintf(s->err, "itlctl: %s\n", text);
+	(void)fprintf(s->err, "itlctl: %s\n", err_text(e, text, sizeof text));
 	(void)fflush(s->err);
 	if (json) {
 		json_auto_t *line = json_pack("{s:o}", "error",
@@ -35,6 +25,26 @@ int ctl_error(const struct session *s, bool json, const struct err *e)
 		(void)fflush(s->out);
 	}
 	return err_exit_code(e->rc);
+}
+
+void ctl_error_among(const struct ctl *c, struct err *first, const struct err *e)
+{
+	if (first->rc == RC_OK)
+		*first = *e;
+	else
+		(void)ctl_error(c->session, c->json, e);
+}
+
+enum rc ctl_error_first(const struct err *first, struct err *e)
+{
+	if (first->rc != RC_OK)
+		*e = *first;
+	return first->rc;
+}
+
+FILE *ctl_words(const struct ctl *c)
+{
+	return c->json ? c->session->err : c->out;
 }
 
 const char *ctl_config(const struct ctl *c)
@@ -62,6 +72,9 @@ enum rc ctl_open(struct ctl *c, unsigned needs, struct err *e)
 
 	if (needs & NEED_CLUSTER && !c->cluster && open_cluster(c, e) != RC_OK)
 		return e->rc;
+	if (needs & NEED_VAULTS && !c->vaults &&
+	    vault_conf_read(ctl_config(c), &c->vaults, e) != RC_OK)
+		return e->rc;
 	if ((needs & NEED_FRONT) == NEED_FRONT && !c->front) {
 		cluster_path(c->cluster, PATH_FRONT_SOCKET, path);
 		if (front_open(path, &c->front, e) != RC_OK)
@@ -79,6 +92,7 @@ static void ctl_close(struct ctl *c)
 {
 	front_free(c->front);
 	keyd_free(c->keyd);
+	vault_conf_free(c->vaults);
 	cluster_free(c->cluster);
 }
 

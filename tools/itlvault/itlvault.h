@@ -52,13 +52,13 @@ static inline void place_clear_at(struct place *p)
 	ask_vault_clear(&p->ask);
 }
 
-/* A name of vault.conf, or a target ("/folder", "sftp://..."). */
+/* VAULT, as ask_vault_named() has it. */
 enum rc place_open(struct itlvault *a, const char *word, struct place *out,
 		   struct err *e) MUST_CHECK;
 
 /* Do it for the vaults that the words name; without any, for all of vault.conf.
- * One that fails does not keep the others waiting: its error is printed, and the
- * last one returned. */
+ * One that fails does not keep the others waiting: the first error is returned,
+ * the others are printed as they happen. */
 enum rc places_each(struct itlvault *a,
 		    enum rc (*run)(struct itlvault *a, struct place *p,
 				   struct err *e),
@@ -81,11 +81,19 @@ char *report_time(int64_t t, char to[24]);
 /* What was proved, in two lines; and a word if front does not know. */
 void report_proved(const struct recovery_made *m);
 
-/* front's "backups", or NULL if it does not answer; json_decref() it. */
-json_t *front_backups(struct itlvault *a);
+/* ---- what the service knows (front.c) ---- */
+
+/* front's "backups"; json_decref() it. */
+enum rc front_backups(struct itlvault *a, json_t **out,
+		      struct err *e) MUST_CHECK;
 /* What it knows of an object; NULL if nothing. Borrowed. */
 const json_t *front_backup_of(const json_t *backups, const char *vault,
 			      const char *name);
+bool front_counts(const json_t *backup);
+/* Fetch it, and compare it with what was proved: a vault can have changed since the
+ * service looked last. */
+enum rc front_backup_is_there(struct place *p, const json_t *backup,
+			      struct err *e) MUST_CHECK;
 
 /* ---- a token of its own (token.c) ---- */
 

@@ -9,47 +9,51 @@
 
 #define AT(member) offsetof(struct options, member)
 
-static const struct option_row rows[] = {
-	{.name = "config", .arg = "DIR", .type = OPTION_TEXT, .at = AT(config),
-	 .help = "folder of the configuration (default " CLUSTER_DIR ")"},
-	{.name = "password-file", .arg = "FILE", .type = OPTION_TEXT,
-	 .at = AT(password_file), .help = "read the administrator password there"},
-	{.name = "security-password-file", .arg = "FILE", .type = OPTION_TEXT,
-	 .at = AT(security_file),
-	 .help = "read the cluster security password there"},
-	{.name = "p12-password-file", .arg = "FILE", .type = OPTION_TEXT,
-	 .at = AT(p12_file),
-	 .help = "the password of a p12 file from elsewhere, if it is another"},
-	{.name = "sftp-password-file", .arg = "FILE", .type = OPTION_TEXT,
-	 .at = AT(sftp_file), .help = "log in to the vault with this password"},
-	{.name = "identity", .arg = "FILE", .type = OPTION_TEXT, .at = AT(identity),
-	 .help = "log in to the vault with this private key"},
-	{.name = "known-hosts", .arg = "FILE", .type = OPTION_TEXT,
-	 .at = AT(known_hosts), .help = "keys of hosts (default ~/.ssh/known_hosts)"},
-	{.name = "plain", .type = OPTION_FLAG, .at = AT(plain),
-	 .help = "backup: the bare p12 file, for other software"},
-	{.name = "keep", .arg = "N", .type = OPTION_UINT, .at = AT(keep), .min = 1,
-	 .max = 1000, .help = "prune: how many (default: keep of vault.conf, or 10)"},
-	{.name = "token", .arg = "URI", .type = OPTION_TEXT, .at = AT(token),
-	 .help = "verify, restore, rehearse: on this token, without a service"},
-	{.name = "module", .arg = "M", .type = OPTION_TEXT, .at = AT(module),
-	 .help = "its PKCS#11 module, path or p11-kit name (default softhsm2)"},
-	{.name = "pin-file", .arg = "FILE", .type = OPTION_TEXT, .at = AT(pin_file),
-	 .help = "read its PIN there"},
-	{.name = "replace", .type = OPTION_FLAG, .at = AT(replace),
-	 .help = "restore: although the token has another recovery key"},
-	{.name = "state", .arg = "DIR", .type = OPTION_TEXT, .at = AT(state),
-	 .help = "restore: write the cluster's configuration and lists there"},
-	{.name = "force", .type = OPTION_FLAG, .at = AT(force),
-	 .help = "seal: although no proved backup is known"},
-	{.name = "yes", .type = OPTION_FLAG, .at = AT(yes),
-	 .help = "answer yes where a yes or no is asked"},
-	{.name = "json", .type = OPTION_FLAG, .at = AT(json),
-	 .help = "answer in JSON, one object a line"},
-	{.name = "help", .type = OPTION_FLAG, .at = AT(help), .help = "this text"},
-	{.name = "version", .type = OPTION_FLAG, .at = AT(version),
-	 .help = "the version"},
-	{0},
+enum option {
+	O_CONFIG, O_PASSWORD, O_SECURITY, O_P12, O_SFTP, O_IDENTITY, O_KNOWN_HOSTS,
+	O_PLAIN, O_KEEP, O_TOKEN, O_MODULE, O_PIN, O_REPLACE, O_STATE, O_FORCE, O_YES,
+	O_JSON, O_HELP, O_VERSION, O_COUNT
+};
+
+static const struct option_row rows[O_COUNT + 1] = {
+	[O_CONFIG] = {"config", 0, "DIR", OPTION_TEXT, AT(config), 0, 0,
+		      "folder of the configuration (default " CLUSTER_DIR ")"},
+	[O_PASSWORD] = {"password-file", 0, "FILE", OPTION_TEXT, AT(password_file),
+			0, 0, "read the administrator password there"},
+	[O_SECURITY] = {"security-password-file", 0, "FILE", OPTION_TEXT,
+			AT(security_file), 0, 0,
+			"read the cluster security password there"},
+	[O_P12] = {"p12-password-file", 0, "FILE", OPTION_TEXT, AT(p12_file), 0, 0,
+		   "the password of a p12 file from elsewhere, if it is another"},
+	[O_SFTP] = {"sftp-password-file", 0, "FILE", OPTION_TEXT, AT(sftp_file), 0, 0,
+		    "log in to the vault with this password"},
+	[O_IDENTITY] = {"identity", 0, "FILE", OPTION_TEXT, AT(identity), 0, 0,
+			"log in to the vault with this private key"},
+	[O_KNOWN_HOSTS] = {"known-hosts", 0, "FILE", OPTION_TEXT, AT(known_hosts), 0,
+			   0, "keys of hosts (default ~/.ssh/known_hosts)"},
+	[O_PLAIN] = {"plain", 0, NULL, OPTION_FLAG, AT(plain), 0, 0,
+		     "the bare p12 file, for other software"},
+	[O_KEEP] = {"keep", 0, "N", OPTION_UINT, AT(keep), 1, 1000,
+		    "how many stay (default: keep of vault.conf, or 10)"},
+	[O_TOKEN] = {"token", 0, "URI", OPTION_TEXT, AT(token), 0, 0,
+		     "on this token, without a service"},
+	[O_MODULE] = {"module", 0, "M", OPTION_TEXT, AT(module), 0, 0,
+		      "its PKCS#11 module, path or p11-kit name (default softhsm2)"},
+	[O_PIN] = {"pin-file", 0, "FILE", OPTION_TEXT, AT(pin_file), 0, 0,
+		   "read its PIN there"},
+	[O_REPLACE] = {"replace", 0, NULL, OPTION_FLAG, AT(replace), 0, 0,
+		       "although the token has another recovery key"},
+	[O_STATE] = {"state", 0, "DIR", OPTION_TEXT, AT(state), 0, 0,
+		     "write the cluster's configuration and lists there"},
+	[O_FORCE] = {"force", 0, NULL, OPTION_FLAG, AT(force), 0, 0,
+		     "although no proved backup is known"},
+	[O_YES] = {"yes", 0, NULL, OPTION_FLAG, AT(yes), 0, 0,
+		   "answer yes where a yes or no is asked, but for an unknown host"},
+	[O_JSON] = {"json", 0, NULL, OPTION_FLAG, AT(json), 0, 0,
+		    "answer in JSON, one object a line"},
+	[O_HELP] = {"help", 0, NULL, OPTION_FLAG, AT(help), 0, 0, "this text"},
+	[O_VERSION] = {"version", 0, NULL, OPTION_FLAG, AT(version), 0, 0,
+		       "the version"},
 };
 
 enum needs {
@@ -57,36 +61,46 @@ enum needs {
 	SERVICE = 2,    /* keyd and front, unless --token is given */
 	ADMIN = 4,      /* the administrator password, likewise */
 	SECURITY = 8,   /* the cluster security password */
-	TOKEN = 16,     /* --token may be given */
-	MUST_TOKEN = 32,
+	MUST_TOKEN = 16,
 };
+
+#define BIT(option) (1u << (option))
+#define ALWAYS (BIT(O_CONFIG) | BIT(O_JSON) | BIT(O_HELP) | BIT(O_VERSION))
+#define A_VAULT (BIT(O_SFTP) | BIT(O_IDENTITY) | BIT(O_KNOWN_HOSTS))
+#define A_TOKEN (BIT(O_TOKEN) | BIT(O_MODULE) | BIT(O_PIN) | BIT(O_P12))
 
 static const struct verb {
 	const char *name, *args;
 	verb_fn *run;
 	int max; /* words */
 	unsigned needs;
+	unsigned takes; /* options beside ALWAYS and those for what it needs */
 	const char *help;
 } verbs[] = {
 	{"backup", "[VAULT...]", verb_backup, VAULTS_MAX,
-	 CONFIG | SERVICE | ADMIN | SECURITY,
+	 CONFIG | SERVICE | ADMIN | SECURITY, A_VAULT | BIT(O_PLAIN),
 	 "make a backup in each vault, fetch it back and prove it"},
-	{"list", "[VAULT...]", verb_list, VAULTS_MAX, CONFIG,
+	{"list", "[VAULT...]", verb_list, VAULTS_MAX, CONFIG, A_VAULT,
 	 "list what the vaults hold, and what is proved"},
-	{"verify", "[VAULT [OBJECT]]", verb_verify, 2,
-	 SERVICE | ADMIN | SECURITY | TOKEN,
-	 "fetch an object (the newest), open and prove it"},
-	{"restore", "[VAULT [OBJECT]]", verb_restore, 2,
-	 SERVICE | ADMIN | SECURITY | TOKEN,
+	{"verify", "[VAULT [OBJECT]]", verb_verify, 2, SERVICE | ADMIN | SECURITY,
+	 A_VAULT | A_TOKEN, "fetch an object (the newest), open and prove it"},
+	{"restore", "[VAULT [OBJECT]]", verb_restore, 2, SERVICE | ADMIN | SECURITY,
+	 A_VAULT | A_TOKEN | BIT(O_REPLACE) | BIT(O_STATE),
 	 "bring the recovery key into the token"},
-	{"rehearse", "[VAULT [OBJECT]]", verb_rehearse, 2,
-	 SECURITY | TOKEN | MUST_TOKEN,
+	{"rehearse", "[VAULT [OBJECT]]", verb_rehearse, 2, SECURITY | MUST_TOKEN,
+	 A_VAULT | A_TOKEN,
 	 "the disaster on demand: an empty token, a vault, a password, a list"},
 	{"prune", "[VAULT...]", verb_prune, VAULTS_MAX, CONFIG,
-	 "remove old objects, never the last proved one"},
+	 A_VAULT | BIT(O_KEEP), "remove old objects, never the last proved one"},
 	{"seal", "", verb_seal, 0, CONFIG | SERVICE | ADMIN,
-	 "the recovery key never leaves its token again"},
+	 A_VAULT | BIT(O_YES) | BIT(O_FORCE), "the recovery key never leaves its token again"},
 };
+
+static unsigned takes(const struct verb *v)
+{
+	return ALWAYS | v->takes | (v->needs & ADMIN ? BIT(O_PASSWORD) : 0) |
+	       (v->needs & SECURITY ? BIT(O_SECURITY) : 0);
+}
 
 static void usage(FILE *to)
 {
@@ -116,6 +130,29 @@ static enum rc find_verb(const char *name, const struct verb **out, struct err *
 		       "%.40s", name ? name : "the command line");
 }
 
+static bool is_given(const struct options *o, const struct option_row *row)
+{
+	const char *at = (const char *)o + row->at;
+
+	switch (row->type) {
+	case OPTION_FLAG:
+		return *(const bool *)at;
+	case OPTION_UINT:
+		return *(const unsigned *)(const void *)at != 0;
+	case OPTION_TEXT:
+	case OPTION_SECONDS:
+		break;
+	}
+	return *(const char *const *)(const void *)at != NULL;
+}
+
+static enum rc wrong(struct err *e, const struct verb *v, const char *option,
+		     const char *why, const char *hint)
+{
+	return err_set(e, RC_USAGE, "itlvault", why, hint, "%s --%s", v->name,
+		       option);
+}
+
 static enum rc check_use(const struct itlvault *a, const struct verb *v,
 			 struct err *e)
 {
@@ -123,15 +160,19 @@ static enum rc check_use(const struct itlvault *a, const struct verb *v,
 		return err_set(e, RC_USAGE, "itlvault", "one word too many",
 			       "see --help", "%s: %.100s", v->name,
 			       a->args[v->max]);
-	if (a->o.token && !(v->needs & TOKEN))
-		return err_set(e, RC_USAGE, "itlvault",
-			       "works with the service's token alone",
-			       "leave --token out", "%s", v->name);
+	for (unsigned i = 0; i < O_COUNT; i++)
+		if (is_given(&a->o, &rows[i]) && !(takes(v) & BIT(i)))
+			return wrong(e, v, rows[i].name,
+				     "this verb does not take this option",
+				     "itlvault(1) names those that it takes");
 	if (!a->o.token && v->needs & MUST_TOKEN)
-		return err_set(e, RC_USAGE, "itlvault",
-			       "needs an empty token of its own",
-			       "initialise one (softhsm2-util --init-token), and name it: --token pkcs11:token=LABEL --pin-file FILE",
-			       "%s", v->name);
+		return wrong(e, v, "token", "needs an empty token of its own",
+			     "initialise one (softhsm2-util --init-token), and name it: --token pkcs11:token=LABEL --pin-file FILE");
+	/* What the service records must open with the password of the cluster. */
+	if (!a->o.token && a->o.p12_file && v->run == verb_verify)
+		return wrong(e, v, "p12-password-file",
+			     "a file with a password of its own is no backup of this cluster",
+			     "prove it in a token of your own: --token");
 	return RC_OK;
 }
 
@@ -180,8 +221,7 @@ static enum rc prepare(struct itlvault *a, const struct verb *v, struct err *e)
 {
 	bool own = a->o.token != NULL;
 
-	if (check_use(a, v, e) != RC_OK ||
-	    read_configuration(a, !own || v->needs & CONFIG, e) != RC_OK)
+	if (read_configuration(a, !own || v->needs & CONFIG, e) != RC_OK)
 		return e->rc;
 	if (!own && open_service(a, v->needs & SERVICE, e) != RC_OK)
 		return e->rc;
@@ -229,6 +269,12 @@ static enum rc run(int argc, char **argv, struct itlvault *a, struct err *e)
 		return e->rc;
 	a->nargs = argc - words - 1;
 	a->args = argv + words + 1;
+	if (check_use(a, v, e) != RC_OK)
+		return e->rc;
+	if (!a->o.config)
+		a->o.config = CLUSTER_DIR;
+	if (!a->o.module)
+		a->o.module = "softhsm2";
 	if (prepare(a, v, e) != RC_OK)
 		return e->rc;
 	return v->run(a, e);
@@ -236,7 +282,7 @@ static enum rc run(int argc, char **argv, struct itlvault *a, struct err *e)
 
 int main(int argc, char **argv)
 {
-	struct itlvault a = {.o = {.config = CLUSTER_DIR, .module = "softhsm2"}};
+	struct itlvault a = {0};
 	struct err e = {0};
 	enum rc rc = wipe_openssl(&e);
 

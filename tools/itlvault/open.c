@@ -1,27 +1,5 @@
 /* Which vaults the words mean. */
 #include "itlvault.h"
-#include <string.h>
-
-static const struct vault_entry *find_entry(const struct itlvault *a,
-					    const char *word)
-{
-	for (size_t i = 0; a->conf && i < a->conf->n; i++)
-		if (!strcmp(a->conf->entries[i].name, word))
-			return &a->conf->entries[i];
-	return NULL;
-}
-
-static enum rc find_target(struct itlvault *a, const char *word,
-			   struct place *p, struct vault_target *t, struct err *e)
-{
-	p->entry = find_entry(a, word);
-	if (p->entry)
-		*t = p->entry->target;
-	else if (vault_target_read(word, t, e) != RC_OK)
-		return err_hint(e, "name a vault of vault.conf, a folder from its / on, or sftp://USER@HOST[:PORT]/FOLDER");
-	vault_target_text(t, p->text);
-	return RC_OK;
-}
 
 enum rc place_open(struct itlvault *a, const char *word, struct place *out,
 		   struct err *e)
@@ -30,12 +8,12 @@ enum rc place_open(struct itlvault *a, const char *word, struct place *out,
 	const struct options *o = &a->o;
 
 	*out = (struct place){.ask = {.out = o->json ? stderr : stdout,
-				      .yes = o->yes,
 				      .password_file = o->sftp_file,
 				      .identity = o->identity,
 				      .known_hosts = o->known_hosts}};
-	if (find_target(a, word, out, &t, e) != RC_OK)
+	if (ask_vault_named(a->conf, word, &t, &out->entry, e) != RC_OK)
 		return e->rc;
+	vault_target_text(&t, out->text);
 	out->ask.entry = out->entry;
 	return ask_vault_open(&out->ask, &t, &out->vault, e);
 }
@@ -59,26 +37,28 @@ enum rc places_each(struct itlvault *a,
 				   struct err *e),
 		    struct err *e)
 {
-	struct err failed = {0};
+	struct err first = {0};
 	const char *word;
 
 	if (!word_at(a, 0))
 		return no_vault(e);
 	for (size_t i = 0; (word = word_at(a, i)); i++) {
 		struct place CLEANUP(place_clear) p = {0};
-		struct err this;
+		struct err failed;
 
-		if (place_open(a, word, &p, &this) == RC_OK &&
-		    run(a, &p, &this) == RC_OK)
+		if (place_open(a, word, &p, &failed) == RC_OK &&
+		    run(a, &p, &failed) == RC_OK)
 			continue;
 		if (p.text[0])
-			(void)err_within(&this, p.text);
-		if (failed.rc != RC_OK)
+			(void)err_within(&failed, p.text);
+		if (first.rc == RC_OK)
+			first = failed; /* the caller tells it */
+		else
 			report_error(&failed, a->o.json);
-		failed = this;
 	}
-	*e = failed;
-	return e->rc;
+	if (first.rc != RC_OK)
+		*e = first;
+	return first.rc;
 }
 
 enum rc place_and_object(struct itlvault *a, struct place *out,

@@ -2,80 +2,101 @@
 
 #define KEEP 10 /* where nobody says */
 
-/* The newest one that the service knows as good; n if there is none. */
-static size_t last_proved(const json_t *backups, const struct place *p,
-			  const struct vault_object *all, size_t n)
+/* What a vault holds, newest first, and what the service knows of each. */
+struct pruning {
+	struct vault_object *all;
+	size_t n;
+	const json_t **known; /* one for each; NULL: never proved */
+	bool *stays;
+	size_t good; /* the newest that is still what was proved; n: none */
+};
+
+static void pruning_clear_at(struct pruning *x)
 {
-	for (size_t i = 0; i < n; i++)
-		if (json_is_true(json_object_get(
-			    front_backup_of(backups, p->text, all[i].name),
-			    "counts")))
-			return i;
-	return n;
+	free(x->all);
+	free(x->known);
+	free(x->stays);
 }
 
-static enum rc forget(struct itlvault *a, const char *vault, const char *name,
-		      struct err *e)
+static enum rc look(struct place *p, const json_t *backups, struct pruning *x,
+		    struct err *e)
 {
-	json_t *answer = NULL;
-	json_t *request = json_pack("{s:s, s:s, s:s}", "do", "backup-removed",
-				    "vault", vault, "name", name);
-	enum rc rc = front_call(a->front, request, NULL, NULL, &answer, e);
+	struct err wrong;
 
-	json_decref(request);
-	json_decref(answer);
-	return rc == RC_NOTFOUND ? RC_OK : rc; /* it was never proved */
+	if (vault_list(p->vault, &x->all, &x->n, e) != RC_OK)
+		return e->rc;
+	x->known = calloc(x->n + 1, sizeof *x->known);
+	x->stays = calloc(x->n + 1, sizeof *x->stays);
+	if (!x->known || !x->stays)
+		return err_errno(e, RC_ERROR, "calloc", NULL, "%s", p->text);
+	for (size_t i = 0; i < x->n; i++)
+		x->known[i] = front_backup_of(backups, p->text, x->all[i].name);
+	for (x->good = 0; x->good < x->n; x->good++)
+		if (front_counts(x->known[x->good]) &&
+		    front_backup_is_there(p, x->known[x->good], &wrong) == RC_OK)
+			break;
+	return RC_OK;
+}
+
+/*
+ * So many of the newest that were proved stay, and the good one. What was never
+ * proved counts for nothing: newer than those it stays too, for somebody may be
+ * about to prove it; older, it goes.
+ */
+static size_t choose(struct pruning *x, size_t keep)
+{
+	size_t kept = 0, going = 0;
+
+	for (size_t i = 0; i < x->n; i++) {
+		x->stays[i] = kept < keep || i == x->good;
+		kept += x->known[i] != NULL;
+		going += !x->stays[i];
+	}
+	return going;
 }
 
 static enum rc remove_old(struct itlvault *a, struct place *p,
-			  const struct vault_object *all, size_t n, size_t keep,
-			  size_t proved, json_t *removed, struct err *e)
+			  const struct pruning *x, json_t *removed, struct err *e)
 {
-	for (size_t i = keep; i < n; i++) {
-		if (i == proved)
+	for (size_t i = 0; i < x->n; i++) {
+		if (x->stays[i])
 			continue;
-		if (vault_remove(p->vault, all[i].name, e) != RC_OK ||
-		    forget(a, p->text, all[i].name, e) != RC_OK)
+		if (recovery_remove(&a->r, p->vault, p->text, x->all[i].name, e) !=
+		    RC_OK)
 			return e->rc;
-		(void)json_array_append_new(removed, json_string(all[i].name));
+		(void)json_array_append_new(removed, json_string(x->all[i].name));
 		if (!a->o.json)
-			(void)printf("  removed %s\n", all[i].name);
+			(void)printf("  removed %s\n", x->all[i].name);
 	}
 	return RC_OK;
 }
 
 static enum rc prune(struct itlvault *a, struct place *p, struct err *e)
 {
-	struct vault_object CLEANUP_FREE *all = NULL;
-	json_auto_t *backups = front_backups(a);
+	struct pruning CLEANUP(pruning_clear) x = {0};
+	json_auto_t *backups = NULL;
 	json_auto_t *removed = json_array();
-	size_t n = 0, keep = KEEP, proved;
+	size_t keep = p->entry ? p->entry->keep : KEEP, stay;
 
 	if (a->o.keep)
 		keep = a->o.keep;
-	else if (p->entry)
-		keep = p->entry->keep;
-	if (!backups)
-		return err_set(e, RC_TOKEN, "prune",
-			       "the service does not say which backups are proved",
-			       "start the service: without it nothing is removed",
-			       "front");
-	if (vault_list(p->vault, &all, &n, e) != RC_OK)
+	if (front_backups(a, &backups, e) != RC_OK ||
+	    look(p, backups, &x, e) != RC_OK)
 		return e->rc;
-	proved = last_proved(backups, p, all, n);
-	if (n > keep && proved == n)
+	if (choose(&x, keep) && x.good == x.n)
 		return err_set(e, RC_REFUSED, "prune",
 			       "none of its objects is a proved backup that counts",
-			       "make one first: itlvault backup", "%zu objects", n);
-	if (remove_old(a, p, all, n, keep, proved, removed, e) != RC_OK)
+			       "make one first: itlvault backup", "%zu objects",
+			       x.n);
+	if (remove_old(a, p, &x, removed, e) != RC_OK)
 		return e->rc;
+	stay = x.n - json_array_size(removed);
 	if (a->o.json)
 		return report_json(json_pack("{s:s, s:I, s:O}", "vault", p->text,
-					     "kept",
-					     (json_int_t)(n - json_array_size(removed)),
-					     "removed", removed), e);
+					     "kept", (json_int_t)stay, "removed",
+					     removed), e);
 	(void)printf("%s: %zu removed, %zu kept\n", p->text,
-		     json_array_size(removed), n - json_array_size(removed));
+		     json_array_size(removed), stay);
 	return RC_OK;
 }
 

@@ -23,21 +23,12 @@ enum rc report_json(json_t *result, struct err *e)
 	return RC_OK;
 }
 
-/* A server's words must not reach a terminal as they are. */
-static void flatten(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
-}
-
 void report_error(const struct err *e, bool json)
 {
 	char text[1200];
 
-	flatten(err_text(e, text, sizeof text));
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "itlvault: %s\n", text);
+	(void)fprintf(stderr, "itlvault: %s\n", err_text(e, text, sizeof text));
 	if (json) {
 		json_t *line = json_pack("{s:o}", "error", err_json(e));
 
@@ -91,39 +82,10 @@ void report_proved(const struct recovery_made *m)
 {
 	char text[1200];
 
-	(void)printf("Proved: %s\n  key %s, %zu bytes, in %s\n", m->name, m->key,
+	(void)printf("Proved: %s\n  %s%s%s%zu bytes, in %s\n", m->name,
+		     m->key[0] ? "key " : "", m->key, m->key[0] ? ", " : "",
 		     m->bytes, m->vault);
 	if (!m->recorded)
 		(void)printf("  The service does not know it, and its alert goes on: %s\n",
 			     err_text(&m->record, text, sizeof text));
-}
-
-json_t *front_backups(struct itlvault *a)
-{
-	json_t *request, *answer = NULL;
-	struct err ignored;
-
-	if (!a->front)
-		return NULL;
-	request = json_pack("{s:s}", "do", "backups");
-	if (front_call(a->front, request, NULL, NULL, &answer, &ignored) != RC_OK)
-		answer = NULL;
-	json_decref(request);
-	return answer;
-}
-
-const json_t *front_backup_of(const json_t *backups, const char *vault,
-			      const char *name)
-{
-	json_t *b;
-	size_t i;
-
-	json_array_foreach(json_object_get(backups, "backups"), i, b) {
-		const char *v = json_string_value(json_object_get(b, "vault"));
-		const char *n = json_string_value(json_object_get(b, "name"));
-
-		if (v && n && !strcmp(v, vault) && !strcmp(n, name))
-			return b;
-	}
-	return NULL;
 }

@@ -71,8 +71,9 @@ enum rc verb_restore(struct itlvault *a, struct err *e)
 	if (rc != RC_OK || write_state(a, f, e) != RC_OK)
 		return e->rc;
 	if (a->o.json)
-		return report_json(json_pack("{s:s, s:s, s:s, s:s, s:b}", "vault",
-					     p.text, "name", o.name, "key",
+		return report_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "vault",
+					     p.text, "name", o.name, "encryption",
+					     f->p12->encryption, "key",
 					     key.label, "route", key.route,
 					     "present", key.present), e);
 	if (key.present)
@@ -83,5 +84,8 @@ enum rc verb_restore(struct itlvault *a, struct err *e)
 			     "Next: `itlctl cluster init` makes the keys that are missing, `itlctl utils itl reset\n"
 			     "localkey` has phones trust the cluster again.\n",
 			     o.name, key.label, key.route);
+	if (f->p12->converted)
+		(void)printf("Another program made this file, under %s: `itlvault backup` makes one of our own.\n",
+			     f->p12->encryption);
 	return RC_OK;
 }

@@ -1,13 +1,31 @@
 #include "itlvault.h"
 
+/* Of those that count, one must lie in its vault, now, as it was proved. */
 static enum rc check_backup(struct itlvault *a, struct err *e)
 {
-	json_auto_t *backups = front_backups(a);
+	json_auto_t *backups = NULL;
+	struct err last = {0};
+	const json_t *b;
+	size_t i;
 
-	if (a->o.force || json_is_true(json_object_get(backups, "good")))
+	if (a->o.force)
 		return RC_OK;
+	if (front_backups(a, &backups, e) != RC_OK)
+		return e->rc;
+	json_array_foreach(json_object_get(backups, "backups"), i, b) {
+		struct place CLEANUP(place_clear) p = {0};
+		const char *vault = json_string_value(json_object_get(b, "vault"));
+
+		if (!front_counts(b) || !vault)
+			continue;
+		if (place_open(a, vault, &p, &last) == RC_OK &&
+		    front_backup_is_there(&p, b, &last) == RC_OK)
+			return RC_OK;
+	}
+	if (last.rc != RC_OK)
+		report_error(&last, a->o.json);
 	return err_set(e, RC_REFUSED, "seal",
-		       "no proved backup counts: sealed now, the key dies with its token",
+		       "no proved backup lies in a vault now: sealed, the key dies with its token",
 		       "make one first: itlvault backup; or use --force",
 		       "the recovery key");
 }

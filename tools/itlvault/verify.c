@@ -1,4 +1,5 @@
 #include "itlvault.h"
+#include <string.h>
 
 /* Without a service: the same proof in a token of its own; nothing is recorded. */
 static enum rc verify_here(struct itlvault *a, struct place *p,
@@ -6,6 +7,7 @@ static enum rc verify_here(struct itlvault *a, struct place *p,
 {
 	struct recovery_file CLEANUP(recovery_file_free) *f = NULL;
 	struct own_token CLEANUP(own_token_free) *t = NULL;
+	struct recovery_made m = {0};
 	struct vault_object o;
 	const char *route;
 
@@ -13,12 +15,19 @@ static enum rc verify_here(struct itlvault *a, struct place *p,
 	    own_token_open(a, &t, e) != RC_OK ||
 	    own_token_prove(t, f->p12, &route, e) != RC_OK)
 		return e->rc;
+	(void)snprintf(m.vault, sizeof m.vault, "%s", p->text);
+	(void)snprintf(m.name, sizeof m.name, "%s", o.name);
+	(void)snprintf(m.route, sizeof m.route, "%s", route);
+	memcpy(m.digest, f->digest, sizeof m.digest);
+	m.bytes = (size_t)o.size;
+	m.plain = !f->envelope;
+	m.made = o.is.time;
+	err_set(&m.record, RC_REFUSED, "record",
+		"a token of its own proved it, not the service's",
+		"leave --token out", "%s", o.name);
 	if (a->o.json)
-		return report_json(json_pack("{s:s, s:s, s:b, s:s, s:b}", "vault",
-					     p->text, "name", o.name, "proved", 1,
-					     "route", route, "recorded", 0), e);
-	(void)printf("Proved: %s\n  in this token, route %s; the service was not told\n",
-		     o.name, route);
+		return report_json(recovery_made_json(&m), e);
+	report_proved(&m);
 	return RC_OK;
 }
 

@@ -7,8 +7,8 @@
 #ifndef HSM_WRAP_H
 #define HSM_WRAP_H
 
-#include "base/wrapped.h"
 #include "hsm/key.h"
+#include "wrapped/wrapped.h"
 
 enum hsm_route {
 	HSM_ROUTE_CBC_PAD, /* CKM_AES_CBC_PAD: the token does it all */
@@ -35,9 +35,10 @@ enum rc hsm_key_wrap(struct hsm_session *s, struct hsm_key *key,
  * Prove that w opens and is the private key of cert: unwrap it as a session
  * object, sign a constant text, verify that with cert's key in software, destroy
  * it. RC_VERIFY if it does not open, or does not match; RC_REFUSED for a key size
- * that cannot sign a list (1024, 2048, 4096 can). Not checked is that the key's
- * numbers agree with each other (a token may sign with some of them alone): a
- * changed bit is what the file's MAC tells, before.
+ * that cannot sign a list (1024, 2048, 4096 can). That the key's numbers agree with
+ * each other (a token may sign with some of them alone) is checked on the way of
+ * HSM_ROUTE_CONVERT, where they are at hand; on the others a changed bit is what
+ * the file's MAC tells, before.
  */
 enum rc hsm_wrapped_prove(struct hsm_session *s, const struct wrapped_key *w,
 			  X509 *cert, enum hsm_route *route,

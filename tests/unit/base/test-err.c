@@ -19,6 +19,14 @@ static void test_text(void **state)
 		{{RC_ERROR, 0, "", "reset", "", "is bad", "try again"},
 		 "reset: is bad; try again"},
 		{{RC_BUSY, 0, "", "", "", "", ""}, "busy"},
+		/* A server's words forge no line, and reach no terminal. */
+		{{RC_ERROR, 0, "", "login", "a\tb", "no\r\nroot: yes",
+		  "\033[2J\177\303\244"},
+		 "login on a?b: no??root: yes; ?[2J?\303\244"},
+		/* C1 in UTF-8, its neighbours, and one that is cut. */
+		{{RC_ERROR, 0, "", "\302\233", "\302\200\302\237",
+		  "\302\240\303\200\302", ""},
+		 "?? on ????: \302\240\303\200\302"},
 	};
 	char text[1200];
 

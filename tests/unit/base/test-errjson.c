@@ -28,6 +28,7 @@ static void test_words(void **state)
 		{"a\nb\x1b[1m\x7f", "a?b?[1m?"},
 		{"\xff\xc3\xa4", "???"},
 		{"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+		{"a\xc2\x9b" "2J\xc2\x85", "a??2J??"},
 	};
 
 	(void)state;

@@ -100,8 +100,8 @@ static void test_help(void **state)
 	(void)state;
 	options_help(f, rows);
 	assert_int_equal(fclose(f), 0);
-	assert_non_null(strstr(text, "  --text T                 a text\n"));
-	assert_non_null(strstr(text, "  -f, --flag               a flag\n"));
+	assert_non_null(strstr(text, "  --text T                       a text\n"));
+	assert_non_null(strstr(text, "  -f, --flag                     a flag\n"));
 }
 
 int main(void)

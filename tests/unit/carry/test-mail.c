@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "base/proc.h"
+#include "carry/address.h"
 #include "carry/run.h"
 #include <arpa/inet.h>
 #include <limits.h>
@@ -46,11 +47,9 @@ struct mail {
 static enum rc send_mail(const struct mail *m, struct err *e)
 {
 	struct secret CLEANUP(secret_free) *s = NULL;
-	struct carry_job j = {.program = program,
-			      .content = bytes_of_text(MESSAGE),
-			      .agent_fd = -1,
-			      .seconds = 20,
-			      .stop_fd = -1};
+	struct carry_job j = CARRY_JOB(.program = program,
+				       .content = bytes_of_text(MESSAGE),
+				       .seconds = 20);
 
 	if (m->password) {
 		assert_ok(secret_new(strlen(m->password), &s, e), e);
@@ -173,7 +172,12 @@ static void not_a_job(void **state)
 		{.url = "smtp://u@localhost:1"},
 		{.url = "smtp://localhost:1?x"},
 		{.url = ""},
+		{.url = "SMTP://localhost:1"},
+		{.url = "smtp://localhost"},
+		{.url = "smtp://[::1:1"},
 		{.url = "smtp://localhost:1", .from = "a b@c"},
+		{.url = "smtp://localhost:1", .from = "localpart"},
+		{.url = "smtp://localhost:1", .to = "a@[192.0.2.1]"},
 		{.url = "smtp://localhost:1", .from = ""},
 		{.url = "smtp://localhost:1", .to = "a@b\r\nRCPT TO:<c@d>"},
 		{.url = "smtp://localhost:1", .to = "a@b> SIZE=1"},
@@ -194,6 +198,18 @@ static void not_a_job(void **state)
 	}
 }
 
+static void longest_address(void **state)
+{
+	char a[CARRY_ADDRESS_MAX + 2];
+
+	(void)state;
+	memset(a, 'a', sizeof a - 1);
+	a[sizeof a - 1] = '\0';
+	memcpy(a, "a@", 2);
+	assert_false(carry_address_is_plain(a, CARRY_ADDRESS_MAX + 1));
+	assert_true(carry_address_is_plain(a, CARRY_ADDRESS_MAX));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
@@ -201,6 +217,7 @@ int main(void)
 		TEST(servers),
 		TEST(nobody),
 		TEST(not_a_job),
+		cmocka_unit_test(longest_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,9 +38,10 @@ static int stop(void **state)
 static enum rc run(json_t *job, struct bytes content, uint8_t **out, size_t *n,
 		   struct err *e)
 {
-	struct carry_job j = {.program = program, .job = job, .content = content,
-			      .agent_fd = -1, .max = out ? CARRY_CONTENT_MAX : 0,
-			      .seconds = 30, .stop_fd = -1};
+	struct carry_job j = CARRY_JOB(.program = program, .job = job,
+				       .content = content,
+				       .max = out ? CARRY_CONTENT_MAX : 0,
+				       .seconds = 30);
 
 	return carry_run(&j, out, n, e);
 }
@@ -113,10 +114,21 @@ static void test_put_refused(void **state)
 	}
 }
 
+/* It has no deadline of its own, and so no time after it. */
+static void test_put_late(void **state)
+{
+	struct carry_job j = CARRY_JOB(.program = program,
+				       .job = put(*state, "x", 0644));
+	struct err e;
+
+	assert_int_equal(carry_run(&j, NULL, NULL, &e), RC_STALE);
+	assert_non_null(strstr(e.why, "did not end in 0 seconds"));
+}
+
 static void test_jobs(void **state)
 {
-	struct carry_job nobody = {.program = "/nonexistent/carry", .job = json_object(),
-				   .agent_fd = -1, .seconds = 5, .stop_fd = -1};
+	struct carry_job nobody = CARRY_JOB(.program = "/nonexistent/carry",
+					    .job = json_object(), .seconds = 5);
 	struct err e;
 
 	(void)state;
@@ -316,8 +328,8 @@ static void test_too_much(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
 		struct server s = {.manners = FILE_OF, .size = sizes[i]};
-		struct carry_job j = {.program = program, .agent_fd = -1, .max = 5000,
-				      .seconds = 30, .stop_fd = -1};
+		struct carry_job j = CARRY_JOB(.program = program, .max = 5000,
+					       .seconds = 30);
 		uint8_t CLEANUP_FREE *got = NULL;
 		char url[100];
 		size_t n = 0;
@@ -340,8 +352,7 @@ static void test_too_much(void **state)
 static void test_killed(void **state)
 {
 	struct server s = {.manners = STALL};
-	struct carry_job j = {.program = program, .agent_fd = -1, .max = 100,
-			      .seconds = 0.5, .stop_fd = -1};
+	struct carry_job j = CARRY_JOB(.program = program, .max = 100, .seconds = 0.1);
 	char url[100];
 	uint8_t *got = NULL;
 	struct err e;
@@ -352,7 +363,7 @@ static void test_killed(void **state)
 	snprintf(url, sizeof url, "http://127.0.0.1:%u/x", s.port);
 	j.job = fetch(url, 600);
 	assert_int_equal(carry_run(&j, &got, &n, &e), RC_STALE);
-	assert_non_null(strstr(e.why, "did not end"));
+	assert_non_null(strstr(e.why, "did not end in 2 seconds"));
 	assert_string_equal(e.what, url);
 	server_stop(&s); /* the server saw its peer go */
 }
@@ -361,8 +372,7 @@ static void test_stopped(void **state)
 {
 	struct server s = {.manners = STALL};
 	int stop_fd = eventfd(1, EFD_CLOEXEC);
-	struct carry_job j = {.program = program, .agent_fd = -1, .max = 100,
-			      .seconds = 600, .stop_fd = stop_fd};
+	struct carry_job j = CARRY_JOB(.program = program, .max = 100, .seconds = 600);
 	char url[100];
 	uint8_t *got = NULL;
 	struct err e;
@@ -372,6 +382,7 @@ static void test_stopped(void **state)
 	server_start(&s);
 	snprintf(url, sizeof url, "http://127.0.0.1:%u/x", s.port);
 	j.job = fetch(url, 600);
+	j.stop_fd = stop_fd;
 	assert_int_equal(carry_run(&j, &got, &n, &e), RC_STALE);
 	assert_non_null(strstr(e.why, "stopped"));
 	/* It may have been killed before it connected. */
@@ -385,6 +396,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 	const struct CMUnitTest tests[] = {
 		TEST(test_put),	  TEST(test_put_refused),   TEST(test_jobs),
+		TEST(test_put_late),
 		TEST(test_fetch), TEST(test_fetch_refused), TEST(test_killed),
 		TEST(test_stopped), TEST(test_too_much),
 	};

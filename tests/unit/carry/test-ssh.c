@@ -61,9 +61,9 @@ static enum rc run(json_t *j, const char *password, size_t n, json_t **out,
 		   struct err *e)
 {
 	struct secret CLEANUP(secret_free) *s = NULL;
-	struct carry_job c = {.program = program, .job = j, .agent_fd = -1,
-			      .content = bytes_of_text("content"),
-			      .max = CARRY_OBJECT_MAX, .seconds = 30, .stop_fd = -1};
+	struct carry_job c = CARRY_JOB(.program = program, .job = j,
+				       .content = bytes_of_text("content"),
+				       .max = CARRY_OBJECT_MAX, .seconds = 30);
 	uint8_t CLEANUP_FREE *text = NULL;
 	size_t len = 0;
 	enum rc rc;
@@ -95,7 +95,7 @@ static void hostkey(void **state)
 	assert_ok(run(job("hostkey", json_pack("{s:s, s:n}", "fingerprint", "",
 					       "identity")),
 		      NULL, 0, &j, &e), &e);
-	assert_int_equal(json_object_size(j), 6);
+	assert_int_equal(json_object_size(j), 7);
 	assert_string_equal(text_of(j, "state"), "known");
 	assert_string_equal(text_of(j, "type"), "ssh-ed25519");
 	assert_string_equal(text_of(j, "fingerprint"), fingerprint);
@@ -104,6 +104,14 @@ static void hostkey(void **state)
 	assert_memory_equal(text_of(j, "entry"), start, strlen(start));
 	assert_null(strchr(text_of(j, "entry"), '\n'));
 	assert_true(json_is_null(json_object_get(j, "known")));
+	assert_true(json_is_null(json_object_get(j, "file")));
+	json_decref(j);
+	/* By name: what resolves names is not shut out. */
+	assert_ok(run(job("hostkey", json_pack("{s:s, s:s}", "fingerprint", "", "host",
+					       "localhost")),
+		      NULL, 0, &j, &e), &e);
+	assert_string_equal(text_of(j, "state"), "unknown");
+	assert_string_equal(text_of(j, "address"), "127.0.0.1");
 	json_decref(j);
 }
 

@@ -124,16 +124,21 @@ void object_put(struct fixture *f, const char *name, const char *content)
 	assert_ok(file_replace(path, bytes_of_text(content), 0600, &e), &e);
 }
 
+static void digest_of(const char *content, uint8_t digest[VAULT_DIGEST_LEN])
+{
+	crypto_generichash(digest, VAULT_DIGEST_LEN, (const uint8_t *)content,
+			   strlen(content), NULL, 0);
+}
+
 json_t *proved(struct fixture *f, const char *name, const char *content,
 		      const char *member, json_t *value, struct err *e)
 {
-	char folder[256], hex[65];
-	uint8_t digest[32];
+	char folder[256], hex[2 * VAULT_DIGEST_LEN + 1];
+	uint8_t digest[VAULT_DIGEST_LEN];
 	json_t *request;
 
 	objects_folder(f, folder);
-	crypto_generichash(digest, sizeof digest, (const uint8_t *)content,
-			   strlen(content), NULL, 0);
+	digest_of(content, digest);
 	request = json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:s, s:I}", "do",
 			    "backup-proved", "vault", folder, "name", name, "digest",
 			    hex_of(bytes_of(digest, sizeof digest), hex, sizeof hex),
@@ -144,15 +149,23 @@ json_t *proved(struct fixture *f, const char *name, const char *content,
 	return fixture_ask(f, request, e);
 }
 
+void prove(struct fixture *f, const char *name, const char *content, uid_t uid)
+{
+	uint8_t digest[VAULT_DIGEST_LEN], claim[VAULT_DIGEST_LEN];
+	char folder[256];
+
+	objects_folder(f, folder);
+	digest_of(content, digest);
+	vault_claim(folder, name, digest, claim);
+	fake_keyd_prove(claim, uid);
+}
+
 void back_up(struct fixture *f, const char *name, const char *content)
 {
 	struct err e = {0};
-	uint8_t digest[32];
 	json_t *r;
 
-	crypto_generichash(digest, sizeof digest, (const uint8_t *)content,
-			   strlen(content), NULL, 0);
-	fake_keyd_prove(digest);
+	prove(f, name, content, geteuid());
 	r = proved(f, name, content, NULL, NULL, &e);
 	assert_ok(r ? RC_OK : e.rc, &e);
 	json_decref(r);

@@ -12,7 +12,8 @@
 #define BACKUP "ITLRecoveryNotBackedUp"
 #define VAULT "ITLRecoveryVaultCheck"
 
-/* Names of objects. */
+/* Names of objects, the oldest first. */
+#define OLDER "ITLRecovery-4a01-20251201T030405Z.envelope"
 #define NEWEST "ITLRecovery-4a01-20260102T030405Z.envelope"
 #define LATER "ITLRecovery-4a01-20260203T030405Z.envelope"
 
@@ -45,7 +46,9 @@ void object_put(struct fixture *f, const char *name, const char *content);
 /* "backup-proved" of an object with this content; a member may be replaced. */
 json_t *proved(struct fixture *f, const char *name, const char *content,
 	       const char *member, json_t *value, struct err *e);
-/* keyd has proved it, and front is told. */
+/* keyd has proved it, to this user. */
+void prove(struct fixture *f, const char *name, const char *content, uid_t uid);
+/* And front is told. */
 void back_up(struct fixture *f, const char *name, const char *content);
 
 #endif

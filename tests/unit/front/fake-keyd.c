@@ -26,7 +26,8 @@ static struct software_key {
 } keys[MAX_KEYS];
 static size_t nkeys;
 static struct keyd_proof proof;
-static uint8_t proof_digest[32];
+static uint8_t proof_claim[32];
+static uid_t proof_uid;
 
 struct keyd {
 	int unused;
@@ -118,7 +119,7 @@ void fake_keyd_import_first(void)
 	pthread_mutex_unlock(&lock);
 }
 
-void fake_keyd_prove(const uint8_t digest[32])
+void fake_keyd_prove(const uint8_t claim[32], uid_t uid)
 {
 	struct software_key *r = find(UNIT_ITLRECOVERY, "test10");
 
@@ -127,7 +128,8 @@ void fake_keyd_prove(const uint8_t digest[32])
 				    .security = fake_keyd.security,
 				    .proved = time(NULL)};
 	memcpy(proof.id, r->key.id, sizeof proof.id);
-	memcpy(proof_digest, digest, sizeof proof_digest);
+	memcpy(proof_claim, claim, sizeof proof_claim);
+	proof_uid = uid;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -348,8 +350,8 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	return RC_OK;
 }
 
-enum rc keyd_proof(struct keyd *k, const uint8_t digest[32], struct keyd_proof *out,
-		   struct err *e)
+enum rc keyd_proof(struct keyd *k, const uint8_t claim[32], uid_t uid,
+		   struct keyd_proof *out, struct err *e)
 {
 	bool known;
 
@@ -357,8 +359,11 @@ enum rc keyd_proof(struct keyd *k, const uint8_t digest[32], struct keyd_proof *
 	if (reach(e) != RC_OK)
 		return e->rc;
 	pthread_mutex_lock(&lock);
-	known = proof.proved && !memcmp(digest, proof_digest, sizeof proof_digest);
+	known = proof.proved && uid == proof_uid &&
+		!memcmp(claim, proof_claim, sizeof proof_claim);
 	*out = proof;
+	if (known)
+		proof = (struct keyd_proof){0};
 	pthread_mutex_unlock(&lock);
 	return known ? RC_OK
 		     : err_set(e, RC_NOTFOUND, "proof", "no such proof", NULL, "it");

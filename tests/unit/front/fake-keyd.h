@@ -13,9 +13,9 @@ void fake_keyd_stop(void);
 /* As after an import into a cluster that was made anew: what was the first
  * recovery key is the newest generation now, and the first is another. */
 void fake_keyd_import_first(void);
-/* keyd remembers that this digest is a proved backup of the current recovery key,
- * under the present security password; and no other. */
-void fake_keyd_prove(const uint8_t digest[32]);
+/* keyd remembers this claim of this user: a proved backup of the current recovery
+ * key, under the present security password; and no other. It says so once. */
+void fake_keyd_prove(const uint8_t claim[32], uid_t uid);
 
 /* How it behaves. Set before requests, from the test's thread. */
 extern struct fake_keyd {

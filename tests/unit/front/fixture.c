@@ -92,7 +92,8 @@ struct fixture *fixture_new(const char *extra)
 	snprintf(f->syslog, sizeof f->syslog, "%s/syslog", f->dir);
 	f->wall = time(NULL);
 	f->mono = 1000;
-	f->conf = (struct front_conf){.connections = 20, .per_user = 8,
+	/* Room for those too of which front has not yet seen that they closed. */
+	f->conf = (struct front_conf){.connections = 64, .per_user = 48,
 				      .silent_seconds = 20, .retry_seconds = 1,
 				      .syslog = f->syslog};
 	assert_int_equal(pthread_create(&f->root_thread, NULL, root_run, f), 0);

@@ -124,7 +124,7 @@ static void test_others(void **state)
 	struct alert a[3];
 
 	(void)state;
-	err_set(&bad, RC_STALE, "connect", "[::1] is\x1b down", "wait", "sftp");
+	err_set(&bad, RC_STALE, "connect", "[::1] is\302\233 down", "wait", "sftp");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct alert_facts f = {.cluster = &cluster, .now = NOW,
 					.backup = rows[i].backup, .why = rows[i].why,
@@ -140,7 +140,7 @@ static void test_others(void **state)
 		}
 		assert_string_equal(a[n - 1].name, "ITLRecoveryVaultCheck/two");
 		assert_string_equal(a[n - 1].text,
-				    "vault two: connect on sftp: (::1) is? down; wait");
+				    "vault two: connect on sftp: (::1) is?? down; wait");
 	}
 }
 
@@ -173,8 +173,8 @@ static void test_due(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		const struct alert_time sent = {rows[i].sent, rows[i].sent_mono};
-		const struct alert_time now = {rows[i].now, rows[i].now_mono};
+		const struct moment sent = {rows[i].sent, rows[i].sent_mono};
+		const struct moment now = {rows[i].now, rows[i].now_mono};
 
 		print_message("row %zu\n", i);
 		assert_int_equal(alert_due(rows[i].pace, &sent, &now), rows[i].due);
@@ -218,7 +218,8 @@ static void test_backups(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct backup b[2] = {0};
-		struct backup_state st = {.known = rows[i].known,
+		struct backup_state st = {.now = 100,
+					  .known = rows[i].known,
 					  .has_key = rows[i].has_key,
 					  .key = {UNIT_ITLRECOVERY, "test10", 1},
 					  .key_id = {7},
@@ -246,6 +247,38 @@ static void test_backups(void **state)
 	}
 }
 
+/* For how long one counts that was proved, or found, so many days ago. */
+static void test_forgotten(void **state)
+{
+	static const struct {
+		int64_t proved, checked; /* 0: never checked */
+		bool counts;
+	} rows[] = {{0, 0, true},   {30, 0, true},  {31, 0, false}, {50, 30, true},
+		    {50, 31, false}, {5, 50, true}, {-1, 0, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const int64_t proved = NOW - rows[i].proved * DAY,
+			      checked = NOW - rows[i].checked * DAY;
+		/* Newer, but gone; it needs a new backup, and the other only a look. */
+		struct backup b[] = {{.error.rc = RC_NOTFOUND, .proved = NOW},
+				     {.proved = proved,
+				      .checked = rows[i].checked ? checked : 0}};
+		struct backup_state st = {.now = NOW, .known = true, .has_key = true,
+					  .sealed = true, .backups = b, .nbackups = 2};
+
+		print_message("row %zu\n", i);
+		assert_false(backup_counts(&st, &b[0]));
+		assert_int_equal(backup_counts(&st, &b[1]), rows[i].counts);
+		backup_judge(&st);
+		assert_int_equal(st.good, rows[i].counts);
+		if (st.good)
+			continue;
+		assert_non_null(strstr(st.why, "neither proved nor checked for 30 days"));
+		assert_non_null(strstr(st.why, "itlvault verify"));
+	}
+}
+
 /* The vault's own order: by name, of those that it would list. */
 static void test_newest(void **state)
 {
@@ -255,11 +288,14 @@ static void test_newest(void **state)
 		{.vault = "/b", .name = "ITLRecovery-41-20260101T000000Z.envelope"},
 		{.vault = "/a", .name = "ITLRecovery-40-20250101T000000Z.p12"},
 		{.vault = "/a", .name = "ITLRecovery-42-20240101T000000Z.envelope"},
+		{.vault = "/b", .name = "ITLRecovery-42-20260101T000000Z.envelope"},
+		{.vault = "/b", .name = "ITLRecovery-40-20260101T000000Z.envelope"},
 	};
 
 	(void)state;
-	assert_ptr_equal(backup_newest(b, 5, "/a"), &b[3]);
+	assert_ptr_equal(backup_newest(b, 7, "/a"), &b[3]);
 	assert_ptr_equal(backup_newest(b, 5, "/b"), &b[2]);
+	assert_ptr_equal(backup_newest(b, 7, "/b"), &b[5]);
 	assert_null(backup_newest(b, 1, "/a"));
 	assert_null(backup_newest(b, 5, "/c"));
 	assert_null(backup_newest(NULL, 0, "/a"));
@@ -268,7 +304,8 @@ static void test_newest(void **state)
 /* Words of servers come into a message: a line stays one, and adds no header. */
 static void test_mail_text(void **state)
 {
-	static const char *const lines[] = {"one\r\nBcc: x@y", ".", "three"};
+	static const char *const lines[] = {"one\r\nBcc: x@y", ".",
+					    "three\302\233\303\244"};
 	const struct front_conf conf = {.mail_from = (char *)(uintptr_t)"a@b",
 					.mail_to = (char *)(uintptr_t)"c@d"};
 	const struct mail m = {&conf, "test10", "test10pub", NOW,
@@ -282,7 +319,7 @@ static void test_mail_text(void **state)
 	assert_null(strstr(text, "\nBcc"));
 	body = strstr(text, "\r\n\r\n");
 	assert_non_null(body);
-	assert_string_equal(body + 4, "one??Bcc: x@y\r\n.\r\nthree\r\n");
+	assert_string_equal(body + 4, "one??Bcc: x@y\r\n.\r\nthree?\303\244\r\n");
 }
 
 int main(void)
@@ -291,7 +328,8 @@ int main(void)
 		cmocka_unit_test(test_certificates), cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_line),	     cmocka_unit_test(test_others),
 		cmocka_unit_test(test_due),	     cmocka_unit_test(test_backups),
-		cmocka_unit_test(test_newest),	     cmocka_unit_test(test_mail_text),
+		cmocka_unit_test(test_forgotten),    cmocka_unit_test(test_newest),
+		cmocka_unit_test(test_mail_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

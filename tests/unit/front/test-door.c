@@ -21,6 +21,7 @@ static int start(void **state)
 		return 0;
 	fake_keyd_start();
 	f = fixture_new("");
+	f->conf.per_user = 8;
 	f->conf.silent_seconds = 2;
 	*state = f;
 	fixture_front(f, true);
@@ -373,15 +374,38 @@ static void test_check(void **state)
 #define MAIL                                                                   \
 	"[alerts]\nmail-server = smtp://h:25\nmail-from = a@b\nmail-to = c@d\n"
 
+struct conf_case {
+	const char *text;
+	enum rc rc;
+	unsigned connections;
+	const char *says;
+};
+
+static void check_confs(const struct conf_case *rows, size_t n)
+{
+	char *dir = support_tmpdir();
+	struct front_conf c;
+	struct err e;
+
+	for (size_t i = 0; i < n; i++) {
+		put_text(dir, "front.conf", rows[i].text);
+		print_message("%s\n", rows[i].text);
+		assert_int_equal(front_conf_read(dir, &c, &e), rows[i].rc);
+		if (rows[i].rc == RC_OK) {
+			assert_int_equal(c.connections, rows[i].connections);
+			front_conf_clear(&c);
+		} else
+			assert_non_null(strstr(e.what, rows[i].says));
+		/* A password that was written here by mistake is not repeated. */
+		assert_null(strstr(e.what, "secret"));
+	}
+	support_tmpdir_remove(dir);
+}
+
 /* front.conf: what a file may leave out, and what it may not say. */
 static void test_conf(void **state)
 {
-	static const struct {
-		const char *text;
-		enum rc rc;
-		unsigned connections;
-		const char *says;
-	} rows[] = {
+	static const struct conf_case rows[] = {
 		{"", RC_OK, 64, ""},
 		{"[door]\nconnections = 7\n", RC_OK, 7, ""},
 		{"[nodes]\nretry-seconds = 5\n", RC_OK, 64, ""},
@@ -389,7 +413,26 @@ static void test_conf(void **state)
 		{"[door]\nconnections = 0\n", RC_USAGE, 0, "front.conf:2"},
 		{"\n[windows]\na = b\n", RC_USAGE, 0, "front.conf:3"},
 		{"[door x]\nconnections = 7\n", RC_USAGE, 0, "front.conf:2"},
+	};
+	char *dir = support_tmpdir();
+	struct front_conf c;
+	struct err e;
 
+	(void)state;
+	assert_ok(front_conf_read(dir, &c, &e), &e); /* no file at all */
+	assert_int_equal(c.silent_seconds, 60);
+	assert_int_equal(c.retry_seconds, 30);
+	assert_string_equal(c.syslog, "/dev/log");
+	assert_true(c.mail_starttls);
+	assert_null(c.mail_server);
+	front_conf_clear(&c);
+	support_tmpdir_remove(dir);
+	check_confs(rows, sizeof rows / sizeof *rows);
+}
+
+static void test_conf_alerts(void **state)
+{
+	static const struct conf_case rows[] = {
 		{"[alerts]\nsyslog = /run/log\n", RC_OK, 64, ""},
 		{"[alerts]\nsyslog = log\n", RC_USAGE, 0, "front.conf:2: syslog"},
 		{"[alerts]\nsyslog = /0123456789012345678901234567890123456789012345"
@@ -407,6 +450,10 @@ static void test_conf(void **state)
 		{"[alerts]\nmail-server = smtp://u:p@h:25\n", RC_USAGE, 0, "mail-server"},
 		{"[alerts]\nmail-server = smtp://h:25/x\n", RC_USAGE, 0, "mail-server"},
 		{"[alerts]\nmail-server = smtps://h:25\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtp://[::1:25\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtp://h\033:25\n", RC_USAGE, 0, "mail-server"},
+		{"[alerts]\nmail-server = smtp://[2001:db8::1]:25\nmail-from = a@b\n"
+		 "mail-to = c@d\n", RC_OK, 64, ""},
 		{"[alerts]\nmail-server = smtp://h:25\nmail-from = a b@c\n", RC_USAGE, 0,
 		 "front.conf:3: mail-from"},
 		{"[alerts]\nmail-server = smtp://h:25\nmail-from = @c\n", RC_USAGE, 0,
@@ -429,31 +476,9 @@ static void test_conf(void **state)
 		 0, "front.conf:7: mail-starttls"},
 		{MAIL "mail-starttls = no\n", RC_OK, 64, ""},
 	};
-	char *dir = support_tmpdir();
-	struct front_conf c;
-	struct err e;
 
 	(void)state;
-	assert_ok(front_conf_read(dir, &c, &e), &e); /* no file at all */
-	assert_int_equal(c.silent_seconds, 60);
-	assert_int_equal(c.retry_seconds, 30);
-	assert_string_equal(c.syslog, "/dev/log");
-	assert_true(c.mail_starttls);
-	assert_null(c.mail_server);
-	front_conf_clear(&c);
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		put_text(dir, "front.conf", rows[i].text);
-		print_message("%s\n", rows[i].text);
-		assert_int_equal(front_conf_read(dir, &c, &e), rows[i].rc);
-		if (rows[i].rc == RC_OK) {
-			assert_int_equal(c.connections, rows[i].connections);
-			front_conf_clear(&c);
-		} else
-			assert_non_null(strstr(e.what, rows[i].says));
-		/* A password that was written here by mistake is not repeated. */
-		assert_null(strstr(e.what, "secret"));
-	}
-	support_tmpdir_remove(dir);
+	check_confs(rows, sizeof rows / sizeof *rows);
 }
 
 static void test_man_page(void **state)
@@ -476,7 +501,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, fixture_stop)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_conf), cmocka_unit_test(test_man_page),
+		cmocka_unit_test(test_conf),
+		cmocka_unit_test(test_conf_alerts), cmocka_unit_test(test_man_page),
 		TEST(test_who),
 		TEST(test_not_understood),   TEST(test_limits),
 		TEST(test_client_again),     TEST(test_long_answer),

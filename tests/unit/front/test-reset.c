@@ -215,9 +215,8 @@ static void test_remotekey_itlrecovery(void **state)
 static void test_reset_refused(void **state)
 {
 	struct fixture *f = *state;
-	char *sha1;
 	json_t *p, *r;
-	struct bytes foreign;
+	char whole[1200];
 	struct err e = {0};
 	struct {
 		const char *how, *node, *member;
@@ -266,13 +265,22 @@ static void test_reset_refused(void **state)
 	}
 	r = fixture_ask(f, json_pack("{s:s, s:s, s:s}", "do", "reset-plan", "how",
 				     "localkey", "node", "test10sub"), &e);
-	char whole[1200];
-
 	assert_null(r);
 	assert_string_equal(err_text(&e, whole, sizeof whole),
 			    "This is not publisher node");
+	json_decref(p);
+}
 
-	/* keyd's list must verify here too; if not, nothing changes. */
+/* keyd's list must verify here too; if not, nothing changes. */
+static void test_reset_bad_list(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+	json_t *p;
+
+	NEEDS_ROOT(state);
+	p = plan(f, &e);
+	assert_ok(p ? RC_OK : e.rc, &e);
 	fake_keyd.bad_list = true;
 	assert_null(fixture_ask(f, order("reset", p, fake_ticket), &e));
 	assert_int_equal(e.rc, RC_VERIFY);
@@ -280,14 +288,25 @@ static void test_reset_refused(void **state)
 	assert_int_equal(e.rc, RC_VERIFY);
 	fake_keyd.bad_list = false;
 	assert_want(f, 0, "want", "kind", "itl");
+	json_decref(p);
+}
 
-	/* Somebody put another list there: both SHA-1s, and nothing changes. */
+/* Somebody put another list there: both SHA-1s, and nothing changes. */
+static void test_reset_foreign_list(void **state)
+{
+	struct fixture *f = *state;
+	char *sha1, other[SHA1_HEX];
+	struct bytes foreign;
+	struct err e = {0};
+	json_t *p;
+
+	NEEDS_ROOT(state);
+	p = plan(f, &e);
+	assert_ok(p ? RC_OK : e.rc, &e);
 	sha1 = strdup(text(p, "source_sha1"));
 	json_decref(p);
 	foreign = fake_foreign_list();
 	fixture_serve(f, 0, foreign);
-	char other[SHA1_HEX];
-
 	itl_sha1_hex(foreign, other);
 	assert_null(plan(f, &e));
 	assert_int_equal(e.rc, RC_REFUSED);
@@ -311,6 +330,8 @@ int main(void)
 		TEST(test_remotekey, asking_start_served),
 		TEST(test_remotekey_itlrecovery, asking_start_recovery),
 		TEST(test_reset_refused, asking_start_served),
+		TEST(test_reset_bad_list, asking_start_served),
+		TEST(test_reset_foreign_list, asking_start_served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

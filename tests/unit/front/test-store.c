@@ -302,8 +302,10 @@ static void test_backups(void **state)
 {
 	struct store CLEANUP(store_free) *s = open_store(*state);
 	struct backup one = backup_of("one", 100), two = backup_of("two", 200), *got;
-	struct err e, gone;
+	const struct vault_seen at[] = {{.checked = 77}, {.checked = 78}};
+	struct backup_check check = {0};
 	size_t n = 0;
+	struct err e;
 
 	assert_ok(store_backups(s, &got, &n, &e), &e);
 	assert_int_equal(n, 0);
@@ -327,18 +329,20 @@ static void test_backups(void **state)
 	assert_int_equal(got[0].error.rc, RC_OK);
 
 	/* What a check found, and what it found later. */
-	err_set(&gone, RC_NOTFOUND, "check", "is gone", NULL, "two");
-	assert_ok(store_backup_checked(s, two.id, 77, &gone, &e), &e);
+	check.id = two.id;
+	err_set(&check.error, RC_NOTFOUND, "check", "is gone", NULL, "two");
+	assert_ok(store_vault_checked(s, "/srv/vault", &at[0], &check, 1, &e), &e);
 	free(got);
 	assert_ok(store_backups(s, &got, &n, &e), &e);
 	assert_int_equal(got[0].checked, 77);
 	assert_int_equal(got[0].error.rc, RC_NOTFOUND);
 	assert_string_equal(got[0].error.why, "is gone");
 	assert_int_equal(got[1].checked, 0);
-	gone.rc = RC_OK;
-	assert_ok(store_backup_checked(s, two.id, 78, &gone, &e), &e);
+	check.error.rc = RC_OK;
+	assert_ok(store_vault_checked(s, "/srv/vault", &at[1], &check, 1, &e), &e);
 	free(got);
 	assert_ok(store_backups(s, &got, &n, &e), &e);
+	assert_int_equal(got[0].checked, 78);
 	assert_int_equal(got[0].error.rc, RC_OK);
 
 	/* The same name again is another backup, and unchecked. */
@@ -355,7 +359,7 @@ static void test_backups(void **state)
 	assert_int_equal(store_backup_remove(s, "/other", "two", &e), RC_NOTFOUND);
 	assert_ok(store_backup_remove(s, "/srv/vault", "two", &e), &e);
 	assert_int_equal(store_backup_remove(s, "/srv/vault", "two", &e), RC_NOTFOUND);
-	assert_ok(store_backup_checked(s, two.id, 79, NULL, &e), &e);
+	assert_ok(store_vault_checked(s, "/srv/vault", &at[0], &check, 1, &e), &e);
 	assert_ok(store_backups(s, &got, &n, &e), &e);
 	assert_int_equal(n, 1);
 	free(got);
@@ -370,12 +374,12 @@ static void test_vaults(void **state)
 	assert_ok(store_vault(s, "/srv/vault", &got, &e), &e);
 	assert_int_equal(got.checked, 0);
 	err_set(&v.error, RC_STALE, "connect", "nobody answers", NULL, "it");
-	assert_ok(store_vault_set(s, "/srv/vault", &v, &e), &e);
+	assert_ok(store_vault_checked(s, "/srv/vault", &v, NULL, 0, &e), &e);
 	assert_ok(store_vault(s, "/srv/vault", &got, &e), &e);
 	assert_int_equal(got.checked, 5);
 	assert_int_equal(got.error.rc, RC_STALE);
 	v = (struct vault_seen){.checked = 6, .name = "newest"};
-	assert_ok(store_vault_set(s, "/srv/vault", &v, &e), &e);
+	assert_ok(store_vault_checked(s, "/srv/vault", &v, NULL, 0, &e), &e);
 	assert_ok(store_vault(s, "/srv/vault", &got, &e), &e);
 	assert_int_equal(got.checked, 6);
 	assert_string_equal(got.name, "newest");

@@ -1,15 +1,22 @@
 /* Backups and vaults: what front is told and shows, and the daily check of real
  * folders. */
 #include "alerting.h"
+#include "backups.h"
 #include "base/file.h"
 #include "base/proc.h"
+#include "vault_look.h"
 #include <netinet/in.h>
+#include <sqlite3.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- backups, as they are shown and told ---- */
+
+/* BLAKE2b-256 of "one". */
+#define ONE_DIGEST "d01c06cb09606bc4b2cedf4266a3a20e1e636b467cb77a9dbed595094e02ea46"
 
 static void test_backups_shown(void **state)
 {
@@ -42,7 +49,29 @@ static void test_backups_shown(void **state)
 	assert_string_equal(json_string_value(json_object_get(b, "key")),
 			    "ITLRecovery/test10/1");
 	assert_int_equal(json_integer_value(json_object_get(b, "made")), 1000);
+	assert_string_equal(json_string_value(json_object_get(b, "digest")), ONE_DIGEST);
 	assert_true(json_integer_value(json_object_get(b, "proved")) > 1000);
+	assert_true(json_is_true(json_object_get(b, "counts")));
+	json_decref(r);
+}
+
+/* itlvault verify does not know by which way an object came. */
+static void test_proved_again(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+	json_t *r, *b;
+
+	NEEDS_ROOT(state);
+	back_up(f, NEWEST, "one");
+	prove(f, NEWEST, "one", geteuid());
+	r = proved(f, NEWEST, "one", "route", json_string(""), &e);
+	assert_ok(r ? RC_OK : e.rc, &e);
+	json_decref(r);
+	r = ask(f, "backups");
+	assert_int_equal(json_array_size(json_object_get(r, "backups")), 1);
+	b = json_array_get(json_object_get(r, "backups"), 0);
+	assert_string_equal(json_string_value(json_object_get(b, "route")), "cbc-pad");
 	assert_true(json_is_true(json_object_get(b, "counts")));
 	json_decref(r);
 }
@@ -71,6 +100,7 @@ static void test_not_proved(void **state)
 		{"bytes", json_integer(0), RC_USAGE, "out of range"},
 		{"bytes", json_integer(VAULT_OBJECT_MAX + 1), RC_USAGE, "out of range"},
 		{"made", json_integer(0), RC_USAGE, "out of range"},
+		{"made", json_integer((json_int_t)time(NULL) + DAY + 100), RC_USAGE, "out of range"},
 		{"plain", json_string("no"), RC_USAGE, "true or false"},
 		{"key", json_string("ITLRecovery/test10/9"), RC_USAGE, "key"},
 		{"security", json_integer(1), RC_USAGE, "security"},
@@ -92,6 +122,92 @@ static void test_not_proved(void **state)
 	assert_int_equal(json_array_size(json_object_get(r, "backups")), 1);
 	json_decref(r);
 	free(longer);
+}
+
+/* A claim is good once, for the user who proved it, and for nothing else. */
+static void test_claims(void **state)
+{
+	const uid_t me = geteuid();
+	const struct {
+		const char *member, *value; /* instead of what was proved */
+		uid_t uid;                  /* who proved it */
+		bool taken;
+	} rows[] = {
+		{NULL, NULL, me, true},
+		{NULL, NULL, me + 1, false},
+		{"name", LATER, me, false},
+		{"vault", "/srv/another", me, false},
+		{"digest", ONE_DIGEST, me, false},
+		{"vault", "sftp://itl@host/srv/vault", me, false},
+	};
+	struct fixture *f = *state;
+	struct err e = {0};
+	json_t *r;
+
+	NEEDS_ROOT(state);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		print_message("row %zu\n", i);
+		prove(f, NEWEST, "two", rows[i].uid);
+		for (int again = 0; again <= 1; again++) {
+			r = proved(f, NEWEST, "two", rows[i].member,
+				   json_string(rows[i].value), &e);
+			assert_int_equal(r != NULL, rows[i].taken && !again);
+			if (!r) {
+				assert_int_equal(e.rc, RC_REFUSED);
+				assert_non_null(strstr(e.why, "keyd has not proved"));
+			}
+			json_decref(r);
+		}
+	}
+	prove(f, NEWEST, "two", me);
+	r = proved(f, NEWEST, "two", "made", json_integer(f->wall + DAY - 1), &e);
+	assert_ok(r ? RC_OK : e.rc, &e);
+	json_decref(r);
+}
+
+/* At once, behind the store's back: so many of another key, from 2000 on. */
+static void fill(struct fixture *f, unsigned n)
+{
+	char path[CLUSTER_PATH_MAX], sql[500];
+	sqlite3 *db = NULL;
+
+	cluster_path(f->cluster, PATH_STATE_DB, path);
+	snprintf(sql, sizeof sql,
+		 "WITH RECURSIVE i (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i"
+		 " WHERE n + 1 < %u) INSERT INTO backup (vault, name, digest, bytes,"
+		 " plain, key, key_id, route, security, made, proved)"
+		 " SELECT '/v', n, zeroblob(32), 1, 0, 'k', zeroblob(16), 'r', 1,"
+		 " 2000 + n, 2000 FROM i", n);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_busy_timeout(db, 10000), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* Over the most that are kept the oldest goes, first of those that do not count. */
+static void test_too_many(void **state)
+{
+	struct fixture *f = *state;
+	struct store *s;
+	struct backup CLEANUP_FREE *all = NULL;
+	size_t n = 0;
+	struct err e;
+
+	NEEDS_ROOT(state);
+	s = f->service->store;
+	back_up(f, NEWEST, "one"); /* made at 1000: the oldest, and counts */
+	fill(f, BACKUPS_MAX - 1);
+	back_up(f, NEWEST, "one"); /* the same again: there is room */
+	assert_ok(store_backups(s, &all, &n, &e), &e);
+	assert_int_equal(n, BACKUPS_MAX);
+	assert_string_equal(all[BACKUPS_MAX - 2].name, "0");
+	back_up(f, LATER, "two");
+	free(all);
+	assert_ok(store_backups(s, &all, &n, &e), &e);
+	assert_int_equal(n, BACKUPS_MAX);
+	assert_string_equal(all[BACKUPS_MAX - 1].name, NEWEST);
+	assert_string_equal(all[BACKUPS_MAX - 2].name, LATER);
+	assert_string_equal(all[BACKUPS_MAX - 3].name, "1");
 }
 
 /* ---- vaults ---- */
@@ -203,6 +319,141 @@ static void test_vault(void **state)
 	assert_check(f, "ok", "");
 }
 
+/* A backup as "backups" shows it. */
+static bool counts(struct fixture *f, const char *name)
+{
+	json_t *r = ask(f, "backups"), *b;
+	bool is = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(r, "backups"), i, b)
+		if (!strcmp(json_string_value(json_object_get(b, "name")), name)) {
+			is = json_is_true(json_object_get(b, "counts"));
+			assert_true(!is || json_is_null(json_object_get(b, "error")));
+		}
+	json_decref(r);
+	return is;
+}
+
+static void object_remove(struct fixture *f, const char *name)
+{
+	char path[512];
+
+	object_path(f, name, path);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* An older backup counts only while nothing is known against it. */
+static void test_older_backups(void **state)
+{
+	/* "": gone, as long: changed; NULL: as it was. */
+	static const struct {
+		const char *older, *newest, *later, *rc;
+		bool counts[3];
+	} rows[] = {
+		{NULL, NULL, NULL, "ok", {true, true, true}},
+		{"", "", "", "not-found", {false, false, false}},
+		{NULL, NULL, NULL, "ok", {true, true, true}},
+		{"", NULL, NULL, "ok", {false, true, true}},
+		{NULL, "x", NULL, "ok", {true, false, true}}, /* by its size */
+		{NULL, NULL, NULL, "ok", {true, true, true}},
+		/* Of the same size: it shows once it is fetched. */
+		{"ONE", NULL, NULL, "ok", {true, true, true}},
+		{"ONE", "TWO", "THREE", "verify", {false, false, false}},
+		{"ONE", NULL, "", "not-found", {false, true, false}},
+		{"ONE", NULL, NULL, "ok", {false, true, true}},
+		{NULL, NULL, NULL, "ok", {true, true, true}},
+	};
+	static const char *const names[] = {OLDER, NEWEST, LATER};
+	static const char *const contents[] = {"one", "two", "three"};
+	struct fixture *f = *state;
+
+	NEEDS_ROOT(state);
+	for (size_t k = 0; k < 3; k++) {
+		object_put(f, names[k], contents[k]);
+		back_up(f, names[k], contents[k]);
+	}
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const char *const now[] = {rows[i].older, rows[i].newest, rows[i].later};
+		bool good = false;
+
+		print_message("row %zu\n", i);
+		for (size_t k = 0; k < 3; k++) {
+			object_put(f, names[k], now[k] ? now[k] : contents[k]);
+			if (now[k] && !*now[k])
+				object_remove(f, names[k]);
+			good = good || rows[i].counts[k];
+		}
+		assert_check(f, rows[i].rc, "");
+		for (size_t k = 0; k < 3; k++)
+			assert_int_equal(counts(f, names[k]), rows[i].counts[k]);
+		assert_int_equal(stands(f, BACKUP), !good); /* by the same look */
+	}
+}
+
+/* More bad ones than one look fetches: each look finds more of them, and all heal. */
+static void test_many_bad(void **state)
+{
+	struct fixture *f = *state;
+	char names[LOOK_FETCHES + 4][64];
+	const size_t n = sizeof names / sizeof *names;
+	size_t bad = 0, good = 0;
+
+	NEEDS_ROOT(state);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(names[i], sizeof names[i],
+			 "ITLRecovery-4a01-202601%02zuT000000Z.envelope", i + 1);
+		object_put(f, names[i], "good");
+		back_up(f, names[i], "good");
+		object_put(f, names[i], "evil");
+	}
+	assert_check(f, "verify", "has changed");
+	for (size_t i = 0; i < n; i++)
+		bad += !counts(f, names[i]);
+	assert_int_equal(bad, LOOK_FETCHES);
+	assert_false(stands(f, BACKUP));
+	assert_check(f, "verify", "has changed");
+	assert_true(stands(f, BACKUP));
+
+	object_put(f, names[0], "good"); /* its turn comes, though the others are bad */
+	for (int looks = 0; looks < 2; looks++) {
+		fixture_pass(f, HOUR);
+		assert_check(f, "verify", "has changed");
+	}
+	assert_true(counts(f, names[0]));
+	assert_false(stands(f, BACKUP));
+	for (size_t i = 0; i < n; i++)
+		object_put(f, names[i], "good");
+	for (int looks = 0; looks < 2; looks++) {
+		fixture_pass(f, HOUR);
+		assert_check(f, "ok", "");
+	}
+	for (size_t i = 0; i < n; i++)
+		good += counts(f, names[i]);
+	assert_int_equal(good, n);
+}
+
+/* One that no check finds by its name, and one that the checks find. */
+static void test_forgotten(void **state)
+{
+	struct fixture *f = *state;
+
+	NEEDS_ROOT(state);
+	object_put(f, NEWEST, "content");
+	back_up(f, NEWEST, "content");
+	back_up(f, "ITLRecovery.p12", "bare");
+	fixture_pass(f, 20 * DAY);
+	assert_check(f, "ok", "");
+	assert_true(counts(f, "ITLRecovery.p12"));
+	fixture_pass(f, 20 * DAY);
+	assert_false(counts(f, "ITLRecovery.p12"));
+	assert_true(counts(f, NEWEST));
+	fixture_pass(f, 20 * DAY); /* nor one whose vault was away that long */
+	assert_false(counts(f, NEWEST));
+	assert_check(f, "ok", "");
+	assert_true(counts(f, NEWEST));
+}
+
 /* When a vault was checked last, by its thread. */
 static int64_t checked(struct fixture *f)
 {
@@ -288,8 +539,14 @@ int main(void)
 #define TEST(f, s) cmocka_unit_test_setup_teardown(f, s, alerting_stop)
 	const struct CMUnitTest tests[] = {
 		TEST(test_backups_shown, alerting_start),
+		TEST(test_proved_again, alerting_start),
 		TEST(test_not_proved, alerting_start),
+		TEST(test_claims, alerting_start),
+		TEST(test_too_many, alerting_start),
 		TEST(test_vault, start_vault),
+		TEST(test_older_backups, start_vault),
+		TEST(test_many_bad, start_vault),
+		TEST(test_forgotten, start_vault),
 		TEST(test_vault_daily, start_vault),
 		TEST(test_vault_stalls, alerting_start),
 	};

@@ -152,3 +152,30 @@ int fixture_teardown(void **state)
 	fixture_close(*state);
 	return 0;
 }
+
+struct mock *mock_of(void **state)
+{
+	struct mock *m = ((struct fixture *)*state)->mock;
+
+	*m = (struct mock){0};
+	return m;
+}
+
+CK_OBJECT_HANDLE object_of(struct fixture *f, const struct hsm_key *key,
+			   CK_OBJECT_CLASS class)
+{
+	CK_ATTRIBUTE t[] = {
+		{CKA_CLASS, &class, sizeof class},
+		{CKA_ID, (void *)(uintptr_t)key->id, HSM_ID_LEN},
+	};
+	CK_FUNCTION_LIST *p11 = hsm_session_functions(f->session);
+	CK_SESSION_HANDLE s = hsm_session_handle(f->session);
+	CK_OBJECT_HANDLE found[2];
+	CK_ULONG n = 0;
+
+	assert_int_equal(p11->C_FindObjectsInit(s, t, 2), CKR_OK);
+	assert_int_equal(p11->C_FindObjects(s, found, 2, &n), CKR_OK);
+	assert_int_equal(p11->C_FindObjectsFinal(s), CKR_OK);
+	assert_int_equal(n, 1);
+	return found[0];
+}

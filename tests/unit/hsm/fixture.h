@@ -35,6 +35,10 @@ struct hsm_key *fixture_key(struct fixture *f, const char *label,
  * provider. X509_free() it. */
 X509 *fixture_cert(struct hsm_session *s, struct hsm_key *key);
 
+/* The one object of this class that the key has. */
+CK_OBJECT_HANDLE object_of(struct fixture *f, const struct hsm_key *key,
+			   CK_OBJECT_CLASS class);
+
 /* The error's text, in a buffer that the next call overwrites. */
 const char *fixture_text(const struct err *e);
 
@@ -42,5 +46,7 @@ const char *fixture_text(const struct err *e);
  * four sessions. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
+/* Its mock, without the faults of the test before. */
+struct mock *mock_of(void **state);
 
 #endif

@@ -14,14 +14,6 @@ static const struct bytes parts[] = {
 };
 static const char whole[] = "the whole file without its signature";
 
-static struct mock *mock_of(void **state)
-{
-	struct mock *m = ((struct fixture *)*state)->mock;
-
-	*m = (struct mock){0};
-	return m;
-}
-
 /* By OpenSSL alone, over the whole message. */
 static bool openssl_verifies(EVP_PKEY *key, const char *md, int padding,
 			     const uint8_t *sig, size_t n)

@@ -3,7 +3,6 @@
 #include "hsm/sign.h"
 #include "x509/x509.h"
 #include <openssl/evp.h>
-#include <sodium.h>
 #include <string.h>
 
 void wrapping_start(struct wrapped_key *w)
@@ -11,9 +10,7 @@ void wrapping_start(struct wrapped_key *w)
 	struct err e;
 
 	*w = (struct wrapped_key){0};
-	assert_ok(secret_new(WRAPPED_KEK_LEN, &w->kek, &e), &e);
-	randombytes_buf(w->kek->p, w->kek->n);
-	randombytes_buf(w->iv, sizeof w->iv);
+	assert_ok(wrapped_key_begin(w, &e), &e);
 }
 
 static size_t der_of(EVP_PKEY *key, uint8_t to[WRAPPED_MAX])
@@ -118,6 +115,23 @@ void wrap_software_spoilt(struct wrapped_key *w, EVP_PKEY *key)
 	wrap_der(w, der, n);
 }
 
+void wrap_software_changed(struct wrapped_key *w, EVP_PKEY *key,
+			   enum pkcs8_number which, bool zero)
+{
+	struct bytes numbers[PKCS8_NUMBERS];
+	uint8_t der[WRAPPED_MAX];
+	size_t n = der_of(key, der);
+
+	assert_int_equal(pkcs8_read_numbers(bytes_of(der, n), numbers), PKCS8_RSA);
+	uint8_t *number = der + (numbers[which].p - der);
+
+	if (zero)
+		memset(number, 0, numbers[which].n);
+	else
+		number[numbers[which].n - 1] ^= 2;
+	wrap_der(w, der, n);
+}
+
 void assert_opens(const struct wrapped_key *w, EVP_PKEY *public_key)
 {
 	uint8_t der[WRAPPED_MAX + 16];
@@ -168,4 +182,29 @@ void assert_signs(struct hsm_session *s, struct hsm_key *key)
 	assert_int_equal(EVP_DigestVerify(ctx, signature, key->bits / 8, text.p,
 					  text.n), 1);
 	EVP_MD_CTX_free(ctx);
+}
+
+struct hsm_key *wrap_import(struct hsm_session *s, EVP_PKEY *key, unsigned usage)
+{
+	struct wrapped_key CLEANUP(wrapped_key_clear) w;
+	X509 *cert = software_cert(key);
+	struct hsm_key *out = NULL;
+	uint8_t id[HSM_ID_LEN];
+	enum hsm_route route;
+	struct err e;
+
+	wrap_software(&w, key);
+	hsm_id_new(id);
+	assert_ok(hsm_key_import(s, id, "ITLRecovery/c/1", &w, cert, usage, &out,
+				 &route, &e), &e);
+	X509_free(cert);
+	return out;
+}
+
+void wrap_drop(struct hsm_session *s, struct hsm_key *key)
+{
+	struct err e;
+
+	assert_ok(hsm_key_remove(s, key->id, &e), &e);
+	hsm_key_free(key);
 }

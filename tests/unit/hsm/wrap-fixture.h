@@ -4,6 +4,7 @@
 
 #include "hsm/wrap.h"
 #include "support/support.h"
+#include "wrapped/pkcs8.h"
 
 /* A fresh key-encryption key and IV; nothing wrapped yet. */
 void wrapping_start(struct wrapped_key *w);
@@ -19,6 +20,17 @@ void wrap_software(struct wrapped_key *w, EVP_PKEY *key);
 /* The same of a key of 1024 bits with its secret numbers changed: well formed, and
  * no key. */
 void wrap_software_spoilt(struct wrapped_key *w, EVP_PKEY *key);
+
+/* The same of any key with one of its numbers changed, by a bit or to zero. */
+void wrap_software_changed(struct wrapped_key *w, EVP_PKEY *key,
+			   enum pkcs8_number which, bool zero);
+
+#define EXPORTED (HSM_SIGN | HSM_EXTRACTABLE)
+
+/* A software key in the token, under a fresh id. */
+struct hsm_key *wrap_import(struct hsm_session *s, EVP_PKEY *key, unsigned usage);
+/* Out of the token, and freed. */
+void wrap_drop(struct hsm_session *s, struct hsm_key *key);
 
 /* Fail unless w opens to the private key of `public_key`, in exact DER. */
 void assert_opens(const struct wrapped_key *w, EVP_PKEY *public_key);

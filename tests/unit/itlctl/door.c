@@ -91,15 +91,16 @@ enum rc keyd_security_set(struct keyd *k, const struct keyd_passwords *pw,
 
 enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
 		   const struct wrapped_key *w, X509 *cert,
-		   const uint8_t digest[32], char route[KEYD_ROUTE_MAX],
-		   struct err *e)
+		   const uint8_t claim[KEYD_CLAIM_LEN], char label[LABEL_MAX],
+		   char route[KEYD_ROUTE_MAX], struct err *e)
 {
-	(void)k, (void)digest;
+	(void)k, (void)claim;
 	assert_non_null(w);
 	assert_non_null(cert);
 	assert_true(is_password(pw->admin));
 	assert_null(pw->security); /* a test alone: nothing is to be recorded */
-	(void)snprintf(route, KEYD_ROUTE_MAX, "unwrap");
+	label[0] = '\0'; /* another's key */
+	(void)snprintf(route, KEYD_ROUTE_MAX, "token-cbc-pad");
 	return fake_call(e, "prove", "");
 }
 
@@ -140,6 +141,7 @@ int world_setup(void **state)
 	(void)snprintf(path, sizeof path, "%s/run/front", d);
 	assert_ok(file_make_dir(path, 0755, (uid_t)-1, (gid_t)-1, &e), &e);
 	w->requests = json_array();
+	assert_int_equal(unsetenv("SSH_AUTH_SOCK"), 0); /* of who runs the test */
 	keyd_seen = (struct keyd_seen){.password_set = true, .security = 1};
 	fake_reset();
 	*state = w;
@@ -250,6 +252,14 @@ static void in_world(const struct world *w, const char *line, char *to, size_t c
 		assert_true(n < cap);
 		line += here;
 	}
+}
+
+void world_vaults(const struct world *w, const char *vaults)
+{
+	char text[2048] = "";
+
+	in_world(w, vaults, text, sizeof text);
+	put(w->dir, "vault.conf", text);
 }
 
 static struct output run(struct world *w, const char *line, const char *password,

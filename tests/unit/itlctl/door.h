@@ -8,6 +8,8 @@
 #include <pthread.h>
 
 #define PASSWORD "correct horse"
+/* What scripts give beside the administrator's. */
+#define FILES " --security-password-file %d/security"
 
 /* What the door says to {"do": NAME}: JSON messages, the last one the result or
  * the error; NULL ends them. */
@@ -40,6 +42,8 @@ int world_setup(void **state);    /* *state: a struct world */
 int world_teardown(void **state);
 /* Let the door listen (replies must live until world_teardown()). */
 void world_open(struct world *w, const struct reply *replies);
+/* Write vault.conf; "%d" in it is the world's folder. */
+void world_vaults(const struct world *w, const char *conf);
 /* The n-th request, or NULL. */
 json_t *world_request(struct world *w, size_t n);
 

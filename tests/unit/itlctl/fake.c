@@ -100,43 +100,32 @@ struct vault {
 	int unused;
 };
 
-static void note_access(const struct ask_vault *a)
+static void note_access(const struct vault_access *a)
 {
 	(void)snprintf(fake.sftp_password, sizeof fake.sftp_password, "%.*s",
 		       a->password ? num_int(a->password->n) : 0,
 		       a->password ? (const char *)a->password->p : "");
-	const char *known = a->known_hosts;
-
-	if (!known && a->entry)
-		known = a->entry->known_hosts;
 	(void)snprintf(fake.known_hosts, sizeof fake.known_hosts, "%s",
-		       known ? known : "");
+		       a->known_hosts ? a->known_hosts : "");
 	(void)snprintf(fake.identity, sizeof fake.identity, "%s",
 		       a->identity ? a->identity : "");
+	fake.seconds = a->seconds;
 }
 
-enum rc ask_vault_open(struct ask_vault *a, const struct vault_target *t,
-		       struct vault **out, struct err *e)
+enum rc vault_open(const struct vault_target *t, const struct vault_access *a,
+		   struct vault **out, struct err *e)
 {
+	const struct ask_vault *asks = a->arg;
 	char text[VAULT_TEXT_MAX];
 
-	if (!a->password && a->password_file &&
-	    secret_read_file(a->password_file, &a->password, e) != RC_OK)
-		return e->rc;
 	note_access(a);
 	if (fake_call(e, "open", vault_target_text(t, text)) != RC_OK)
 		return e->rc;
-	if (t->remote)
-		(void)fprintf(a->out, "(host key)\n");
+	if (t->remote) /* where its key would be shown */
+		(void)fprintf(asks->out, "(host key)\n");
 	*out = calloc(1, sizeof **out);
 	assert_non_null(*out);
 	return RC_OK;
-}
-
-void ask_vault_clear(struct ask_vault *a)
-{
-	secret_free(a->password);
-	a->password = NULL;
 }
 
 void vault_free(struct vault *v)
@@ -209,7 +198,7 @@ static struct recovery_made proved(const char *where, const char *name)
 {
 	struct recovery_made m = {.bytes = 1709,
 				  .key = "ITLRecovery/test10/1",
-				  .route = "cbc",
+				  .route = "token-cbc",
 				  .made = 1393439067,
 				  .recorded = !fake.unrecorded};
 
@@ -299,6 +288,6 @@ enum rc recovery_import(const struct recovery *r, const struct recovery_file *f,
 		return e->rc;
 	*out = (struct keyd_key){.label = {UNIT_ITLRECOVERY, "test10", 2}};
 	*present = fake.present;
-	(void)snprintf(route, KEYD_ROUTE_MAX, "unwrap");
+	(void)snprintf(route, KEYD_ROUTE_MAX, "token-cbc-pad");
 	return RC_OK;
 }

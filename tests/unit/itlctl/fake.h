@@ -30,7 +30,8 @@ extern struct fake {
 	bool unrecorded;       /* front does not take the proof */
 	bool present;          /* the imported key is there already */
 	/* What the vault was opened with; "": without. */
-	char sftp_password[64], known_hosts[64], identity[64];
+	char sftp_password[64], known_hosts[64], identity[512];
+	unsigned seconds;
 } fake;
 
 void fake_reset(void);

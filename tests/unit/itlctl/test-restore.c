@@ -15,15 +15,6 @@
 
 static const struct reply service[] = {ALERTS, BACKUPS(KEY("false")), {0}};
 
-static void put_vaults(const struct world *w, const char *text)
-{
-	char path[512];
-	struct err e;
-
-	assert_ok(file_path(path, sizeof path, w->dir, "vault.conf", &e), &e);
-	assert_ok(file_replace(path, bytes_of_text(text), 0600, &e), &e);
-}
-
 #define TWO_VAULTS "[vault office]\ntarget = /srv/office\n" \
 		   "[vault away]\ntarget = sftp://b@far/srv\nknown-hosts = /etc/known\n"
 
@@ -32,11 +23,12 @@ static void put_vaults(const struct world *w, const char *text)
 static void a_change_offers_a_new_backup(void **state)
 {
 	static const char *const answers[] = {PASSWORD, SECURITY, "the new one",
-					      "the new one", "y", NULL};
+					      "the new one", "y", "of the server",
+					      NULL};
 	struct world *w = *state;
 	struct output o;
 
-	put_vaults(w, TWO_VAULTS);
+	world_vaults(w, TWO_VAULTS);
 	world_open(w, service);
 	o = world_talk(w, "set password user security", answers);
 	check_squeezed(o.out,
@@ -50,7 +42,7 @@ static void a_change_offers_a_new_backup(void **state)
 		       "Backup to /srv/office ... "
 		       "The backup was fetched back, opened and proved: " FAKE_NEWEST " in /srv/office. "
 		       "It is recorded, and the alert is off. "
-		       "Backup to sftp://b@far/srv ... (host key) "
+		       "Backup to sftp://b@far/srv ... Enter Sftp password : (host key) "
 		       "The backup was fetched back, opened and proved: " FAKE_NEWEST " in sftp://b@far/srv. "
 		       "It is recorded, and the alert is off.");
 	assert_int_equal(o.code, 0);
@@ -61,6 +53,7 @@ static void a_change_offers_a_new_backup(void **state)
 					"open sftp://b@far/srv;backup a new security;");
 	assert_string_equal(json_string_value(json_object_get(world_request(w, 0), "do")), "alerts-check");
 	assert_string_equal(fake.known_hosts, "/etc/known"); /* as vault.conf says */
+	assert_string_equal(fake.sftp_password, "of the server");
 	output_clear(&o);
 }
 
@@ -77,7 +70,7 @@ static const struct {
 	{"the first one", 0, TWO_VAULTS, KEY("false"), "set password user security",
 	 {PASSWORD, "new", "new", "n"}, "open with it from now on", "useless", "security;"},
 	{"no", 1, TWO_VAULTS, KEY("false"), "set password user security",
-	 {PASSWORD, SECURITY, "new", "new", "n"}, "itlvault backup TARGET", "Backup to", "security;"},
+	 {PASSWORD, SECURITY, "new", "new", "n"}, "itlvault backup VAULT", "Backup to", "security;"},
 	{"no vault", 1, NULL, KEY("false"), "set password user security",
 	 {PASSWORD, SECURITY, "new", "new"}, "file get tftp ITLRecovery.p12", "[y/n]", "security;"},
 	{"no vault, and yes", 1, "", KEY("false"), "set password user security --yes",
@@ -87,7 +80,7 @@ static const struct {
 	{"sealed", 1, TWO_VAULTS, KEY("true"), "set password user security",
 	 {PASSWORD, SECURITY, "new", "new"}, "updated successfully", "backup", "security;"},
 	{"nobody answers the question", 1, TWO_VAULTS, KEY("false"), "set password user security",
-	 {PASSWORD, SECURITY, "new", "new", "!"}, "itlvault backup TARGET", "Backup to", "security;"},
+	 {PASSWORD, SECURITY, "new", "new", "!"}, "itlvault backup VAULT", "Backup to", "security;"},
 	{"yes", 1, "[vault office]\ntarget = /srv/office\n", KEY("false"),
 	 "set password user security --yes", {PASSWORD, SECURITY, "new", "new"},
 	 "Backup to /srv/office", "[y/n]", "security;open /srv/office;backup a new security;"},
@@ -106,7 +99,7 @@ static void each_change_has_its_words(void **state)
 			       "{\"result\":{\"key\":%s,\"backups\":[]}}", changes[i].key);
 		assert_int_equal(world_setup(&own), 0);
 		if (changes[i].vaults)
-			put_vaults(own, changes[i].vaults);
+			world_vaults(own, changes[i].vaults);
 		keyd_seen.security = changes[i].set;
 		world_open(own, list);
 		print_message("  %s\n", changes[i].name);
@@ -128,7 +121,7 @@ static void a_change_by_files_is_told_in_json(void **state)
 	struct world *w = *state;
 	struct output o;
 
-	put_vaults(w, "[vault office]\ntarget = /srv/office\n");
+	world_vaults(w, "[vault office]\ntarget = /srv/office\n");
 	world_open(w, service);
 	o = world_run(w, "set password user security --json --yes"
 			 " --security-password-file %d/security --new-password-file %d/sftp");
@@ -185,18 +178,45 @@ static void one_vault_that_fails_keeps_no_other_waiting(void **state)
 	struct world *w = *state;
 	struct output o;
 
-	put_vaults(w, TWO_VAULTS);
+	world_vaults(w, TWO_VAULTS);
 	world_open(w, service);
 	fake.fail = "open";
 	fake.fail_times = 1;
 	fake.rc = RC_ERROR;
 	fake.why = "no such folder";
 	o = world_run(w, "set password user security --yes"
-			 " --security-password-file %d/security --new-password-file %d/sftp");
+			 " --security-password-file %d/security --new-password-file %d/sftp"
+			 " --sftp-password-file %d/sftp");
 	assert_int_equal(o.code, 1);
 	assert_non_null(strstr(o.out, "Password updated successfully."));
 	assert_non_null(strstr(o.out, "proved: " FAKE_NEWEST " in sftp://b@far/srv."));
 	assert_non_null(strstr(o.err, "office: the open: no such folder"));
+	output_clear(&o);
+}
+
+/* The first is told last: it is what came of the command. */
+static void the_first_of_several_errors_is_the_result(void **state)
+{
+	struct world *w = *state;
+	struct output o;
+	const char *last;
+
+	world_vaults(w, TWO_VAULTS);
+	world_open(w, service);
+	fake.fail = "open";
+	fake.rc = RC_ERROR;
+	fake.why = "nobody answers";
+	o = world_run(w, "set password user security --yes --json"
+			 " --security-password-file %d/security --new-password-file %d/sftp"
+			 " --sftp-password-file %d/sftp");
+	assert_int_equal(o.code, 1);
+	assert_true(!strncmp(o.out, "{\"error\":", 9));
+	last = strchr(o.out, '\n') + 1;
+	assert_true(!strncmp(last, "{\"error\":", 9));
+	assert_non_null(strstr(last, "office: the open"));
+	assert_true(strstr(o.out, "away: the open") < last);
+	assert_ptr_equal(strchr(last, '\n'), last + strlen(last) - 1);
+	assert_true(strstr(o.err, "away: the open") < strstr(o.err, "office: the open"));
 	output_clear(&o);
 }
 
@@ -283,8 +303,6 @@ static void init_sets_the_security_password(void **state)
 }
 
 /* ---- cluster init --restore ---- */
-
-#define FILES " --security-password-file %d/security"
 
 static struct reply rebuilt[6];
 
@@ -380,6 +398,40 @@ static void restore_of_a_file_by_sftp_in_json(void **state)
 	output_clear(&o);
 }
 
+/* By its name in vault.conf, and as that says. */
+static void restore_from_a_vault_of_vault_conf(void **state)
+{
+	static const struct {
+		const char *line, *calls;
+	} rows[] = {
+		{"cluster init --restore away" FILES,
+		 "open sftp://b@far/srv;newest;get " FAKE_NEWEST ";decrypt " FAKE_NEWEST ";import;"},
+		{"cluster init --restore away/ITLRecovery.p12" FILES,
+		 "open sftp://b@far/srv;get ITLRecovery.p12;decrypt;import;"},
+	};
+	struct world *w = *state;
+
+	world_vaults(w, "[vault away]\ntarget = sftp://b@far/srv\nidentity = %d/security\n"
+			"known-hosts = /etc/known\nseconds = 77\n");
+	open_rebuilt(w, NULL);
+	keyd_seen.security = 2;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char identity[512];
+		struct output o;
+
+		fake_reset();
+		o = world_run(w, rows[i].line);
+		assert_int_equal(o.code, 0);
+		assert_string_equal(fake.calls, rows[i].calls);
+		(void)snprintf(identity, sizeof identity, "%s/security", w->dir);
+		assert_string_equal(fake.identity, identity);
+		assert_string_equal(fake.known_hosts, "/etc/known");
+		assert_string_equal(fake.sftp_password, "");
+		assert_int_equal(fake.seconds, 77);
+		output_clear(&o);
+	}
+}
+
 /* Under this policy a localkey reset is signed by a key that no phone knows. */
 static void restore_signs_with_the_recovery_key_under_both_policies(void **state)
 {
@@ -471,6 +523,25 @@ static void a_node_without_a_list_keeps_no_phone_waiting(void **state)
 	output_clear(&o);
 }
 
+static void the_list_that_failed_first_is_the_result(void **state)
+{
+	static const struct reply down = {"tftp-restart", {ERROR("busy", "no answer")}};
+	static const struct reply fails = {"reset", {ERROR("refused", "the disk is full")}};
+	struct world *w = *state;
+	struct output o;
+	const char *last;
+
+	open_rebuilt(w, &fails);
+	rebuilt[1] = down;
+	o = world_run(w, "cluster init --restore /vault --json" FILES);
+	assert_int_equal(o.code, 1);
+	assert_true(!strncmp(o.out, "{\"error\":{\"rc\":\"refused\"", 24));
+	last = strchr(o.out, '\n') + 1;
+	assert_true(!strncmp(last, "{\"error\":{\"rc\":\"busy\"", 21));
+	assert_ptr_equal(strchr(last, '\n'), last + strlen(last) - 1);
+	output_clear(&o);
+}
+
 int main(void)
 {
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
@@ -481,15 +552,18 @@ int main(void)
 		IN_WORLD(root_may_have_lost_the_old_one),
 		IN_WORLD(a_wrong_old_one_changes_nothing),
 		IN_WORLD(one_vault_that_fails_keeps_no_other_waiting),
+		IN_WORLD(the_first_of_several_errors_is_the_result),
 		IN_WORLD(the_service_may_be_gone),
 		IN_WORLD(init_tells_the_tries),
 		IN_WORLD(init_sets_the_security_password),
 		IN_WORLD(restore_is_one_command),
 		IN_WORLD(restore_of_a_file_by_sftp_in_json),
+		IN_WORLD(restore_from_a_vault_of_vault_conf),
 		IN_WORLD(restore_signs_with_the_recovery_key_under_both_policies),
 		IN_WORLD(restore_keeps_the_security_password_that_is_set),
 		IN_WORLD(what_is_not_restored_makes_no_cluster),
 		IN_WORLD(a_node_without_a_list_keeps_no_phone_waiting),
+		IN_WORLD(the_list_that_failed_first_is_the_result),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

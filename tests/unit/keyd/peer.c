@@ -68,3 +68,19 @@ uint8_t *own_list(const char *node, size_t *n)
 	keyd_free(k);
 	return list;
 }
+
+int peer_start(void **state)
+{
+	(void)state;
+	live_start(&live, NULL);
+	live_keyd(&live);
+	live_init(&live);
+	return 0;
+}
+
+int peer_stop(void **state)
+{
+	(void)state;
+	live_stop(&live);
+	return 0;
+}

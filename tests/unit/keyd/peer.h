@@ -29,4 +29,8 @@ enum rc ask_frame(enum live_who who, struct frame *f, struct err *e);
 /* A node's list, as front asks for it. free() it. */
 uint8_t *own_list(const char *node, size_t *n);
 
+/* A group's setup with keys and the administrator password, and its teardown. */
+int peer_start(void **state);
+int peer_stop(void **state);
+
 #endif

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "x509/x509.h"
+#include <glob.h>
 #include <openssl/evp.h>
 #include <sodium.h>
 #include <string.h>
@@ -12,9 +13,7 @@ void wrapping_begin(struct wrapped_key *w)
 	struct err e;
 
 	*w = (struct wrapped_key){0};
-	assert_ok(secret_new(WRAPPED_KEK_LEN, &w->kek, &e), &e);
-	randombytes_buf(w->kek->p, w->kek->n);
-	randombytes_buf(w->iv, sizeof w->iv);
+	assert_ok(wrapped_key_begin(w, &e), &e);
 }
 
 static void encrypt(struct wrapped_key *w, EVP_PKEY *key)
@@ -52,7 +51,7 @@ void file_make(struct file *f, unsigned bits)
 	f->cert = certify(f->key);
 	wrapping_begin(&f->w);
 	encrypt(&f->w, f->key);
-	randombytes_buf(f->digest, sizeof f->digest);
+	randombytes_buf(f->claim, sizeof f->claim);
 }
 
 void file_clear(struct file *f)
@@ -76,27 +75,28 @@ enum rc admin_export(const struct keyd_passwords *p, struct wrapped_key *w,
 }
 
 enum rc admin_prove(const struct keyd_passwords *p, const struct wrapped_key *w,
-		     X509 *cert, const uint8_t *digest, struct err *e)
+		     X509 *cert, const uint8_t *claim, char label[LABEL_MAX],
+		     struct err *e)
 {
 	struct keyd *k = client();
 	char route[KEYD_ROUTE_MAX];
 	enum rc rc;
 
 	live_be(&live, LIVE_ADMIN);
-	rc = keyd_prove(k, p, w, cert, digest, route, e);
+	rc = keyd_prove(k, p, w, cert, claim, label, route, e);
 	live_be(&live, LIVE_ROOT);
 	keyd_free(k);
 	return rc;
 }
 
-enum rc front_proof(const uint8_t *digest, struct keyd_proof *out)
+enum rc front_proof(const uint8_t *claim, enum live_who who, struct keyd_proof *out)
 {
 	struct keyd *k = client();
 	struct err e;
 	enum rc rc;
 
 	live_be(&live, LIVE_FRONT);
-	rc = keyd_proof(k, digest, out, &e);
+	rc = keyd_proof(k, claim, live_uid(&live, who), out, &e);
 	live_be(&live, LIVE_ROOT);
 	keyd_free(k);
 	return rc;
@@ -182,7 +182,7 @@ void write_body(struct writer *w, unsigned what, const struct file *f)
 	case KEYD_PROVE:
 		write_u8(w, 0);
 		write_bytes(w, bytes_of(zeros, 32));
-		write_bytes(w, bytes_of(f->digest, 32));
+		write_bytes(w, bytes_of(f->claim, 32));
 		break;
 	case KEYD_IMPORT:
 		write_u8(w, 0);
@@ -207,18 +207,48 @@ void write_body(struct writer *w, unsigned what, const struct file *f)
 	OPENSSL_free(der);
 }
 
-int recovery_start(void **state)
+size_t objects_in_token(void)
 {
-	(void)state;
-	live_start(&live, NULL);
-	live_keyd(&live);
-	live_init(&live);
-	return 0;
+	char pattern[4096];
+	glob_t found;
+	size_t n;
+
+	(void)snprintf(pattern, sizeof pattern, "%s/tokens/*/*.object", live.hsm.dir);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	n = found.gl_pathc;
+	globfree(&found);
+	return n;
 }
 
-int recovery_stop(void **state)
+uint8_t *reset(enum keyd_how how, struct bytes source, uint32_t at, size_t *n)
 {
-	(void)state;
-	live_stop(&live);
-	return 0;
+	struct keyd_intent intent = keyd_intent_reset(how, false, source, at),
+			   before = keyd_intent_reset(how, true, source, at);
+	uint8_t ticket[KEYD_TICKET_LEN], announced[20], sha1[20], *list = NULL;
+	struct keyd *k = client();
+	struct err e;
+
+	live_ticket(&live, LIVE_ADMIN, &before, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_reset_preview(k, ticket, live_uid(&live, LIVE_ADMIN), how,
+				     source, at, announced, &e), &e);
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_reset(k, ticket, live_uid(&live, LIVE_ADMIN), how, source,
+			     at, &list, n, &e), &e);
+	live_be(&live, LIVE_ROOT);
+	keyd_free(k);
+	itl_sha1(bytes_of(list, *n), sha1);
+	assert_memory_equal(sha1, announced, sizeof sha1);
+	return list;
+}
+
+struct itl *parsed(const uint8_t *list, size_t n)
+{
+	struct itl *l = NULL;
+	struct err e;
+
+	assert_ok(itl_parse(bytes_of(list, n), 0, &l, &e), &e);
+	assert_ok(itl_verify_self(l, &e), &e);
+	return l;
 }

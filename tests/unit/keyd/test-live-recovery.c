@@ -6,7 +6,6 @@
 #include "itl/accept.h"
 #include "keyd/intent.h"
 #include <fcntl.h>
-#include <glob.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <sodium.h>
@@ -19,24 +18,10 @@ static struct keyd_passwords pw;
 
 static int start(void **state)
 {
-	(void)recovery_start(state);
+	(void)peer_start(state);
 	pw = live_passwords();
 	live_security(&live);
 	return 0;
-}
-
-/* Objects of the token, which SoftHSM keeps as files. */
-static size_t objects_in_token(void)
-{
-	char pattern[4096];
-	glob_t found;
-	size_t n;
-
-	(void)snprintf(pattern, sizeof pattern, "%s/tokens/*/*.object", live.hsm.dir);
-	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
-	n = found.gl_pathc;
-	globfree(&found);
-	return n;
 }
 
 /* ---- out, and proved ---- */
@@ -45,14 +30,14 @@ static void out_and_proved(void **state)
 {
 	struct wrapped_key CLEANUP(wrapped_key_clear) w;
 	struct keyd_passwords without = {pw.admin, NULL};
-	char route[KEYD_ROUTE_MAX];
+	char route[KEYD_ROUTE_MAX], label[LABEL_MAX] = "", want[LABEL_MAX];
 	struct keyd_key key, now = current_recovery();
 	struct keyd_proof p;
-	uint8_t digest[32];
+	uint8_t claim[KEYD_CLAIM_LEN];
 	struct err e;
 
 	(void)state;
-	randombytes_buf(digest, sizeof digest);
+	randombytes_buf(claim, sizeof claim);
 	wrapping_begin(&w);
 	assert_ok(admin_export(&pw, &w, &key, route, &e), &e);
 	assert_string_equal(route, "converted"); /* RSA-1024 on SoftHSM */
@@ -60,27 +45,36 @@ static void out_and_proved(void **state)
 	assert_int_equal(X509_cmp(key.cert, now.cert), 0);
 	assert_true(key.current);
 
-	assert_int_equal(front_proof(digest, &p), RC_NOTFOUND);
-	assert_ok(admin_prove(&without, &w, key.cert, digest, &e), &e);
-	assert_int_equal(front_proof(digest, &p), RC_NOTFOUND); /* a test alone */
-	assert_ok(admin_prove(&pw, &w, key.cert, digest, &e), &e);
-	assert_int_equal(front_proof(digest, &p), RC_OK);
+	assert_int_equal(front_proof(claim, LIVE_ADMIN, &p), RC_NOTFOUND);
+	label_text(&key.label, want);
+	assert_ok(admin_prove(&without, &w, key.cert, claim, label, &e), &e);
+	assert_string_equal(label, want);
+	assert_int_equal(front_proof(claim, LIVE_ADMIN, &p), RC_NOTFOUND); /* a test alone */
+	label[0] = '\0';
+	assert_ok(admin_prove(&pw, &w, key.cert, claim, label, &e), &e);
+	assert_string_equal(label, want);
+	/* nobody else's, and once */
+	assert_int_equal(front_proof(claim, LIVE_ROOT, &p), RC_NOTFOUND);
+	assert_int_equal(front_proof(claim, LIVE_STRANGER, &p), RC_NOTFOUND);
+	assert_int_equal(front_proof(claim, LIVE_ADMIN, &p), RC_OK);
 	assert_int_equal(p.label.unit, UNIT_ITLRECOVERY);
 	assert_int_equal(p.label.generation, key.label.generation);
 	assert_memory_equal(p.id, key.id, sizeof p.id);
 	assert_int_equal(p.security, status().security);
 	assert_true(p.proved >= (int64_t)NOW);
-	digest[0] ^= 1;
-	assert_int_equal(front_proof(digest, &p), RC_NOTFOUND);
+	assert_int_equal(front_proof(claim, LIVE_ADMIN, &p), RC_NOTFOUND);
+	assert_ok(admin_prove(&pw, &w, key.cert, claim, label, &e), &e);
+	claim[0] ^= 1;
+	assert_int_equal(front_proof(claim, LIVE_ADMIN, &p), RC_NOTFOUND);
 
 	/* what does not open, or is another's, is no backup */
 	w.bytes[3] ^= 1;
-	assert_int_equal(admin_prove(&pw, &w, key.cert, digest, &e), RC_VERIFY);
+	assert_int_equal(admin_prove(&pw, &w, key.cert, claim, label, &e), RC_VERIFY);
 	w.bytes[3] ^= 1;
 	w.kek->p[0] ^= 1;
-	assert_int_equal(admin_prove(&pw, &w, key.cert, digest, &e), RC_VERIFY);
+	assert_int_equal(admin_prove(&pw, &w, key.cert, claim, label, &e), RC_VERIFY);
 	assert_non_null(strstr(e.why, "does not open"));
-	assert_int_equal(front_proof(digest, &p), RC_NOTFOUND);
+	assert_int_equal(front_proof(claim, LIVE_ADMIN, &p), RC_NOTFOUND);
 	X509_free(key.cert);
 	X509_free(now.cert);
 }
@@ -88,6 +82,7 @@ static void out_and_proved(void **state)
 /* A good file of a key that this token has not: a test, and no backup. */
 static void a_foreign_file(void **state)
 {
+	char label[LABEL_MAX] = "untouched";
 	struct keyd_proof p;
 	struct file f, g;
 	struct err e;
@@ -95,48 +90,16 @@ static void a_foreign_file(void **state)
 	(void)state;
 	file_make(&f, 1024);
 	file_make(&g, 1024);
-	assert_ok(admin_prove(&pw, &f.w, f.cert, f.digest, &e), &e);
-	assert_int_equal(front_proof(f.digest, &p), RC_NOTFOUND);
-	assert_int_equal(admin_prove(&pw, &f.w, g.cert, f.digest, &e), RC_VERIFY);
+	assert_int_equal(admin_prove(&pw, &f.w, g.cert, f.claim, label, &e), RC_VERIFY);
+	assert_string_equal(label, "untouched");
+	assert_ok(admin_prove(&pw, &f.w, f.cert, f.claim, label, &e), &e);
+	assert_string_equal(label, "");
+	assert_int_equal(front_proof(f.claim, LIVE_ADMIN, &p), RC_NOTFOUND);
 	file_clear(&f);
 	file_clear(&g);
 }
 
 /* ---- back ---- */
-
-static uint8_t *reset(enum keyd_how how, struct bytes source, uint32_t at,
-		      size_t *n)
-{
-	struct keyd_intent intent = keyd_intent_reset(how, false, source, at),
-			   before = keyd_intent_reset(how, true, source, at);
-	uint8_t ticket[KEYD_TICKET_LEN], announced[20], sha1[20], *list = NULL;
-	struct keyd *k = client();
-	struct err e;
-
-	live_ticket(&live, LIVE_ADMIN, &before, ticket);
-	live_be(&live, LIVE_FRONT);
-	assert_ok(keyd_reset_preview(k, ticket, live_uid(&live, LIVE_ADMIN), how,
-				     source, at, announced, &e), &e);
-	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
-	live_be(&live, LIVE_FRONT);
-	assert_ok(keyd_reset(k, ticket, live_uid(&live, LIVE_ADMIN), how, source,
-			     at, &list, n, &e), &e);
-	live_be(&live, LIVE_ROOT);
-	keyd_free(k);
-	itl_sha1(bytes_of(list, *n), sha1);
-	assert_memory_equal(sha1, announced, sizeof sha1);
-	return list;
-}
-
-static struct itl *parsed(const uint8_t *list, size_t n)
-{
-	struct itl *l = NULL;
-	struct err e;
-
-	assert_ok(itl_parse(bytes_of(list, n), 0, &l, &e), &e);
-	assert_ok(itl_verify_self(l, &e), &e);
-	return l;
-}
 
 /* A phone that holds `installed` takes `offered`. */
 static bool phone_takes(const uint8_t *installed, size_t n,
@@ -388,7 +351,7 @@ static void nothing_stays_in_memory(void **state)
 		OSSL_PKEY_PARAM_RSA_D,
 	};
 	struct wrapped_key CLEANUP(wrapped_key_clear) w;
-	char route[KEYD_ROUTE_MAX];
+	char route[KEYD_ROUTE_MAX], label[LABEL_MAX];
 	struct keyd_key key;
 	struct file f;
 	struct err e;
@@ -399,7 +362,7 @@ static void nothing_stays_in_memory(void **state)
 		skip();
 	file_make(&f, 1024);
 	wrapping_begin(&w);
-	assert_ok(admin_prove(&pw, &f.w, f.cert, f.digest, &e), &e);
+	assert_ok(admin_prove(&pw, &f.w, f.cert, f.claim, label, &e), &e);
 	assert_ok(admin_import(&f, true, &key, &present, &e), &e);
 	X509_free(key.cert);
 	assert_ok(admin_export(&pw, &w, &key, route, &e), &e);
@@ -532,23 +495,20 @@ static void the_log_holds_no_secret(void **state)
 		"\"event\":\"export\"", "\"event\":\"prove\"",
 		"\"event\":\"import-begin\"", "\"event\":\"import\"",
 		"\"event\":\"seal\"", "\"event\":\"security\"",
-		"\"event\":\"security-check\"", "how=remotekey", "how=localkey",
+		"how=remotekey", "how=localkey",
 		"route=converted", "replaces=ITLRecovery/lab/1", "present=1",
 	};
 	struct wrapped_key CLEANUP(wrapped_key_clear) w;
 	struct keyd_key key;
-	char route[KEYD_ROUTE_MAX], *log;
-	struct keyd *k = client();
+	char route[KEYD_ROUTE_MAX], label[LABEL_MAX], *log;
 	struct file f;
 	struct err e;
 
 	(void)state;
-	assert_ok(keyd_security_check(k, pw.security, &e), &e);
-	keyd_free(k);
 	wrapping_begin(&w);
 	file_make(&f, 1024);
 	assert_ok(admin_export(&pw, &w, &key, route, &e), &e);
-	assert_ok(admin_prove(&pw, &f.w, f.cert, f.digest, &e), &e);
+	assert_ok(admin_prove(&pw, &f.w, f.cert, f.claim, label, &e), &e);
 	X509_free(key.cert);
 	log = audit_log();
 	for (size_t i = 0; i < COUNT_OF(said); i++)
@@ -559,88 +519,10 @@ static void the_log_holds_no_secret(void **state)
 	assert_false(holds(log, w.kek->p, 16));
 	assert_false(holds(log, f.w.kek->p, 16));
 	assert_false(holds(log, w.bytes, 16));
-	/* but which object was proved */
-	assert_true(holds(log, f.digest, sizeof f.digest));
+	/* but what was proved */
+	assert_true(holds(log, f.claim, sizeof f.claim));
 	free(log);
 	file_clear(&f);
-}
-
-/* ---- a cluster of another size and policy ---- */
-
-static int start_2048(void **state)
-{
-	(void)state;
-	live_start(&live, "recovery-bits = 2048\npolicy = itlrecovery\n");
-	live_keyd(&live);
-	live_init(&live);
-	live_security(&live);
-	return 0;
-}
-
-/* A recovery key is made again until it can leave by the token's own means: one
- * in five can, and 60 that cannot are one in 600,000. */
-static void made_to_fit(void **state)
-{
-	struct keyd_intent intent = keyd_intent_generate(UNIT_ITLRECOVERY, NULL);
-	struct keyd *k = client();
-
-	(void)state;
-	/* three: a keyd that does not look would hardly be as lucky */
-	for (unsigned round = 0; round < 3; round++) {
-		struct wrapped_key CLEANUP(wrapped_key_clear) w;
-		size_t begun = times_in_log("\"event\":\"generate-begin\""),
-		       objects = objects_in_token();
-		char route[KEYD_ROUTE_MAX], note[64];
-		uint8_t ticket[KEYD_TICKET_LEN];
-		struct keyd_key key, exported;
-		struct err e;
-
-		live_ticket(&live, LIVE_ADMIN, &intent, ticket);
-		live_be(&live, LIVE_FRONT);
-		assert_ok(keyd_generate(k, ticket, live_uid(&live, LIVE_ADMIN),
-					UNIT_ITLRECOVERY, NULL, &key, &e), &e);
-		live_be(&live, LIVE_ROOT);
-		assert_in_range(key.tries, 1, 60);
-		assert_int_equal(key.label.generation, round + 2);
-		/* the others are gone; each was in the log before it was made */
-		assert_int_equal(objects_in_token(), objects + 3);
-		assert_int_equal(times_in_log("\"event\":\"generate-begin\"") - begun,
-				 key.tries);
-		wrapping_begin(&w);
-		assert_ok(admin_export(&pw, &w, &exported, route, &e), &e);
-		assert_string_equal(route, "token-cbc");
-		(void)snprintf(note, sizeof note, "tries=%u route=token-cbc",
-			       key.tries);
-		assert_true(times_in_log(note) >= 1);
-		X509_free(key.cert);
-		X509_free(exported.cert);
-	}
-	keyd_free(k);
-}
-
-/* Under this policy the publisher's CallManager signs a local reset; a remote one
- * the recovery key signs under every policy. */
-static void remote_under_itlrecovery(void **state)
-{
-	struct keyd_key now = current_recovery();
-	uint8_t *source, *list;
-	struct itl *l;
-	size_t n, m;
-
-	(void)state;
-	source = own_list("n1", &n);
-	list = reset(KEYD_LOCALKEY, bytes_of(source, n), NOW, &m);
-	l = parsed(list, m);
-	assert_false(itl_signed_by(l, now.cert));
-	itl_free(l);
-	free(list);
-	list = reset(KEYD_REMOTEKEY, bytes_of(source, n), NOW, &m);
-	l = parsed(list, m);
-	assert_true(itl_signed_by(l, now.cert));
-	itl_free(l);
-	free(list);
-	free(source);
-	X509_free(now.cert);
 }
 
 int main(void)
@@ -656,11 +538,6 @@ int main(void)
 		cmocka_unit_test(sealed_for_good),
 		cmocka_unit_test(the_log_holds_no_secret),
 	};
-	const struct CMUnitTest others[] = {
-		cmocka_unit_test(made_to_fit),
-		cmocka_unit_test(remote_under_itlrecovery),
-	};
 
-	return cmocka_run_group_tests(tests, start, recovery_stop) +
-	       cmocka_run_group_tests(others, start_2048, recovery_stop);
+	return cmocka_run_group_tests(tests, start, peer_stop);
 }

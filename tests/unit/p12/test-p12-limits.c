@@ -328,7 +328,7 @@ static void private_keys_in_der(void **state)
 {
 	struct bytes whole = bytes_of(party.pkcs8, party.pkcs8_n);
 	uint8_t *other = calloc(1, whole.n + 2);
-	struct rsa_public public;
+	struct pkcs8_public public;
 	struct err e;
 
 	(void)state;

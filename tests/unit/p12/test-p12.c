@@ -40,9 +40,7 @@ static void comes_back_still_wrapped(void **state)
 	assert_ok(p12_build(s, &kdf, &w, party.cert, FRIENDLY, &file, &n, &e), &e);
 	assert_ok(p12_open(bytes_of(file, n), s, &p, &e), &e);
 	assert_int_equal(X509_cmp(p->cert, party.cert), 0);
-	assert_string_equal(p->friendly_name, FRIENDLY);
 	assert_string_equal(p->encryption, "PBES2 AES-256-CBC");
-	assert_int_equal(p->iterations, 3);
 	assert_false(p->converted);
 	assert_memory_equal(p->key.iv, w.iv, sizeof w.iv);
 	assert_memory_equal(p->key.kek->p, w.kek->p, WRAPPED_KEK_LEN);
@@ -109,40 +107,6 @@ static void passwords(void **state)
 		p12_free(p);
 		free((void *)(uintptr_t)file.p);
 	}
-}
-
-/* Names are for display: cut between characters, nothing that a terminal obeys. */
-static void friendly_names(void **state)
-{
-	static const struct {
-		const char *given, *read;
-	} rows[] = {
-		{"plain", "plain"},
-		{"", ""},
-		{"W\xc3\xa4lder \xe2\x82\xac", "W\xc3\xa4lder \xe2\x82\xac"},
-		{"a\x1b[31mb\nc\x7f" "d", "a?[31mb?c?d"},
-		{"C1: \xc2\x9b" "1m", "C1: ??1m"},
-	};
-	char wide[3 * P12_FRIENDLY_MAX + 1];
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct bytes file = party_file(&party, PASSWORD, 1, rows[i].given);
-		struct p12 *p = must_open(file, PASSWORD);
-
-		assert_string_equal(p->friendly_name, rows[i].read);
-		p12_free(p);
-		free((void *)(uintptr_t)file.p);
-	}
-	for (size_t i = 0; i < P12_FRIENDLY_MAX; i++)
-		memcpy(wide + 3 * i, "\xe2\x82\xac", 4);
-	struct bytes file = party_file(&party, PASSWORD, 1, wide);
-	struct p12 *p = must_open(file, PASSWORD);
-
-	assert_int_equal(strlen(p->friendly_name), (P12_FRIENDLY_MAX - 1) / 3 * 3);
-	assert_memory_equal(p->friendly_name, wide, strlen(p->friendly_name));
-	p12_free(p);
-	free((void *)(uintptr_t)file.p);
 }
 
 /* ---- limits of what we make ---- */
@@ -219,7 +183,6 @@ int main(void)
 		cmocka_unit_test(never_twice_the_same),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(passwords),
-		cmocka_unit_test(friendly_names),
 		cmocka_unit_test(iterations_to_begin_with),
 		cmocka_unit_test(derives_as_openssl_does),
 	};

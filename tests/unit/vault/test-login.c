@@ -1,9 +1,13 @@
 /* A vault on a real SFTP server: logins and host keys. */
 #include "fixture.h"
 #include "base/num.h"
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* ---- logins ---- */
 
@@ -17,10 +21,43 @@ static struct secret *secret_of(const char *text)
 	return s;
 }
 
+enum { KEY = 1, LOCKED = 2, PUBLIC = 4, MISSING = 8, AGENT = 16, DEAF = 32,
+       PASSWORD = 64, WRONG = 128, EMPTY = 256 };
+
+/* The agent of the server's script, and a file that is no private key. */
+static char agent[300], public[310];
+
+static void start_server(const char *options)
+{
+	sshd_start(&sshd, dir, options);
+	sshd_agent(&sshd, agent, sizeof agent);
+	snprintf(public, sizeof public, "%s.pub", sshd.key);
+}
+
+static struct vault_access access_with(int with, const struct secret *password)
+{
+	struct vault_access a = by_key();
+	char command[400];
+
+	if (with & EMPTY) {
+		snprintf(command, sizeof command,
+			 "SSH_AUTH_SOCK=%s ssh-add -q -D 2>/dev/null", agent);
+		assert_int_equal(system(command), 0);
+	}
+	a.password = password;
+	a.agent = with & AGENT	? agent
+		  : with & DEAF ? "/nonexistent/agent"
+				: NULL;
+	a.identity = with & KEY	      ? sshd.key
+		     : with & LOCKED  ? sshd.key_locked
+		     : with & PUBLIC  ? public
+		     : with & MISSING ? "/nonexistent/key"
+				      : NULL;
+	return a;
+}
+
 static void logins(void **state)
 {
-	enum { KEY = 1, LOCKED = 2, PUBLIC = 4, MISSING = 8, AGENT = 16, DEAF = 32,
-	       PASSWORD = 64, WRONG = 128, EMPTY = 256 };
 	static const struct {
 		const char *server;
 		int with;
@@ -57,41 +94,24 @@ static void logins(void **state)
 		 "tried: password; the server offers: password, keyboard-interactive"},
 	};
 	const char *server = NULL;
-	char agent[300], public[310], command[400];
 	struct err e;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		struct secret CLEANUP(secret_free) *password = NULL;
 		struct vault CLEANUP(vault_free) *v = NULL;
-		struct vault_access a = by_key();
+		struct vault_access a;
 		enum rc rc;
 
 		if (!server || strcmp(server, rows[i].server) != 0) {
 			if (server)
 				sshd_stop(&sshd);
-			sshd_start(&sshd, dir, server = rows[i].server);
-			sshd_agent(&sshd, agent, sizeof agent);
-			snprintf(public, sizeof public, "%s.pub", sshd.key);
-			a = by_key();
-		}
-		if (rows[i].with & EMPTY) {
-			snprintf(command, sizeof command,
-				 "SSH_AUTH_SOCK=%s ssh-add -q -D 2>/dev/null", agent);
-			assert_int_equal(system(command), 0);
+			start_server(server = rows[i].server);
 		}
 		if (rows[i].with & (PASSWORD | WRONG))
 			password = secret_of(rows[i].with & PASSWORD ? sshd.password
 								     : "wrong");
-		a.password = password;
-		a.agent = rows[i].with & AGENT	? agent
-			  : rows[i].with & DEAF ? "/nonexistent/agent"
-						: NULL;
-		a.identity = rows[i].with & KEY	      ? sshd.key
-			     : rows[i].with & LOCKED  ? sshd.key_locked
-			     : rows[i].with & PUBLIC  ? public
-			     : rows[i].with & MISSING ? "/nonexistent/key"
-						      : NULL;
+		a = access_with(rows[i].with, password);
 		rc = open_at(&a, sshd.vault, sshd.port, &v, &e);
 		if (rows[i].rc == RC_OK)
 			assert_ok(rc, &e);
@@ -200,6 +220,7 @@ static void host_key_changes(void **state)
 	assert_says(&e, before);
 	assert_says(&e, after);
 	assert_says(&e, "ssh-keygen -f");
+	assert_says(&e, a.known_hosts);
 	assert_int_equal(q.times, 0);
 }
 
@@ -209,7 +230,8 @@ static void known_hosts_by(const char *command, char file[300])
 	char line[900];
 
 	snprintf(file, 300, "%s/kh", dir);
-	snprintf(line, sizeof line, "cd %s && cp known_hosts kh && %s", dir, command);
+	snprintf(line, sizeof line, "cd %s && rm -rf kh && cp known_hosts kh && %s",
+		 dir, command);
 	assert_int_equal(system(line), 0);
 }
 
@@ -256,7 +278,76 @@ static void known_hosts_forms(void **state)
 			assert_says(&e, rows[i].says);
 		assert_int_equal(rc, rows[i].rc);
 	}
-	rmdir("kh");
+}
+
+#define SYSTEM "/etc/ssh/ssh_known_hosts"
+
+/* This process sees an /etc/ssh of its own, and no other process does. */
+static bool hide_system(void)
+{
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", "/etc/ssh", "tmpfs", 0, NULL) == 0;
+}
+
+/* 0: it says that, of that file; 77: nothing may be mounted here. */
+static int open_with_system(const struct vault_access *a, const char *file,
+			    const char *says)
+{
+	struct vault *v = NULL;
+	char text[1200], command[400];
+	struct err e;
+
+	if (!hide_system())
+		return 77;
+	snprintf(command, sizeof command, "cp '%s' " SYSTEM, file);
+	if (system(command) != 0)
+		return 1;
+	if (open_at(a, sshd.vault, sshd.port, &v, &e) == RC_OK) {
+		vault_free(v);
+		return says ? 1 : 0;
+	}
+	err_text(&e, text, sizeof text);
+	(void)fprintf(stderr, "%s\n", text);
+	return says && e.rc == RC_REFUSED && strstr(text, says) &&
+			       strstr(text, "in " SYSTEM) &&
+			       !strstr(text, a->known_hosts)
+		       ? 0
+		       : 1;
+}
+
+/* What it says of a key that only the system's file has, names that file. */
+static void known_hosts_of_the_system(void **state)
+{
+	static const struct {
+		const char *command, *says; /* NULL: it opens */
+	} rows[] = {
+		{"true", NULL},
+		{"sed -i '/ed25519/!d; s/^/@revoked /' kh", "revoked"},
+		{"(printf '[127.0.0.1]:%u '; ssh-keygen -q -t ed25519 -N '' -f other "
+		 "&& cut -d ' ' -f 1,2 other.pub) >kh", "ssh-keygen -f " SYSTEM " -R"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct vault_access a = by_key();
+		char file[300], command[400];
+		int status;
+		pid_t pid;
+
+		snprintf(command, sizeof command, rows[i].command, sshd.port);
+		known_hosts_by(command, file);
+		a.known_hosts = "/nonexistent/known_hosts";
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0)
+			_exit(open_with_system(&a, file, rows[i].says));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == 77)
+			skip();
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
 }
 
 /* It is known by a key of a kind that the server has no more. */
@@ -290,6 +381,7 @@ int main(void)
 		AFTER(logins),
 		WITH(host_key_dialogue),
 		WITH(known_hosts_forms),
+		WITH(known_hosts_of_the_system),
 		WITH(host_key_changes),
 		AFTER(another_kind_is_a_change),
 	};

@@ -4,11 +4,14 @@
 #include "base/num.h"
 #include "vault/vault.h"
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #define NAME "ITLRecovery-70CAF64E-20140226T102400Z.envelope"
 
@@ -275,6 +278,48 @@ static void lists(void **state)
 	free(o);
 }
 
+/* Temporary files of backups that were cut off go with the next put: old ones, of
+ * that name, and nothing else. */
+static void leftovers(void **state)
+{
+	static const struct {
+		const char *name;
+		int hours; /* since it was written */
+		bool folder, stays;
+	} rows[] = {
+		{"." NAME ".00112233445566ff.tmp", 25, false, false},
+		{".ITLRecovery.p12.00112233445566ff.tmp", 9999, false, false},
+		{".ITLRecovery.tmp", 25, false, false},
+		{"." NAME ".8899aabbccddeeff.tmp", 23, false, true},
+		{".ITLRecovery-1.tmp", 25, true, true},
+		{".ITLRecovery-2.tmp.x", 25, false, true},
+		{".ITLRecover.tmp", 25, false, true},
+		{".note.tmp", 25, false, true},
+		{"ITLRecovery.tmp", 25, false, true},
+		{NAME, 25, false, true},
+	};
+	struct fixture *f = *state;
+	char path[600];
+	struct err e;
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct timespec t[2] = {{.tv_nsec = UTIME_OMIT},
+					{.tv_sec = time(NULL) - rows[i].hours * 3600}};
+
+		snprintf(path, sizeof path, "%s/%s", f->folder, rows[i].name);
+		assert_int_equal(rows[i].folder ? mkdir(path, 0755)
+						: mknod(path, S_IFREG | 0644, 0), 0);
+		assert_int_equal(utimensat(AT_FDCWD, path, t, 0), 0);
+	}
+	assert_ok(vault_put(f->v, "new", NULL, bytes_of_text("x"), &e), &e);
+	assert_has(f, "new", "x");
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		print_message("%s\n", rows[i].name);
+		snprintf(path, sizeof path, "%s/%s", f->folder, rows[i].name);
+		assert_int_equal(access(path, F_OK) == 0, rows[i].stays);
+	}
+}
+
 static void folder_is_gone(void **state)
 {
 	struct fixture *f = *state;
@@ -361,6 +406,7 @@ int main(void)
 		BOTH(names_that_are_paths),
 		BOTH(what_is_not_there),
 		BOTH(lists),
+		BOTH(leftovers),
 		BOTH(folder_is_gone),
 		cmocka_unit_test_setup_teardown(folder_fails, start_folder, stop),
 		cmocka_unit_test_setup_teardown(folder_group, start_folder, stop),

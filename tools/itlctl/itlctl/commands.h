@@ -16,10 +16,12 @@ command_fn show_cert_own, show_cert_list, set_cert_regen;
 command_fn reset_localkey;
 /* remote.c */
 command_fn reset_remotekey;
-/* backup.c */
+/* filetftp.c */
 command_fn file_get_tftp;
+/* backup.c */
+command_fn show_backup;
 /* alerts.c */
-command_fn show_backup, show_alerts;
+command_fn show_alerts;
 /* service.c */
 command_fn service_list, service_restart_tftp;
 /* Restart a node's TFTP service, with its dialogue; json_decref() *result. */

@@ -7,7 +7,7 @@
 #ifndef ITLCTL_CTL_H
 #define ITLCTL_CTL_H
 
-#include "base/secret.h"
+#include "ask/ask.h"
 #include "cluster/cluster.h"
 #include "front/client.h"
 #include "itlctl/line.h"
@@ -32,6 +32,7 @@ enum need {
 	NEED_FRONT = 2 | NEED_CLUSTER,
 	NEED_KEYD = 4 | NEED_CLUSTER,
 	NEED_LINES = 8, /* makes sense only where lines are read */
+	NEED_VAULTS = 16, /* vault.conf, which may be missing */
 };
 
 struct ctl {
@@ -43,6 +44,7 @@ struct ctl {
 	bool json;
 	struct cluster *cluster;
 	const struct cluster_node *node; /* where one stands */
+	struct vault_conf *vaults; /* NULL: not read */
 	struct front *front;
 	struct keyd *keyd;
 	int exit; /* of a command that answered, but not with yes */
@@ -68,6 +70,14 @@ enum rc ctl_not_publisher(const struct ctl *c, const char *command,
 
 /* Print an error: on err, and with json on out too. Returns its exit code. */
 int ctl_error(const struct session *s, bool json, const struct err *e);
+/* Of things that must not keep each other waiting: the first error is kept in
+ * *first (all zero before), for the command to return; others are printed. */
+void ctl_error_among(const struct ctl *c, struct err *first, const struct err *e);
+/* The end of them: RC_OK if there was none, or that one into *e. */
+enum rc ctl_error_first(const struct err *first, struct err *e) MUST_CHECK;
+
+/* Where people read what is no result: out, or with --json err. */
+FILE *ctl_words(const struct ctl *c);
 
 /* ---- questions and answers (ask.c) ---- */
 
@@ -91,6 +101,9 @@ enum rc ctl_security_password(const struct ctl *c, struct secret **out,
 /* A new one: --new-password-file (or `file`, unless NULL), else asked twice. */
 enum rc ctl_new_password(const struct ctl *c, const char *file,
 			 struct secret **out, struct err *e) MUST_CHECK;
+
+/* How the line's options open a vault; ask_vault_clear() it. */
+struct ask_vault ctl_vault(const struct ctl *c);
 
 #define TICKET_HEX (2 * KEYD_TICKET_LEN + 1)
 /* A ticket straight from keyd, as the door takes it. */

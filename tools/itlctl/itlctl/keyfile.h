@@ -8,7 +8,8 @@
 
 struct keyfile {
 	struct vault_target folder;
-	char name[VAULT_NAME_MAX]; /* "": the newest backup */
+	const struct vault_entry *entry; /* of vault.conf, borrowed; or NULL */
+	char name[VAULT_NAME_MAX];       /* "": the newest backup */
 };
 
 /* HOST USER PATH, and --port; a PATH without a slash at its beginning is below
@@ -16,9 +17,10 @@ struct keyfile {
 enum rc keyfile_of_words(const struct ctl *c, const char *host, const char *user,
 			 const char *path, struct keyfile *out,
 			 struct err *e) MUST_CHECK;
-/* "/folder", "sftp://...", or a file in one: *.p12, or the name of a backup. */
-enum rc keyfile_of_target(const char *text, struct keyfile *out,
-			  struct err *e) MUST_CHECK;
+/* VAULT (ask_vault_named()), or a file in one behind a slash: *.p12, or the name of
+ * a backup. */
+enum rc keyfile_of_vault(const struct vault_conf *conf, const char *text,
+			 struct keyfile *out, struct err *e) MUST_CHECK;
 /* A folder on an SFTP server, as a dialogue asks for it. */
 enum rc keyfile_folder(const char *host, const char *port, const char *user,
 		       const char *folder, struct vault_target *out,

@@ -13,11 +13,11 @@ struct restored {
 
 /* pw has both passwords. Another recovery key that the token has is never
  * replaced (RC_REFUSED). */
-enum rc restore_key(struct ctl *c, struct keyfile *from, const struct recover *pw,
+enum rc restore_key(struct ctl *c, struct keyfile *from, const struct passwords *pw,
 		    struct restored *out, struct err *e) MUST_CHECK;
 
 /* The lists that are served, signed by the recovery key. json_decref() *result. */
-enum rc restore_reset(struct ctl *c, const struct recover *pw, json_t **result,
+enum rc restore_reset(struct ctl *c, const struct passwords *pw, json_t **result,
 		      struct err *e) MUST_CHECK;
 
 #endif

@@ -19,13 +19,13 @@
  * | --- | --- | --- |
  * | put | folder, name, mode | write aside, fsync, rename: FOLDER/NAME is the old file or the new one |
  * | fetch | url (tftp:// or http://), seconds, max | no redirects, no proxies; not-found if the server has no such file; verify if it is larger than max bytes |
- * | hostkey | SSH | what known_hosts says of the server: {"state": "known", "unknown" or "changed", "type", "fingerprint", "address", "entry" (a line for known_hosts), "known" (the fingerprint of before, if changed)} |
+ * | hostkey | SSH | what known_hosts says of the server: {"state": "known", "unknown" or "changed", "type", "fingerprint", "address", "entry" (a line for known_hosts), "known" (the fingerprint of before, if changed), "file" (which has that one)} |
  * | probe | SSH | log in, and see that "folder" is one |
- * | store | SSH, folder, name, aside (null) | write aside, fsync where offered, read back and compare, rename; what stands there: refused, or first renamed to "aside" |
+ * | store | SSH, folder, name, aside (null) | write aside, fsync where offered, read back and compare, rename; what stands there: refused, or first renamed to "aside"; leftovers of before (carry/name.h) are removed |
  * | load | SSH, folder, name, max | the file |
  * | list | SSH, folder | [{"name", "size"}] |
  * | remove | SSH, folder, name | |
- * | mail | url (smtp://), from, to (an array), user (null), password (bool), starttls (bool), ca (null), seconds | the content is the message; a user has a password, and a password is sent by STARTTLS alone |
+ * | mail | url, from, to (an array; all three: carry/address.h), user (null), password (bool), starttls (bool), ca (null), seconds | the content is the message; a user has a password, and a password is sent by STARTTLS alone |
  *
  * SSH stands for: host, port, user, seconds, known_hosts, fingerprint (what the
  * server's key must be; "" for hostkey alone), identity (null), agent (bool),
@@ -42,7 +42,10 @@
 #define CARRY_JOB_MAX 8192u         /* bytes of a job */
 #define CARRY_CONTENT_MAX 65535u    /* bytes of a put or a fetch: ITL_MAX */
 #define CARRY_OBJECT_MAX (8u << 20) /* bytes of a store, a load, a list, a mail */
-#define CARRY_LIST_MAX 5000u        /* files that a list goes through */
+#define CARRY_LIST_MAX 5000u        /* files of a folder that are gone through */
 #define CARRY_ERROR_MAX 8192u       /* bytes of an error */
+
+/* It is read beside the job's known_hosts. */
+#define CARRY_KNOWN_HOSTS "/etc/ssh/ssh_known_hosts"
 
 #endif

@@ -17,13 +17,17 @@ struct carry_job {
 	const struct secret *password; /* NULL: none. It goes through a pipe. */
 	int agent_fd;         /* borrowed; -1: none */
 	size_t max;           /* bytes that it may bring back; 0: it brings nothing */
-	double seconds;       /* then it is killed */
+	double seconds;       /* its deadline */
 	int stop_fd;          /* readable: it is killed; -1: never */
 };
 
+/* What it begins with: CARRY_JOB(.max = 100). A zero would be standard input. */
+#define CARRY_JOB(...) {.agent_fd = -1, .stop_fd = -1, __VA_ARGS__}
+
 /*
  * Run it and wait. result == NULL if it brings nothing; else malloc()ed. The
- * child's own error becomes *e; RC_STALE at the deadline.
+ * child's own error becomes *e; RC_STALE at the deadline. A job with "seconds" of
+ * its own gives up by itself and says why; it is killed if it does not.
  */
 enum rc carry_run(const struct carry_job *j, uint8_t **result, size_t *n,
 		  struct err *e) MUST_CHECK;

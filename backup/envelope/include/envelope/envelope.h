@@ -48,7 +48,8 @@ enum envelope_kind {
 	ENVELOPE_CONF = 1, /* cluster.conf, as it was: name "cluster.conf" */
 	ENVELOPE_CERT,     /* a certificate of the token, DER; name: its label */
 	ENVELOPE_LIST,     /* what a node served; name: the node's id */
-	ENVELOPE_TRUST,    /* a trust store, in CTL format */
+	ENVELOPE_TRUST,    /* a trust store, in CTL format: read already, and written
+			      once there is one */
 };
 
 struct envelope_item {
@@ -70,8 +71,6 @@ struct envelope {
 	struct envelope_item *items; /* contents into plain */
 	size_t nitems;
 	uint8_t *plain; /* owned: no secret is in it but the p12, still encrypted */
-	size_t nplain;
-	struct envelope_cost cost;
 };
 
 /* True if the file begins as one; it may still be damaged. */

@@ -12,7 +12,7 @@
 #ifndef P12_P12_H
 #define P12_P12_H
 
-#include "base/wrapped.h"
+#include "wrapped/wrapped.h"
 #include <openssl/x509.h>
 
 #define P12_NAME "ITLRecovery.p12"
@@ -20,7 +20,6 @@
 #define P12_ITERATIONS 600000u           /* ours, of the key and of the MAC */
 #define P12_ITERATIONS_MAX 10000000u     /* of a file that is read; more is refused */
 #define P12_SALT_LEN 16
-#define P12_FRIENDLY_MAX 128
 
 /* How the password becomes the key-encryption key. */
 struct p12_kdf {
@@ -42,9 +41,7 @@ enum rc p12_build(const struct secret *password, const struct p12_kdf *kdf,
 struct p12 {
 	X509 *cert;             /* owned */
 	struct wrapped_key key; /* owned */
-	char friendly_name[P12_FRIENDLY_MAX];
 	char encryption[64];    /* of the key, as the file had it: "PBES2 AES-256-CBC" */
-	unsigned iterations;
 	/* It was encrypted in another way (PBES2 with another cipher, RC2 or 3DES of
 	 * PKCS#12): decrypted in locked memory and wrapped anew under a random
 	 * key, here. */

@@ -124,4 +124,14 @@ enum rc vault_list(struct vault *v, struct vault_object **out, size_t *n,
 
 enum rc vault_remove(struct vault *v, const char *name, struct err *e) MUST_CHECK;
 
+/*
+ * What is proved, and recorded: this content, under this name, in this vault (as
+ * vault_target_text() says it). keyd remembers the claim that an administrator
+ * proved; front makes the same of what it is told, and asks keyd for it.
+ */
+#define VAULT_DIGEST_LEN 32 /* BLAKE2b-256 */
+void vault_claim(const char *vault, const char *name,
+		 const uint8_t digest[VAULT_DIGEST_LEN],
+		 uint8_t out[VAULT_DIGEST_LEN]);
+
 #endif

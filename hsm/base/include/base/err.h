@@ -58,7 +58,8 @@ enum rc err_hint(struct err *e, const char *hint);
 /* Say where it was, before the object: "WHERE: WHAT". Returns e->rc. */
 enum rc err_within(struct err *e, const char *where);
 
-/* The whole line, without a newline, cut to cap. Returns buf. */
+/* The whole as one line, for a terminal or a log: cut to cap (1 or more), and
+ * flattened (base/text.h), for a server's words may stand in it. Returns buf. */
 char *err_text(const struct err *e, char *buf, size_t cap);
 
 /* What a program exits with: 0 to 5 (see enum rc). */

@@ -12,8 +12,8 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/secret.h"
-#include "base/wrapped.h"
 #include "cluster/label.h"
+#include "wrapped/wrapped.h"
 #include <openssl/x509.h>
 #include <stdint.h>
 
@@ -40,6 +40,9 @@ struct keyd_status {
 };
 enum rc keyd_status(struct keyd *k, struct keyd_status *out,
 		    struct err *e) MUST_CHECK;
+
+/* So many recovery keys are made at most, until one can leave the token. */
+#define KEYD_GENERATE_TRIES 60u
 
 struct keyd_key {
 	struct label label;
@@ -107,11 +110,6 @@ struct keyd_passwords {
 	const struct secret *security; /* the cluster security password */
 };
 
-/* Is it the cluster security password? RC_OK, or RC_REFUSED (also if none is
- * set). */
-enum rc keyd_security_check(struct keyd *k, const struct secret *password,
-			    struct err *e) MUST_CHECK;
-
 /* Set the cluster security password. pw->security is the old one; NULL if none
  * was set, or for root, who may set it anew when it was lost. */
 enum rc keyd_security_set(struct keyd *k, const struct keyd_passwords *pw,
@@ -119,6 +117,7 @@ enum rc keyd_security_set(struct keyd *k, const struct keyd_passwords *pw,
 			  struct err *e) MUST_CHECK;
 
 #define KEYD_ROUTE_MAX 24 /* hsm_route_name() */
+#define KEYD_CLAIM_LEN 32
 
 /* The current recovery key, wrapped under w->kek and w->iv into w->bytes. *out is
  * filled (free its cert). */
@@ -128,14 +127,17 @@ enum rc keyd_export(struct keyd *k, const struct keyd_passwords *pw,
 
 /*
  * Prove a file that was fetched back: w must open in the token to the private key
- * of cert, and sign. With pw->security keyd checks it, and then remembers for 15
- * minutes that `digest` (BLAKE2b-256 of the whole object) is a proved backup of
- * that key; without, it is only a test of a file from elsewhere.
+ * of cert, and sign. `label`: of that key in the token, "" if the token has not
+ * got it: then the file is good, and no backup of this cluster. With pw->security
+ * keyd checks that, and then remembers for 15 minutes that this user proved `claim`
+ * (vault_claim(): which content, under which name, in which vault; keyd does not
+ * look into it) for a key that the token has; without, it is only a test of a file
+ * from elsewhere, and the claim is no more than a word in the log.
  */
 enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
 		   const struct wrapped_key *w, X509 *cert,
-		   const uint8_t digest[32], char route[KEYD_ROUTE_MAX],
-		   struct err *e) MUST_CHECK;
+		   const uint8_t claim[KEYD_CLAIM_LEN], char label[LABEL_MAX],
+		   char route[KEYD_ROUTE_MAX], struct err *e) MUST_CHECK;
 
 /*
  * Make it the cluster's current recovery key, as its next generation. RC_REFUSED
@@ -153,14 +155,15 @@ enum rc keyd_seal(struct keyd *k, const struct keyd_passwords *pw,
 
 /* ---- front ---- */
 
-/* What keyd_prove() remembers. RC_NOTFOUND if it does not. */
+/* What keyd_prove() remembers of this user (whom front's door saw). It is given out
+ * once. RC_NOTFOUND if there is none such, whatever the reason. */
 struct keyd_proof {
 	struct label label;
 	uint8_t id[16];    /* of the key */
 	uint32_t security; /* which password opened it, as in keyd_status */
 	int64_t proved;    /* Unix time */
 };
-enum rc keyd_proof(struct keyd *k, const uint8_t digest[32],
+enum rc keyd_proof(struct keyd *k, const uint8_t claim[KEYD_CLAIM_LEN], uid_t uid,
 		   struct keyd_proof *out, struct err *e) MUST_CHECK;
 
 /* The node's own list, built from the token's certificates. malloc()ed. */

@@ -39,7 +39,8 @@ enum keyd_request {
 	KEYD_SALT,         /* - -> set u8, salt (16), ops u64, memory u64 */
 	KEYD_TICKET,       /* op u8, params (32), derived (32) -> ticket (32) */
 	KEYD_PASSWORD,     /* has old u8, old derived (32), salt (16), ops u64,
-			      memory u64, derived (32) -> - */
+			      memory u64, derived (32) -> -; the cost fits
+			      wire_cost_fits() */
 	KEYD_ITL,          /* node text, timestamp u32 -> list bytes */
 	KEYD_SGN,          /* node text, name text, digest u8, timestamp u32,
 			      then content bytes, or nothing and a sealed memfd
@@ -57,24 +58,38 @@ enum keyd_request {
 	KEYD_EXPORT,       /* consented; derived security password (32), key-
 			      encryption key (32), IV (16) -> one key as in
 			      KEYD_KEYS, route text, wrapped bytes */
-	KEYD_PROVE,        /* consented; has security u8, derived (32), digest
+	KEYD_PROVE,        /* consented; has security u8, derived (32), claim
 			      (32), a wrapped key, certificate bytes
-			      -> route text */
+			      -> label text ("" if the token has not this key),
+			      route text */
 	KEYD_IMPORT,       /* consented; replace u8, a wrapped key, certificate
 			      bytes -> present u8, one key as in KEYD_KEYS,
 			      route text */
 	KEYD_SEAL,         /* consented -> - */
 	KEYD_SECURITY,     /* consented; then as KEYD_PASSWORD */
 	KEYD_SECURITY_SALT,  /* as KEYD_SALT */
-	KEYD_SECURITY_CHECK, /* derived (32) -> - */
-	KEYD_PROOF,        /* digest (32) -> label text, id (16), security u32,
-			      proved u64 */
+	KEYD_PROOF,        /* claim (32), uid u32 -> label text, id (16), security
+			      u32, proved u64 */
 	KEYD_REQUEST_END
 };
 
 #define KEYD_DERIVED_LEN 32
 #define KEYD_SALT_LEN 16
 #define KEYD_PREMASTER_LEN 48
+
+/* What a password's derivation (Argon2id) may cost. keyd sets nothing else, and a
+ * client derives nothing else: what was derived for less could be guessed back by
+ * who says he is keyd. */
+#define KEYD_OPS_MIN 2u
+#define KEYD_OPS_MAX 10u
+#define KEYD_MEMORY_MIN (32u << 20) /* bytes */
+#define KEYD_MEMORY_MAX (1u << 30)
+
+static inline bool wire_cost_fits(uint64_t ops, uint64_t memory)
+{
+	return ops >= KEYD_OPS_MIN && ops <= KEYD_OPS_MAX &&
+	       memory >= KEYD_MEMORY_MIN && memory <= KEYD_MEMORY_MAX;
+}
 
 /* True if the request or its answer holds a password's derivative, a ticket, a
  * key-encryption key, or a TLS secret. */

@@ -35,23 +35,39 @@ enum rc ask_yes(const char *prompt, bool sure, bool *yes,
 
 /* ---- a vault ---- */
 
+/*
+ * VAULT on a command line: a name of vault.conf (conf; NULL: there is none), else
+ * a target ("/folder", "sftp://..."). *entry: the one of that name or target,
+ * borrowed from conf; NULL if there is none. RC_USAGE if it is neither.
+ */
+enum rc ask_vault_named(const struct vault_conf *conf, const char *word,
+			struct vault_target *target,
+			const struct vault_entry **entry, struct err *e) MUST_CHECK;
+
 struct ask_vault {
 	FILE *out;                 /* where the host's fingerprint is shown */
-	bool yes;                  /* --yes: trust a host at first sight */
 	const char *password_file; /* --sftp-password-file, or NULL */
 	const char *identity, *known_hosts; /* or NULL */
 	const struct vault_entry *entry;    /* of vault.conf, which answers what the
 					       members above do not; or NULL */
-	bool password_first;       /* the original's dialogues ask at once */
 	struct secret *password;   /* asked for; ask_vault_clear() */
 	struct vault_access access; /* of the open vault */
 };
 
 /*
+ * Have the password of an SFTP server before anything of it is opened, as the
+ * original's dialogues do: read if its file is named, else asked for, even if
+ * there is an agent; but not where an identity logs in, nor where an agent does
+ * and there is no terminal.
+ */
+enum rc ask_vault_password(struct ask_vault *a, const char *prompt,
+			   struct err *e) MUST_CHECK;
+
+/*
  * Open a vault as a person does: agent ($SSH_AUTH_SOCK), identity file, and a
- * password: asked for if there is neither agent nor identity, or password_first
- * and no identity; read if its file is named. A host that known_hosts has not is
- * shown in the original's words and asked about. *a must outlive the vault.
+ * password: the one that was asked for, else read if its file is named, else
+ * asked for if there is neither agent nor identity. A host that known_hosts has
+ * not is shown in the original's words and asked about. *a must outlive the vault.
  */
 enum rc ask_vault_open(struct ask_vault *a, const struct vault_target *t,
 		       struct vault **out, struct err *e) MUST_CHECK;

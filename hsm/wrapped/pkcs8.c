@@ -1,4 +1,4 @@
-#include "pkcs8.h"
+#include "wrapped/pkcs8.h"
 #include <string.h>
 
 enum { INTEGER = 0x02, OCTETS = 0x04, NOTHING = 0x05, OID = 0x06,
@@ -49,47 +49,71 @@ static bool is_zero(struct reader *r)
 	return read_u8(&value) == 0 && reader_done(&value);
 }
 
-static bool is_rsa_algorithm(struct reader *r)
+/* An OID, and with it NULL or nothing. RFC 5208's other algorithms have what they
+ * like there. */
+static enum pkcs8 read_algorithm(struct reader *r)
 {
 	struct reader algorithm = open_value(r, SEQUENCE);
 	struct reader oid = open_value(&algorithm, OID);
 
+	if (algorithm.bad)
+		return PKCS8_NONE;
+	if (!bytes_equal(bytes_of(oid.p, oid.n), bytes_of(rsa, sizeof rsa)))
+		return PKCS8_OTHER;
 	if (reader_left(&algorithm) > 0) {
 		struct reader null = open_value(&algorithm, NOTHING);
 
 		if (!reader_done(&null))
-			return false;
+			return PKCS8_NONE;
 	}
-	return reader_done(&algorithm) &&
-	       bytes_equal(bytes_of(oid.p, oid.n), bytes_of(rsa, sizeof rsa));
+	return reader_done(&algorithm) ? PKCS8_RSA : PKCS8_NONE;
 }
 
-/* RSAPrivateKey (RFC 8017 A.1.2): version 0 and eight numbers. */
-static bool is_rsa_key(struct reader *octets)
+/* RSAPrivateKey (RFC 8017 A.1.2): version 0 and the numbers. */
+static bool read_rsa_key(struct reader *octets,
+			 struct bytes numbers[PKCS8_NUMBERS])
 {
 	struct reader key = open_value(octets, SEQUENCE);
 
 	if (!reader_done(octets) || !is_zero(&key))
 		return false;
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < PKCS8_NUMBERS; i++) {
 		struct reader number = open_value(&key, INTEGER);
 
 		if (number.bad || number.n == 0)
 			return false;
+		numbers[i] = bytes_of(number.p, number.n);
 	}
 	return reader_done(&key);
 }
 
-bool pkcs8_is_rsa(struct bytes der)
+enum pkcs8 pkcs8_read_numbers(struct bytes der,
+			      struct bytes numbers[PKCS8_NUMBERS])
 {
 	struct reader r = reader_of(der);
 	struct reader info = open_value(&r, SEQUENCE);
+	enum pkcs8 kind;
 
-	if (!reader_done(&r) || !is_zero(&info) || !is_rsa_algorithm(&info))
-		return false;
+	if (!reader_done(&r) || !is_zero(&info))
+		return PKCS8_NONE;
+	kind = read_algorithm(&info);
 	struct reader octets = open_value(&info, OCTETS);
 
 	if (reader_left(&info) > 0) /* attributes, which nobody needs */
 		(void)open_value(&info, ATTRIBUTES);
-	return reader_done(&info) && is_rsa_key(&octets);
+	if (!reader_done(&info))
+		return PKCS8_NONE;
+	if (kind != PKCS8_RSA)
+		return kind;
+	return read_rsa_key(&octets, numbers) ? PKCS8_RSA : PKCS8_NONE;
+}
+
+enum pkcs8 pkcs8_read(struct bytes der, struct pkcs8_public *out)
+{
+	struct bytes numbers[PKCS8_NUMBERS];
+	enum pkcs8 kind = pkcs8_read_numbers(der, numbers);
+
+	if (kind == PKCS8_RSA && out)
+		*out = (struct pkcs8_public){numbers[PKCS8_N], numbers[PKCS8_E]};
+	return kind;
 }

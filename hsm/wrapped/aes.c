@@ -1,4 +1,4 @@
-#include "aes.h"
+#include "wrapped/aes.h"
 #include "base/cleanup.h"
 #include "base/num.h"
 #include <openssl/evp.h>

@@ -4,8 +4,8 @@
  * PBES2 of RFC 8018 encrypts). The key-encryption key is beside it, in locked
  * memory: whoever holds one of these can have the private key.
  */
-#ifndef BASE_WRAPPED_H
-#define BASE_WRAPPED_H
+#ifndef WRAPPED_WRAPPED_H
+#define WRAPPED_WRAPPED_H
 
 #include "base/bytes.h"
 #include "base/secret.h"
@@ -37,5 +37,17 @@ static inline void wrapped_key_clear_at(struct wrapped_key *w)
 {
 	wrapped_key_clear(w);
 }
+
+/* Random, in locked memory. secret_free() it. */
+enum rc wrapped_kek_new(struct secret **out, struct err *e) MUST_CHECK;
+
+/* A random key-encryption key and IV, and nothing wrapped yet. What was in *w is
+ * cleared. */
+enum rc wrapped_key_begin(struct wrapped_key *w, struct err *e) MUST_CHECK;
+
+/* A DER that lies here in the clear, under a random key and IV. What was in *out is
+ * cleared. RC_REFUSED if it is too long to be an RSA key's. */
+enum rc wrapped_key_seal(struct bytes der, struct wrapped_key *out,
+			 struct err *e) MUST_CHECK;
 
 #endif

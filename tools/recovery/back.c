@@ -183,22 +183,27 @@ enum rc recovery_prove(const struct recovery *r, struct vault *v,
 		       struct recovery_made *m, struct err *e)
 {
 	struct recovery_file CLEANUP(recovery_file_free) *f = NULL;
-	char unwrapped[KEYD_ROUTE_MAX];
+	char label[LABEL_MAX], unwrapped[KEYD_ROUTE_MAX];
+	uint8_t claim[VAULT_DIGEST_LEN];
 	struct vault_object o = {0};
-	struct keyd_proof proof;
 	double since;
 
 	if (recovery_fetch(r, v, name, NULL, &o, &f, e) != RC_OK)
 		return e->rc;
 	since = step_begin(r, RECOVERY_PROVE);
-	if (keyd_prove(r->keyd, &r->pw, &f->p12->key, f->p12->cert, f->digest,
-		       unwrapped, e) != RC_OK ||
-	    keyd_proof(r->keyd, f->digest, &proof, e) != RC_OK)
+	vault_claim(where, o.name, f->digest, claim);
+	if (keyd_prove(r->keyd, &r->pw, &f->p12->key, f->p12->cert, claim,
+		       label, unwrapped, e) != RC_OK)
 		return err_within(e, o.name);
+	if (!label[0])
+		return err_set(e, RC_NOTFOUND, "prove",
+			       "opens, but its key is not in this token",
+			       "is it another cluster's? itlvault restore brings the key back",
+			       "%s", o.name);
 	step_end(r, RECOVERY_PROVE, since);
 	(void)snprintf(m->vault, sizeof m->vault, "%s", where);
 	(void)snprintf(m->name, sizeof m->name, "%s", o.name);
-	label_text(&proof.label, m->key);
+	(void)snprintf(m->key, sizeof m->key, "%s", label);
 	memcpy(m->digest, f->digest, sizeof m->digest);
 	m->bytes = (size_t)o.size;
 	m->plain = !f->envelope;

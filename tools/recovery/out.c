@@ -164,3 +164,21 @@ enum rc recovery_backup(const struct recovery *r, struct vault *v,
 		return e->rc;
 	return recovery_store(r, v, where, &o, out, e);
 }
+
+enum rc recovery_remove(const struct recovery *r, struct vault *v,
+			const char *where, const char *name, struct err *e)
+{
+	json_t *answer = NULL, *request;
+	enum rc rc;
+
+	if (r->front) {
+		request = json_pack("{s:s, s:s, s:s}", "do", "backup-removed",
+				    "vault", where, "name", name);
+		rc = front_call(r->front, request, NULL, NULL, &answer, e);
+		json_decref(request);
+		json_decref(answer);
+		if (rc != RC_OK && rc != RC_NOTFOUND) /* it was never proved */
+			return rc;
+	}
+	return vault_remove(v, name, e);
+}

@@ -95,6 +95,12 @@ enum rc recovery_backup(const struct recovery *r, struct vault *v,
 			const char *where, enum recovery_form form,
 			struct recovery_made *out, struct err *e) MUST_CHECK;
 
+/* Take an object out of its vault. front forgets it first, if it knows it: then a
+ * failure in between raises no alert over what was meant to go. */
+enum rc recovery_remove(const struct recovery *r, struct vault *v,
+			const char *where, const char *name,
+			struct err *e) MUST_CHECK;
+
 /* ---- back ---- */
 
 /* A file that was opened: a p12 alone, or the one in an envelope. */

@@ -1,7 +1,9 @@
 /* The shape of what is wrapped, byte by byte. */
 #include "support/support.h"
 #include "base/num.h"
-#include "pkcs8.h"
+#include "wrapped/pkcs8.h"
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/x509.h>
 #include <string.h>
 
@@ -38,6 +40,63 @@ static void the_head_tells_the_length(void **state)
 			assert_true(other == 0 || i == 2 || i == 3);
 			assert_int_not_equal(other, n);
 		}
+}
+
+static struct bytes number(EVP_PKEY *key, const char *name, uint8_t to[256])
+{
+	BIGNUM *b = NULL;
+	int len;
+
+	assert_int_equal(EVP_PKEY_get_bn_param(key, name, &b), 1);
+	len = BN_bn2bin(b, to);
+	BN_free(b);
+	return bytes_of(to, num_size(len));
+}
+
+static void its_public_half(void **state)
+{
+	const unsigned char *p = der;
+	EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &p, (long)n);
+	struct pkcs8_public public = {{NULL, 0}, {NULL, 0}};
+	uint8_t buf[256];
+
+	(void)state;
+	assert_non_null(key);
+	assert_int_equal(pkcs8_read(bytes_of(der, n), &public), PKCS8_RSA);
+	/* in place; a modulus of 1024 bits has its sign in front */
+	assert_true(public.n.p > der && public.n.p < der + n);
+	assert_int_equal(public.n.p[0], 0);
+	assert_true(bytes_equal(bytes_of(public.n.p + 1, public.n.n - 1),
+				number(key, OSSL_PKEY_PARAM_RSA_N, buf)));
+	assert_true(bytes_equal(public.e, number(key, OSSL_PKEY_PARAM_RSA_E, buf)));
+	public.n.n = 7;
+	assert_int_equal(pkcs8_read(bytes_of(der, n - 1), &public), PKCS8_NONE);
+	assert_int_equal(public.n.n, 7);
+	EVP_PKEY_free(key);
+}
+
+/* Well-formed, and nobody's business here. */
+static void keys_of_other_kinds(void **state)
+{
+	EVP_PKEY *keys[] = {EVP_EC_gen("P-256"),
+			    EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(keys[i]);
+		uint8_t *other = NULL;
+		size_t len = num_size(i2d_PKCS8_PRIV_KEY_INFO(info, &other));
+
+		assert_true(len > 0);
+		assert_int_equal(pkcs8_read(bytes_of(other, len), NULL), PKCS8_OTHER);
+		assert_false(pkcs8_is_rsa(bytes_of(other, len)));
+		for (size_t less = 0; less < len; less++)
+			assert_int_equal(pkcs8_read(bytes_of(other, less), NULL),
+					 PKCS8_NONE);
+		OPENSSL_free(other);
+		PKCS8_PRIV_KEY_INFO_free(info);
+		EVP_PKEY_free(keys[i]);
+	}
 }
 
 static void exactly_one_key(void **state)
@@ -79,6 +138,11 @@ static void other_forms(void **state)
 	other[n] = 0xa1;
 	assert_false(pkcs8_is_rsa(bytes_of(other, n + 2)));
 
+	/* an algorithm that is none is not another kind of key */
+	memcpy(other, der, n);
+	other[9] ^= 1;
+	assert_int_equal(pkcs8_read(bytes_of(other, n), NULL), PKCS8_NONE);
+
 	/* 30 0d 06 09 OID 05 00: bytes 7 to 21 */
 	memcpy(other, der, 20);
 	memcpy(other + 20, der + 22, n - 22);
@@ -92,6 +156,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_head_tells_the_length),
+		cmocka_unit_test(its_public_half),
+		cmocka_unit_test(keys_of_other_kinds),
 		cmocka_unit_test(exactly_one_key),
 		cmocka_unit_test(every_byte_of_the_frame),
 		cmocka_unit_test(other_forms),

@@ -1,0 +1,120 @@
+/* keyd's client, and who says he is keyd. */
+#include "support/support.h"
+#include "support/softhsm.h"
+#include "base/num.h"
+#include "base/sock.h"
+#include "keyd/client.h"
+#include "keyd/intent.h"
+#include "keyd/wire.h"
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Answers one connection: the salt with this cost, and an error to what follows. */
+struct fake {
+	int listener;
+	uint64_t ops, memory;
+	unsigned got; /* the other requests */
+};
+
+static void answer(struct fake *f, int fd, unsigned what, uint32_t id)
+{
+	static const uint8_t salt[KEYD_SALT_LEN];
+	uint8_t frame[256];
+	struct writer w = writer_of(frame, sizeof frame);
+	struct err e;
+
+	if (what == KEYD_SALT) {
+		wire_header(&w, RC_OK, id);
+		write_u8(&w, 1);
+		write_bytes(&w, bytes_of(salt, sizeof salt));
+		write_u64(&w, f->ops);
+		write_u64(&w, f->memory);
+	} else {
+		f->got++;
+		err_set(&e, RC_VERIFY, "fake", "came so far", NULL, "a request");
+		wire_header(&w, e.rc, id);
+		wire_error(&w, &e);
+	}
+	(void)!sock_send(fd, writer_bytes(&w), -1, 0, &e);
+}
+
+static void *serve(void *arg)
+{
+	static uint8_t frame[SOCK_MESSAGE_MAX];
+	struct fake *f = arg;
+	struct reader r;
+	struct err e;
+	unsigned what;
+	uint32_t id;
+	size_t n;
+	int fd = -1;
+
+	if (sock_wait(f->listener, 20000, &e) != RC_OK ||
+	    sock_accept(f->listener, &fd, &e) != RC_OK)
+		return NULL;
+	while (sock_wait(fd, 20000, &e) == RC_OK &&
+	       sock_recv(fd, frame, sizeof frame, &n, NULL, 0, &e) == RC_OK) {
+		r = reader_of(bytes_of(frame, n));
+		if (!wire_header_read(&r, &what, &id))
+			break;
+		answer(f, fd, what, id);
+	}
+	close(fd);
+	close(f->listener); /* nobody is waited for */
+	return NULL;
+}
+
+/* Whatever is derived for next to nothing could be guessed from what is sent. */
+static void costs(void **state)
+{
+	static const struct {
+		uint64_t ops, memory;
+		bool fits;
+	} rows[] = {
+		{1, KEYD_MEMORY_MIN, false},
+		{0, 0, false},
+		{KEYD_OPS_MIN, 8192, false},
+		{KEYD_OPS_MIN, KEYD_MEMORY_MIN - 1, false},
+		{KEYD_OPS_MAX + 1, KEYD_MEMORY_MIN, false},
+		{KEYD_OPS_MIN, (uint64_t)KEYD_MEMORY_MAX + 1, false},
+		{UINT64_MAX, UINT64_MAX, false},
+		{KEYD_OPS_MIN, KEYD_MEMORY_MIN, true},
+	};
+	struct secret CLEANUP(secret_free) *password = softhsm_secret("correct horse");
+	const struct keyd_intent intent = keyd_intent_ctl(1);
+	char *dir = support_tmpdir(), path[108];
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "%s/keyd.sock", dir);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct fake f = {.ops = rows[i].ops, .memory = rows[i].memory};
+		struct keyd *k = NULL;
+		uint8_t ticket[KEYD_TICKET_LEN];
+		pthread_t thread;
+		struct err e;
+		enum rc rc;
+
+		assert_ok(sock_listen(path, 0600, &f.listener, &e), &e);
+		assert_int_equal(pthread_create(&thread, NULL, serve, &f), 0);
+		assert_ok(keyd_open(path, &k, &e), &e);
+		rc = keyd_ticket(k, password, &intent, ticket, &e);
+		keyd_free(k);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		if (rc != (rows[i].fits ? RC_VERIFY : RC_REFUSED) ||
+		    f.got != rows[i].fits)
+			fail_msg("row %zu: %s, %u sent", i + 1, rc_name(rc), f.got);
+		if (!rows[i].fits)
+			assert_non_null(strstr(e.why, "absurd"));
+	}
+	support_tmpdir_remove(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(costs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
