@@ -25,19 +25,13 @@ enum rc store_backup_put(struct store *s, const struct backup *b, struct err *e)
 {
 	LOCKED(s);
 	return sql_run(s, e,
-		       "INSERT INTO backup (vault, name, digest, bytes,"
+		       "INSERT OR REPLACE INTO backup (vault, name, digest, bytes,"
 		       " plain, key, key_id, route, security, made, proved)"
-		       " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-		       " ON CONFLICT (vault, name) DO UPDATE SET"
-		       " digest = excluded.digest, bytes = excluded.bytes,"
-		       " plain = excluded.plain, key = excluded.key,"
-		       " key_id = excluded.key_id, security = excluded.security,"
-		       " made = excluded.made, proved = excluded.proved,"
-		       " checked = 0, error = NULL,"
 		       /* One that is proved again keeps the way that it came by. */
-		       " route = CASE WHEN excluded.route = ''"
-		       " AND digest = excluded.digest THEN route"
-		       " ELSE excluded.route END",
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+		       " coalesce(nullif(?8, ''), (SELECT route FROM backup"
+		       " WHERE vault = ?1 AND name = ?2 AND digest = ?3), ''),"
+		       " ?9, ?10, ?11)",
 		       "ttbiitbtiii", b->vault, b->name,
 		       bytes_of(b->digest, sizeof b->digest), (int64_t)b->bytes,
 		       (int64_t)b->plain, b->key,

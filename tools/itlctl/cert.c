@@ -130,6 +130,18 @@ enum rc certs_generate(struct ctl *c, const struct secret *password,
 			NULL, NULL, cert, e);
 }
 
+char *certs_tries(const json_t *cert, char to[CERTS_TRIES_MAX])
+{
+	int64_t tries = answer_int(cert, "tries");
+
+	to[0] = '\0';
+	if (tries > 1)
+		(void)snprintf(to, CERTS_TRIES_MAX,
+			       " (key %lld of at most %u: its length lets this token wrap it)",
+			       (long long)tries, KEYD_GENERATE_TRIES);
+	return to;
+}
+
 static enum rc may_regen(struct ctl *c, enum unit *unit, struct err *e)
 {
 	if (unit_from_name(c->args[0], unit, e) != RC_OK)
@@ -153,6 +165,7 @@ enum rc set_cert_regen(struct ctl *c, struct err *e)
 {
 	struct secret CLEANUP(secret_free) *password = NULL;
 	json_auto_t *cert = NULL;
+	char tries[CERTS_TRIES_MAX];
 	const char *name;
 	enum unit unit;
 
@@ -176,10 +189,11 @@ enum rc set_cert_regen(struct ctl *c, struct err *e)
 	if (c->json)
 		return ctl_result(c, json_incref(cert), e);
 	(void)fprintf(c->out,
-		      "\nSuccessfully Regenerated Certificate for %s.\n"
+		      "\nSuccessfully Regenerated Certificate for %s.%s\n"
 		      "Please do a backup of the server as soon as possible. Failure to do\n"
 		      "so can stale the cluster in case of a crash.\n"
 		      "You must restart services related to %s for the regenerated\n"
-		      "certificates to become active.\n", name, name);
+		      "certificates to become active.\n",
+		      name, certs_tries(cert, tries), name);
 	return RC_OK;
 }

@@ -90,23 +90,12 @@ static enum rc init_security(struct init *in, struct err *e)
 	return RC_OK;
 }
 
-/* How many keys it took, where it was not the first. */
-static void print_made(FILE *out, const json_t *cert)
-{
-	json_int_t tries = answer_int(cert, "tries");
-
-	if (tries > 1)
-		(void)fprintf(out, "done (key %lld of at most %u: its length lets this token wrap it)\n",
-			      (long long)tries, KEYD_GENERATE_TRIES);
-	else
-		(void)fprintf(out, "done\n");
-}
-
 static enum rc init_key(struct init *in, json_t *key, size_t at, size_t of,
 			struct err *e)
 {
 	struct ctl *c = in->c;
 	const char *node = json_string_value(json_object_get(key, "node"));
+	char tries[CERTS_TRIES_MAX];
 	json_t *cert = NULL;
 	enum unit unit;
 
@@ -125,7 +114,7 @@ static enum rc init_key(struct init *in, json_t *key, size_t at, size_t of,
 	}
 	(void)json_array_append_new(in->generated, cert);
 	if (!c->json) {
-		print_made(c->out, cert);
+		(void)fprintf(c->out, "done%s\n", certs_tries(cert, tries));
 		return RC_OK;
 	}
 	json_auto_t *event = json_pack("{s:s, s:i, s:i, s:O}", "event", "key",

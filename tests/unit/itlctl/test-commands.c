@@ -158,6 +158,20 @@ static void regeneration_has_its_dialogue(void **state)
 	output_clear(&o);
 }
 
+static void a_new_recovery_key_tells_how_many_it_took(void **state)
+{
+	static const struct reply fourth[] = {
+		{"generate", {"{\"result\":{\"unit\":\"ITLRecovery\",\"node\":null,\"tries\":4}}"}}, {0}};
+	struct output o;
+
+	world_open(*state, fourth);
+	o = world_run(*state, "set cert regen ITLRecovery --force");
+	assert_int_equal(o.code, 0);
+	assert_non_null(strstr(o.out, "Certificate for ITLRecovery. (key 4 of at most 60: "
+				      "its length lets this token wrap it)\n"));
+	output_clear(&o);
+}
+
 static void init_makes_what_is_missing(void **state)
 {
 	struct keyd_intent meant = keyd_intent_generate(UNIT_ITLRECOVERY, NULL);
@@ -444,6 +458,7 @@ int main(void)
 		IN_WORLD(services_are_listed),
 		IN_WORLD(a_restart_tells_one_node),
 		IN_WORLD(regeneration_has_its_dialogue),
+		IN_WORLD(a_new_recovery_key_tells_how_many_it_took),
 		IN_WORLD(init_makes_what_is_missing),
 		IN_WORLD(init_again_has_nothing_to_do),
 		IN_WORLD(a_password_file_must_be_private),

@@ -10,4 +10,9 @@ enum rc certs_generate(struct ctl *c, const struct secret *password,
 		       enum unit unit, const char *node, bool force,
 		       json_t **cert, struct err *e) MUST_CHECK;
 
+/* How many keys a new recovery key took, where it was not the first: " (key 4 of
+ * ...)"; "" otherwise. Returns to. */
+#define CERTS_TRIES_MAX 96
+char *certs_tries(const json_t *cert, char to[CERTS_TRIES_MAX]);
+
 #endif
