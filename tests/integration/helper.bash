@@ -61,6 +61,14 @@ stop_syslog() {
 	kill "$syslog_pid" 2>/dev/null || true
 }
 
+# Another byte stands there afterwards, whatever stood there.
+flip() { # FILE OFFSET
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf '%b' "\\x$(printf %02x $((byte ^ 0xff)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 # One request to front's door, as root; its last answer.
 ask_front() { # DIR JSON
 	python3 - "$1/run/front/front.sock" "$2" <<-'END'

@@ -128,7 +128,7 @@ alerts() { # NAME-BEGIN HOW-MANY
 	[[ $output == *"another backup under this name"* ]]
 	# A flipped bit; the last byte missing; nothing there.
 	cp "$dir/vault/$new" "$bad/$new"
-	printf '\x55' | dd of="$bad/$new" bs=1 seek=3000 conv=notrunc status=none
+	flip "$bad/$new" 3000
 	run vault verify "$bad"
 	[ "$status" = 5 ]
 	head -c -1 "$dir/vault/$new" >"$bad/$new"
@@ -150,7 +150,7 @@ alerts() { # NAME-BEGIN HOW-MANY
 	cp "$dir/kept" "$newest"
 	chgrp itlkeeper-front "$newest"
 	chmod 0640 "$newest"
-	printf '\x55' | dd of="$newest" bs=1 seek=99 conv=notrunc status=none
+	flip "$newest" 99
 	run ask_front "$dir" '{"do":"vault-check"}'
 	[ "$(jq .result.vaults[0].ok <<<"$output")" = false ]
 	wait_until alerts ITLRecoveryVaultCheck/demo 1
@@ -242,7 +242,7 @@ alerts() { # NAME-BEGIN HOW-MANY
 	vault backup
 	mapfile -t two < <(objects | sort | tail -n 2)
 	cp -p "$dir/vault/${two[1]}" "$dir/kept"
-	printf '\x55' | dd of="$dir/vault/${two[1]}" bs=1 seek=99 conv=notrunc status=none
+	flip "$dir/vault/${two[1]}" 99
 	tend --keep 1 prune
 	objects | grep -qxF "${two[0]}"
 	vault verify demo "${two[0]}"
