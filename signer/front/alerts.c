@@ -43,16 +43,6 @@ static const struct {
 	{90 * DAY, QUARTER},
 };
 
-/* A server's or an operator's words must not end the brackets, or the line. */
-static void make_plain(char *text)
-{
-	for (char *s = text_flatten(text); *s; s++)
-		if (*s == '[')
-			*s = '(';
-		else if (*s == ']')
-			*s = ')';
-}
-
 static struct alert *begin(struct alert *a, size_t kind, const char *host)
 {
 	*a = (struct alert){.kind = &kinds[kind]};
@@ -140,7 +130,7 @@ size_t alerts_stand(const struct alert_facts *f, struct alert *out)
 		if (about_cert(f, &f->certs[i], &out[n]))
 			n++;
 	for (size_t i = 0; i < n; i++)
-		make_plain(out[i].text);
+		(void)text_flatten(out[i].text);
 	return n;
 }
 
@@ -158,12 +148,26 @@ bool alert_due(enum alert_pace pace, const struct moment *sent,
 	return true;
 }
 
+/* A server's or an operator's words must not end the brackets. */
+static char *bracketed(const char *text, char to[ALERT_TEXT_MAX])
+{
+	(void)snprintf(to, ALERT_TEXT_MAX, "%s", text);
+	for (char *s = to; *s; s++)
+		if (*s == '[')
+			*s = '(';
+		else if (*s == ']')
+			*s = ')';
+	return to;
+}
+
 char *alert_line(const struct alert *a, const char *cluster,
 		 char to[ALERT_LINE_MAX])
 {
+	char text[ALERT_TEXT_MAX];
+
 	(void)snprintf(to, ALERT_LINE_MAX,
 		       "%%UC_CERT-%d-%s: %%[Message=%s][AppID=Cisco Certificate Monitor][ClusterID=%s][NodeID=%s]: %s",
-		       a->kind->severity, a->kind->name, a->text, cluster,
+		       a->kind->severity, a->kind->name, bracketed(a->text, text), cluster,
 		       a->host, a->kind->says);
 	return to;
 }

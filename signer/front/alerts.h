@@ -22,7 +22,7 @@ struct alert {
 	const struct alert_kind *kind;
 	char name[ALERT_NAME_MAX]; /* "CertExpired/TVS/n1/2": kind and object */
 	char host[CLUSTER_CN_MAX + 1]; /* the node that it is about */
-	char text[ALERT_TEXT_MAX]; /* without control characters or brackets */
+	char text[ALERT_TEXT_MAX]; /* without control characters */
 };
 
 /* A current certificate of the token. */

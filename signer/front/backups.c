@@ -84,7 +84,7 @@ void backup_judge(struct backup_state *st)
 	}
 	if (!st->has_key) {
 		(void)snprintf(st->why, sizeof st->why,
-			       "there is no recovery key yet: run `itlctl cluster init`");
+			       "there is no recovery key yet: run `itlctl cluster init`, or, if there was one, with --restore VAULT");
 		return;
 	}
 	why = b ? fault(st, b) : "it was never backed up";

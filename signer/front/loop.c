@@ -125,7 +125,7 @@ static enum rc check_served(struct loop *l, struct err *e)
 	if (!t.want[0])
 		return err_set(e, RC_VERIFY, "fetch",
 			       "it serves a list that is not this cluster's",
-			       "`utils service restart Cisco Tftp` on this node gives it its own list",
+			       "if the token was lost: itlctl cluster init --restore VAULT; else `utils service restart Cisco Tftp` gives the node its own list",
 			       "%s: %s", l->node->host, t.have);
 	(void)snprintf(why, sizeof why, "it serves %s, not %s",
 		       t.have[0] ? t.have : "no list", t.want);

@@ -72,7 +72,7 @@ static enum rc open_source(struct call *c, const char *wanted,
 	if (s.list.kind == LIST_OTHER)
 		return err_set(e, RC_REFUSED, c->name,
 			       "the list that it serves is not this cluster's",
-			       "`utils service restart Cisco Tftp` builds its own list",
+			       "if the token was lost: itlctl cluster init --restore VAULT, or reset remotekey; else `utils service restart Cisco Tftp` builds its own list",
 			       "%s: %s", c->node->host, t.have);
 	if (wanted && strcasecmp(wanted, t.have) != 0)
 		return err_set(e, RC_REFUSED, c->name,
@@ -187,17 +187,13 @@ static void warn(void *arg, const char *text)
 	(void)json_array_append_new(arg, json_string(text));
 }
 
-static void warn_all(enum keyd_how how, const struct source *s,
-		     const struct cast *k, enum unit local, json_t *warnings)
+static void warn_all(const struct source *s, const struct cast *k,
+		     json_t *warnings)
 {
 	(void)itl_warnings(s->itl, warn, warnings);
 	if (X509_cmp_current_time(X509_get0_notAfter(k->trusted->cert)) < 0)
 		warn(warnings,
 		     "the ITLRecovery certificate has expired; it still signs");
-	if (how == KEYD_REMOTEKEY && k->trusted == k->listed &&
-	    k->signer->label.unit == local)
-		warn(warnings,
-		     "the list holds the current ITLRecovery certificate already: unless another key is imported first, remotekey does the same as localkey");
 	if (!k->trusted->current)
 		warn(warnings,
 		     "the list holds an older ITLRecovery certificate than the current one; phones trust the older one");
@@ -221,8 +217,7 @@ static enum rc foresee(struct call *c, enum keyd_how how, const struct source *s
 	rc = check_cast(c, how, s, &k, e);
 	if (rc == RC_OK) {
 		label_text(&k.signer->label, signer);
-		warn_all(how, s, &k, signer_of(c->service->cluster, KEYD_LOCALKEY),
-			 warnings);
+		warn_all(s, &k, warnings);
 	}
 	keyd_keys_free(keys, n);
 	return rc;

@@ -309,11 +309,21 @@ static json_t *plan_keys(const struct cluster *c, const struct keyd_key *keys,
 	return plan;
 }
 
+/* A list that phones may hold, and no key of the token signed. */
+static bool serves_foreign(struct store *s, const struct target *t)
+{
+	struct list CLEANUP(list_clear) l = {0};
+	struct err ignored;
+
+	return t->have[0] && store_list(s, t->have, &l, &ignored) == RC_OK &&
+	       l.kind == LIST_OTHER;
+}
+
 enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
 {
 	struct service *s = c->service;
 	struct keyd_key *keys = NULL;
-	json_t *nodes, *plan;
+	json_t *nodes, *plan, *foreign;
 	struct target t;
 	size_t n = 0;
 
@@ -323,11 +333,19 @@ enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
 	plan = plan_keys(s->cluster, keys, n);
 	keyd_keys_free(keys, n);
 	nodes = json_array();
-	for (size_t i = 0; i < s->nloops; i++)
-		if (store_target(s->store, s->loops[i].node->id, &t, e) == RC_OK &&
-		    (!t.want[0] || strcmp(t.want, t.have) != 0))
-			(void)json_array_append_new(
-				nodes, json_string(s->loops[i].node->id));
-	*result = json_pack("{s:o, s:o}", "keys", plan, "nodes", nodes);
+	foreign = json_array();
+	for (size_t i = 0; i < s->nloops; i++) {
+		const struct cluster_node *node = s->loops[i].node;
+
+		if (store_target(s->store, node->id, &t, e) != RC_OK)
+			continue;
+		if (!t.want[0] || strcmp(t.want, t.have) != 0)
+			(void)json_array_append_new(nodes, json_string(node->id));
+		if (serves_foreign(s->store, &t))
+			(void)json_array_append_new(foreign,
+						    json_string(node->host));
+	}
+	*result = json_pack("{s:o, s:o, s:o}", "keys", plan, "nodes", nodes,
+			    "foreign", foreign);
 	return RC_OK;
 }

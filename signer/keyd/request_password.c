@@ -17,7 +17,7 @@ static const struct {
 	[PASSWORD_SECURITY] = {
 		"the cluster security password",
 		"set it: itlctl set password user security",
-		"try again; root can set a new one, which no backup of before opens with: itlctl set password user security",
+		"try again; root can set a new one, which no backup of before opens with: itlctl set password user security --force",
 		false,
 	},
 };

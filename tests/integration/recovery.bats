@@ -192,7 +192,10 @@ alerts() { # NAME-BEGIN HOW-MANY
 @test "restore brings it into another token, refuses another key, or retires it" {
 	export SOFTHSM2_CONF=$dir/scratch.conf
 	restore=(vault --token pkcs11:token=scratch --pin-file "$dir/secret/scratch-pin")
-	"${restore[@]}" --state "$dir/old" restore
+	# Of a machine that burnt down nothing is there, not even its configuration.
+	"$dir/bin/itlvault" --config /nonexistent --security-password-file "$security" \
+		--state "$dir/old" restore "$dir/vault"
+	"${restore[@]}" restore
 	cmp "$dir/old/cluster.conf" "$dir/etc/cluster.conf"
 	[ "$(sha1sum <"$dir/old/ITLFile-n1.tlv")" = "$(sha1sum <"$dir/tftp/test10pub/ITLFile.tlv")" ]
 	openssl x509 -inform DER -in "$dir/old/cert-ITLRecovery-demo-1.der" -noout -subject | grep -q ITLRECOVERY_

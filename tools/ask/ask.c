@@ -41,6 +41,10 @@ enum rc ask_new_secret(const char *prompt, const char *again, const char *file,
 		return err_set(e, RC_USAGE, NULL,
 			       "the two passwords are not the same",
 			       "nothing was changed: try again", "new password");
+	if (first->n < ASK_NEW_MIN)
+		return err_set(e, RC_USAGE, NULL, "is too short",
+			       "a backup is as safe as its password: choose at least 6 characters, better many more",
+			       "new password");
 	*out = first;
 	first = NULL;
 	return RC_OK;

@@ -33,6 +33,12 @@ enum rc ask_vault_named(const struct vault_conf *conf, const char *word,
 
 	if (found)
 		*target = found->target;
+	else if (!strchr(word, '/') && !strchr(word, ':'))
+		return err_set(e, RC_USAGE, "vault",
+			       conf ? "is no vault of vault.conf"
+				    : "is no target, and there is no vault.conf",
+			       "name a vault of vault.conf, a folder from its / on, or sftp://USER@HOST[:PORT]/FOLDER",
+			       "%.40s", word);
 	else if (vault_target_read(word, target, e) != RC_OK)
 		return err_hint(e, "name a vault of vault.conf, a folder from its / on, or sftp://USER@HOST[:PORT]/FOLDER");
 	*entry = found ? found : by_target(conf, target);

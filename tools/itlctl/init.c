@@ -227,9 +227,22 @@ static enum rc done_anew(struct init *in, struct err *e)
 	return RC_OK;
 }
 
+/* Phones hold what their servers serve; new keys alone would lock them. */
+static enum rc check_foreign(const struct init *in, struct err *e)
+{
+	json_t *hosts = json_object_get(in->plan, "foreign");
+
+	if (json_array_size(hosts) == 0 || in->c->opt.value[OPT_FORCE])
+		return RC_OK;
+	return err_set(e, RC_REFUSED, "cluster init",
+		       "it serves a list that no key of this token signed: phones that hold it would refuse every list of new keys",
+		       "bring its recovery key back: itlctl cluster init --restore VAULT; use --force if no phone holds that list",
+		       "%s", json_string_value(json_array_get(hosts, 0)));
+}
+
 static enum rc init_anew(struct init *in, struct err *e)
 {
-	if (get_plan(in, e) != RC_OK ||
+	if (get_plan(in, e) != RC_OK || check_foreign(in, e) != RC_OK ||
 	    init_password(in, count_missing(in->keys) > 0, e) != RC_OK ||
 	    init_security(in, e) != RC_OK || init_keys(in, e) != RC_OK ||
 	    init_lists(in, e) != RC_OK)

@@ -44,7 +44,7 @@ static const struct option_row rows[O_COUNT + 1] = {
 	[O_REPLACE] = {"replace", 0, NULL, OPTION_FLAG, AT(replace), 0, 0,
 		       "although the token has another recovery key"},
 	[O_STATE] = {"state", 0, "DIR", OPTION_TEXT, AT(state), 0, 0,
-		     "write the cluster's configuration and lists there"},
+		     "only write the cluster's configuration and lists there"},
 	[O_FORCE] = {"force", 0, NULL, OPTION_FLAG, AT(force), 0, 0,
 		     "although no proved backup is known"},
 	[O_YES] = {"yes", 0, NULL, OPTION_FLAG, AT(yes), 0, 0,
@@ -200,11 +200,17 @@ static enum rc open_service(struct itlvault *a, bool must, struct err *e)
 	return RC_OK;
 }
 
+/* Neither service nor its token are needed: --token, or the public state alone. */
+static bool own_world(const struct options *o)
+{
+	return o->token || o->state;
+}
+
 static enum rc ask_passwords(struct itlvault *a, unsigned needs, struct err *e)
 {
 	const struct options *o = &a->o;
 
-	if (needs & ADMIN && !o->token &&
+	if (needs & ADMIN && !own_world(o) &&
 	    ask_secret(ASK_ADMIN, o->password_file, "--password-file FILE",
 		       &a->admin, e) != RC_OK)
 		return e->rc;
@@ -219,7 +225,7 @@ static enum rc ask_passwords(struct itlvault *a, unsigned needs, struct err *e)
 
 static enum rc prepare(struct itlvault *a, const struct verb *v, struct err *e)
 {
-	bool own = a->o.token != NULL;
+	bool own = own_world(&a->o);
 
 	if (read_configuration(a, !own || v->needs & CONFIG, e) != RC_OK)
 		return e->rc;

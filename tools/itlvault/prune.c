@@ -8,7 +8,8 @@ struct pruning {
 	size_t n;
 	const json_t **known; /* one for each; NULL: never proved */
 	bool *stays;
-	size_t good; /* the newest that is still what was proved; n: none */
+	size_t good; /* the newest envelope (or else p12) that is still what was
+			proved; n: none */
 };
 
 static void pruning_clear_at(struct pruning *x)
@@ -18,11 +19,22 @@ static void pruning_clear_at(struct pruning *x)
 	free(x->stays);
 }
 
+/* An envelope before a bare p12: a dead publisher is rebuilt from it. */
+static size_t find_good(struct place *p, const struct pruning *x, bool envelope)
+{
+	struct err wrong;
+	size_t i;
+
+	for (i = 0; i < x->n; i++)
+		if (x->all[i].is.plain != envelope && front_counts(x->known[i]) &&
+		    front_backup_is_there(p, x->known[i], &wrong) == RC_OK)
+			break;
+	return i;
+}
+
 static enum rc look(struct place *p, const json_t *backups, struct pruning *x,
 		    struct err *e)
 {
-	struct err wrong;
-
 	if (vault_list(p->vault, &x->all, &x->n, e) != RC_OK)
 		return e->rc;
 	x->known = calloc(x->n + 1, sizeof *x->known);
@@ -31,10 +43,9 @@ static enum rc look(struct place *p, const json_t *backups, struct pruning *x,
 		return err_errno(e, RC_ERROR, "calloc", NULL, "%s", p->text);
 	for (size_t i = 0; i < x->n; i++)
 		x->known[i] = front_backup_of(backups, p->text, x->all[i].name);
-	for (x->good = 0; x->good < x->n; x->good++)
-		if (front_counts(x->known[x->good]) &&
-		    front_backup_is_there(p, x->known[x->good], &wrong) == RC_OK)
-			break;
+	x->good = find_good(p, x, true);
+	if (x->good == x->n)
+		x->good = find_good(p, x, false);
 	return RC_OK;
 }
 

@@ -1,15 +1,16 @@
 #include "itlvault.h"
 
+/* --state: what is in the envelope beside the key, and nothing else. */
 static enum rc write_state(struct itlvault *a, const struct recovery_file *f,
-			   struct err *e)
+			   const char *name, struct err *e)
 {
-	if (!a->o.state)
-		return RC_OK;
 	if (state_write(f, a->o.state, e) != RC_OK)
 		return e->rc;
-	if (!a->o.json)
-		(void)printf("  the cluster's configuration, certificates and lists: %s\n",
-			     a->o.state);
+	if (a->o.json)
+		return report_json(json_pack("{s:s, s:s}", "name", name, "state",
+					     a->o.state), e);
+	(void)printf("The cluster's configuration, certificates and lists of %s: %s\n",
+		     name, a->o.state);
 	return RC_OK;
 }
 
@@ -66,9 +67,11 @@ enum rc verb_restore(struct itlvault *a, struct err *e)
 	if (place_and_object(a, &p, &object, e) != RC_OK ||
 	    recovery_fetch(&a->r, p.vault, object, a->inner, &o, &f, e) != RC_OK)
 		return e->rc;
+	if (a->o.state)
+		return write_state(a, f, o.name, e);
 	rc = a->o.token ? restore_here(a, f, &key, e)
 			: restore_service(a, f, &key, route, e);
-	if (rc != RC_OK || write_state(a, f, e) != RC_OK)
+	if (rc != RC_OK)
 		return e->rc;
 	if (a->o.json)
 		return report_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "vault",
@@ -81,8 +84,8 @@ enum rc verb_restore(struct itlvault *a, struct err *e)
 			     key.label);
 	else
 		(void)printf("Restored from %s\n  as %s, route %s\n"
-			     "Next: `itlctl cluster init` makes the keys that are missing, `itlctl utils itl reset\n"
-			     "localkey` has phones trust the cluster again.\n",
+			     "Next: with the service running, `itlctl cluster init --restore VAULT` makes the keys that\n"
+			     "are missing, and serves lists that phones accept.\n",
 			     o.name, key.label, key.route);
 	if (f->p12->converted)
 		(void)printf("Another program made this file, under %s: `itlvault backup` makes one of our own.\n",

@@ -164,12 +164,14 @@ static void secrets_are_not_seen(void **state)
 {
 	const char *one[] = {"hidden", NULL}, *same[] = {"hidden", "hidden", NULL};
 	const char *two[] = {"hidden", "hiddem", NULL};
+	const char *few[] = {"short", "short", NULL};
 	struct talk t = talk(secret, NULL, "Word:", one);
 
 	(void)state;
 	assert_int_equal(t.code, 1);
 	assert_null(strstr(t.seen, "hidden"));
 	assert_int_equal(talk(new_secret, NULL, "Word:", same).code, 1);
+	assert_int_equal(talk(new_secret, NULL, "Word:", few).code, 10 + (int)RC_USAGE);
 	t = talk(new_secret, NULL, "Word:", two);
 	assert_int_equal(t.code, 10 + (int)RC_USAGE);
 	assert_null(strstr(t.seen, "hidde"));

@@ -115,12 +115,13 @@ static void test_others(void **state)
 		{ALERT_BACKUP_GOOD, "", NULL, NULL},
 		{ALERT_BACKUP_GOOD, "", "stood before", NULL},
 		{ALERT_BACKUP_MISSING, "never", NULL, "never"},
-		{ALERT_BACKUP_MISSING, "now [so]\n", "before", "now (so)?"},
+		{ALERT_BACKUP_MISSING, "now [so]\n", "before", "now [so]?"},
 		{ALERT_BACKUP_UNKNOWN, "keyd is away", NULL, NULL},
 		{ALERT_BACKUP_UNKNOWN, "keyd is away", "before", "before"},
 	};
 	struct err bad, good = {0};
 	const struct alert_vault vaults[] = {{"one", &good}, {"two", &bad}};
+	char line[ALERT_LINE_MAX];
 	struct alert a[3];
 
 	(void)state;
@@ -140,7 +141,9 @@ static void test_others(void **state)
 		}
 		assert_string_equal(a[n - 1].name, "ITLRecoveryVaultCheck/two");
 		assert_string_equal(a[n - 1].text,
-				    "vault two: connect on sftp: (::1) is?? down; wait");
+				    "vault two: connect on sftp: [::1] is?? down; wait");
+		/* In the line they must not end the brackets. */
+		assert_non_null(strstr(alert_line(&a[n - 1], "c", line), "sftp: (::1) is?? down; wait][AppID="));
 	}
 }
 

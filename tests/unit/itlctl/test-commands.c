@@ -172,6 +172,24 @@ static void a_new_recovery_key_tells_how_many_it_took(void **state)
 	output_clear(&o);
 }
 
+/* Phones hold what is served: new keys alone would lock them. */
+static void init_does_not_lock_phones_out(void **state)
+{
+	static const struct reply foreign[] = {
+		{"init-plan", {"{\"result\":{\"keys\":[],\"nodes\":[],\"foreign\":[\"test10sub\"]}}"}}, {0}};
+	struct output o;
+
+	world_open(*state, foreign);
+	o = world_run(*state, "cluster init");
+	assert_int_equal(o.code, 3);
+	assert_non_null(strstr(o.err, "test10sub: it serves a list that no key of this token signed"));
+	assert_non_null(strstr(o.err, "--restore VAULT"));
+	output_clear(&o);
+	o = world_run(*state, "cluster init --force");
+	assert_int_equal(o.code, 0);
+	output_clear(&o);
+}
+
 static void init_makes_what_is_missing(void **state)
 {
 	struct keyd_intent meant = keyd_intent_generate(UNIT_ITLRECOVERY, NULL);
@@ -459,6 +477,7 @@ int main(void)
 		IN_WORLD(a_restart_tells_one_node),
 		IN_WORLD(regeneration_has_its_dialogue),
 		IN_WORLD(a_new_recovery_key_tells_how_many_it_took),
+		IN_WORLD(init_does_not_lock_phones_out),
 		IN_WORLD(init_makes_what_is_missing),
 		IN_WORLD(init_again_has_nothing_to_do),
 		IN_WORLD(a_password_file_must_be_private),

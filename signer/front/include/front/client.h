@@ -12,7 +12,7 @@
  * | list | all | node | node, sha1, kind, since, bytes (base64) of what the node serves (`have`); rc not-found if nothing |
  * | certs | all | | certs: [{unit,node,generation,current,id,bits,subject,issuer,serial,not_before,not_after,sha1,sha256,pem}], error (null; or why the token could not be asked: then these are what it said last) |
  * | services | all | | services: [{name,node (null),state ("STARTED", "FAILED"),detail}] |
- * | init-plan | all | | keys: [{unit,node (null for the cluster's),bits,present}], nodes: [ids of TFTP nodes that do not serve what they shall] |
+ * | init-plan | all | | keys: [{unit,node (null for the cluster's),bits,present}], nodes: [ids of TFTP nodes that do not serve what they shall], foreign: [hosts of those that serve a list which no key of this token signed] |
  * | backups | all | | key (null or {label,bits,sealed}), security {set, number (1, 2, ... each change), set_at}, good (bool), why (text; "" if good), vaults: [names of vault.conf], backups: [{id,vault,name,digest (hex, BLAKE2b-256),bytes,plain,key,security (which password),route,made,proved,checked (0: never),error (null, or gone or changed),counts (it opens with the present password to the present key, has no error, and was proved or checked within 30 days)}], newest first; error (null; or why keyd could not be asked: then key is null, security is not known, and nothing counts) |
  * | alerts | all | | alerts: [{name,severity (0..7),text,since,sent (0: not yet),times}], the gravest first; syslog, mail: null, or the error of the last attempt |
  * | generate | group | unit, node (null), ticket (hex), force | the members of a cert, as in certs, and tries |

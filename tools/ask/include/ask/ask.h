@@ -19,7 +19,9 @@
  * `option` ("--password-file FILE") is what the error names. */
 enum rc ask_secret(const char *prompt, const char *file, const char *option,
 		   struct secret **out, struct err *e) MUST_CHECK;
-/* Asked twice; RC_USAGE if the two differ. */
+#define ASK_NEW_MIN 6 /* bytes of a new password, as a call manager has it */
+
+/* Asked twice; RC_USAGE if the two differ, or it has less than ASK_NEW_MIN bytes. */
 enum rc ask_new_secret(const char *prompt, const char *again, const char *file,
 		       const char *option, struct secret **out,
 		       struct err *e) MUST_CHECK;
