@@ -1,6 +1,7 @@
 /* Questions to people, keyd and front, and what they answered. */
 #include "itlctl/ctl.h"
 #include "base/hex.h"
+#include "base/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,15 +15,9 @@ static void clean_string(json_t *text, bool lines)
 	if (!copy)
 		return;
 	memcpy(copy, json_string_value(text), n + 1);
-	for (size_t i = 0; i < n; i++) {
-		unsigned char b = (unsigned char)copy[i];
-		bool c1 = b == 0xc2 && (unsigned char)copy[i + 1] < 0xa0;
-
-		if ((b < ' ' && !(lines && b == '\n')) || b == 0x7f)
-			copy[i] = '?';
-		if (c1)
-			copy[i] = copy[i + 1] = '?';
-	}
+	for (char *p = copy; *p; p++)
+		for (unsigned of = lines && *p == '\n' ? 0 : text_control(p); of; of--)
+			p[of - 1] = '?';
 	(void)json_string_setn(text, copy, n);
 }
 
