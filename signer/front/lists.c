@@ -91,7 +91,7 @@ enum rc list_identify(struct service *s, const struct cluster_node *n,
 	/* Who wants another list anyway need not know whose this one is. */
 	if (judge(s, itl, l, &signer, e) == RC_OK)
 		l->kind = kind_of(s->cluster, signer);
-	else if (!t.want[0])
+	else if (!t.itl.want[0])
 		return e->rc;
 	return RC_OK;
 }

@@ -3,79 +3,20 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/proc.h"
-#include "bounce.h"
-#include "carry/carry.h"
-#include "carry/run.h"
 #include "lists.h"
+#include "node.h"
 #include <errno.h>
 #include <string.h>
 #include <time.h>
-
-/* ---- one node's server: every error says whose it is ---- */
-
-static enum rc fetch(struct service *s, const struct cluster_node *n,
-		     const char *scheme, unsigned port, uint8_t **list,
-		     size_t *len, struct err *e)
-{
-	unsigned seconds = s->cluster->fetch_seconds;
-	bool v6 = strchr(n->address, ':') != NULL;
-	char url[256];
-	struct carry_job job = CARRY_JOB(.program = s->carry,
-					 .max = CARRY_CONTENT_MAX,
-					 .seconds = seconds);
-
-	job.stop_fd = s->stop_fd;
-	(void)snprintf(url, sizeof url, "%s://%s%s%s:%u/%s", scheme,
-		       v6 ? "[" : "", n->address, v6 ? "]" : "", port, ITL_FILE);
-	job.job = json_pack("{s:s, s:s, s:i, s:i}", "do", "fetch", "url", url,
-			    "seconds", (int)seconds, "max", ITL_MAX);
-	if (carry_run(&job, list, len, e) != RC_OK)
-		return err_within(e, n->host);
-	return RC_OK;
-}
-
-enum rc loop_fetch(struct service *s, const struct cluster_node *n,
-		   uint8_t **list, size_t *len, struct err *e)
-{
-	uint8_t CLEANUP_FREE *tftp = NULL, CLEANUP_FREE *http = NULL;
-	size_t ntftp = 0, nhttp = 0;
-
-	if (fetch(s, n, "tftp", n->tftp_port, &tftp, &ntftp, e) != RC_OK)
-		return e->rc;
-	if (n->http_port &&
-	    fetch(s, n, "http", n->http_port, &http, &nhttp, e) != RC_OK) {
-		/* TFTP has it: then this is a fault, not an empty node. */
-		e->rc = e->rc == RC_NOTFOUND ? RC_ERROR : e->rc;
-		return e->rc;
-	}
-	if (n->http_port &&
-	    !bytes_equal(bytes_of(tftp, ntftp), bytes_of(http, nhttp)))
-		return err_set(e, RC_VERIFY, "fetch",
-			       "its HTTP and TFTP servers serve different lists",
-			       "let both serve the folder of cluster.conf", "%s",
-			       n->host);
-	*list = tftp;
-	*len = ntftp;
-	tftp = NULL;
-	return RC_OK;
-}
 
 static enum rc put(struct loop *l, const char *sha1, struct err *e)
 {
 	struct service *s = l->service;
 	struct list CLEANUP(list_clear) list = {0};
-	struct carry_job job = CARRY_JOB(.program = s->carry,
-					 .seconds = s->cluster->put_seconds);
 
-	job.stop_fd = s->stop_fd;
 	if (store_list(s->store, sha1, &list, e) != RC_OK)
 		return e->rc;
-	job.content = bytes_of(list.bytes, list.n);
-	job.job = json_pack("{s:s, s:s, s:s, s:i}", "do", "put", "folder",
-			    l->node->folder, "name", ITL_FILE, "mode", 0644);
-	if (carry_run(&job, NULL, NULL, e) != RC_OK)
-		return err_within(e, l->node->host);
-	return RC_OK;
+	return node_put(s, l->node, ITL_FILE, bytes_of(list.bytes, list.n), e);
 }
 
 /* `have` only ever comes from here. */
@@ -83,12 +24,12 @@ static enum rc look(struct loop *l, struct err *e)
 {
 	struct service *s = l->service;
 	struct list CLEANUP(list_clear) list = {0};
-	enum rc rc = loop_fetch(s, l->node, &list.bytes, &list.n, e);
+	enum rc rc = node_fetch(s, l->node, ITL_FILE, &list.bytes, &list.n, e);
 
 	if (rc == RC_NOTFOUND)
-		rc = store_have(s->store, l->node->id, NULL, e);
+		rc = store_have(s->store, l->node->id, FILE_ITL, NULL, e);
 	else if (rc == RC_OK && list_identify(s, l->node, &list, e) == RC_OK)
-		rc = store_have(s->store, l->node->id, &list, e);
+		rc = store_have(s->store, l->node->id, FILE_ITL, &list, e);
 	else
 		rc = e->rc;
 	l->looked = rc == RC_OK;
@@ -120,15 +61,15 @@ static enum rc check_served(struct loop *l, struct err *e)
 
 	if (store_target(l->service->store, l->node->id, &t, e) != RC_OK)
 		return e->rc;
-	if (!strcmp(t.want, t.have))
+	if (!strcmp(t.itl.want, t.itl.have))
 		return RC_OK;
-	if (!t.want[0])
+	if (!t.itl.want[0])
 		return err_set(e, RC_VERIFY, "fetch",
 			       "it serves a list that is not this cluster's",
 			       "if the token was lost: itlctl cluster init --restore VAULT; else `utils service restart Cisco Tftp` gives the node its own list",
-			       "%s: %s", l->node->host, t.have);
+			       "%s: %s", l->node->host, t.itl.have);
 	(void)snprintf(why, sizeof why, "it serves %s, not %s",
-		       t.have[0] ? t.have : "no list", t.want);
+		       t.itl.have[0] ? t.itl.have : "no list", t.itl.want);
 	return err_set(e, RC_VERIFY, "fetch", why,
 		       "does its TFTP server serve the folder of cluster.conf?",
 		       "%s: %s", l->node->host, l->node->folder);
@@ -139,14 +80,14 @@ static enum rc put_and_prove(struct loop *l, const struct target *t,
 {
 	struct service *s = l->service;
 
-	if (t->want[0]) {
-		if (put(l, t->want, e) != RC_OK)
+	if (t->itl.want[0]) {
+		if (put(l, t->itl.want, e) != RC_OK)
 			return e->rc;
 		emit(l, "transferred", NULL);
 	}
 	emit(l, "restarting", NULL);
-	if (bounce(s->cluster, l->node, s->stop_fd, e) != RC_OK)
-		return err_within(e, l->node->host);
+	if (node_bounce(s, l->node, e) != RC_OK)
+		return e->rc;
 	emit(l, "restarted", NULL);
 	if (look(l, e) != RC_OK || check_served(l, e) != RC_OK)
 		return e->rc;

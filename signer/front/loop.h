@@ -23,9 +23,4 @@ enum rc loops_work(struct service *s, struct loop *const *loops, size_t n,
 		   void (*event)(void *arg, json_t *event), void *arg,
 		   struct err *e) MUST_CHECK;
 
-/* What a phone gets from the node now, over TFTP and (if it has a port for
- * that) HTTP, the same over both. RC_NOTFOUND if it serves no list. */
-enum rc loop_fetch(struct service *s, const struct cluster_node *n,
-		   uint8_t **list, size_t *len, struct err *e) MUST_CHECK;
-
 #endif

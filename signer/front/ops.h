@@ -17,7 +17,7 @@ enum rc op_generate(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 /* An operation that a kill left running ends once its nodes were tried. */
 enum rc ops_resume(struct service *s, struct err *e) MUST_CHECK;
 
-/* ---- shared by reset.c and ops.c ---- */
+/* ---- shared by the files of operations ---- */
 
 enum rc op_begin(struct call *c, const char *params, int64_t *id,
 		 struct err *e) MUST_CHECK;

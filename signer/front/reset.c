@@ -6,6 +6,7 @@
 #include "base/proc.h"
 #include "lists.h"
 #include "loop.h"
+#include "node.h"
 #include "ops.h"
 #include "show.h"
 #include <string.h>
@@ -35,7 +36,7 @@ static enum rc check_served(struct call *c, const char *have, struct err *e)
 	struct err failed;
 	size_t n = 0;
 
-	if (loop_fetch(c->service, c->node, &served, &n, e) == RC_OK)
+	if (node_fetch(c->service, c->node, ITL_FILE, &served, &n, e) == RC_OK)
 		itl_sha1_hex(bytes_of(served, n), sha1);
 	else if (e->rc != RC_NOTFOUND)
 		return e->rc;
@@ -63,9 +64,9 @@ static enum rc open_source(struct call *c, const char *wanted,
 	struct target t;
 
 	if (store_target(store, c->node->id, &t, e) != RC_OK ||
-	    check_served(c, t.have, e) != RC_OK)
+	    check_served(c, t.itl.have, e) != RC_OK)
 		return e->rc;
-	if (!t.have[0] || store_list(store, t.have, &s.list, e) != RC_OK)
+	if (!t.itl.have[0] || store_list(store, t.itl.have, &s.list, e) != RC_OK)
 		return err_set(e, RC_REFUSED, c->name, "it serves no list yet",
 			       "`utils service restart Cisco Tftp` builds its list",
 			       "%s", c->node->host);
@@ -73,12 +74,12 @@ static enum rc open_source(struct call *c, const char *wanted,
 		return err_set(e, RC_REFUSED, c->name,
 			       "the list that it serves is not this cluster's",
 			       "if the token was lost: itlctl cluster init --restore VAULT, or reset remotekey; else `utils service restart Cisco Tftp` builds its own list",
-			       "%s: %s", c->node->host, t.have);
-	if (wanted && strcasecmp(wanted, t.have) != 0)
+			       "%s: %s", c->node->host, t.itl.have);
+	if (wanted && strcasecmp(wanted, t.itl.have) != 0)
 		return err_set(e, RC_REFUSED, c->name,
 			       "the publisher's list has changed since the plan",
 			       "plan the reset again", "%.40s, now %s", wanted,
-			       t.have);
+			       t.itl.have);
 	if (itl_parse(bytes_of(s.list.bytes, s.list.n), 0, &s.itl, e) != RC_OK)
 		return e->rc;
 	*out = s;
@@ -249,11 +250,11 @@ static json_t *plan_nodes(struct service *s)
 		const struct cluster_node *n = s->loops[i].node;
 
 		if (store_target(s->store, n->id, &t, &e) != RC_OK)
-			t.have[0] = '\0';
+			t.itl.have[0] = '\0';
 		(void)json_array_append_new(
 			nodes, json_pack("{s:s, s:s, s:s?}", "id", n->id,
 					 "host", n->host, "sha1",
-					 t.have[0] ? t.have : NULL));
+					 t.itl.have[0] ? t.itl.have : NULL));
 	}
 	return nodes;
 }

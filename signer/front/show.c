@@ -141,9 +141,9 @@ static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 "id", n->id, "host", n->host, "address", n->address,
 			 "publisher", n == cluster_publisher(s->cluster), "tftp",
 			 n->tftp, "tvs", n->tvs, "want",
-			 show_stored(s->store, t->want), "have",
-			 show_stored(s->store, t->have), "have_since",
-			 (json_int_t)t->have_since, "error",
+			 show_stored(s->store, t->itl.want), "have",
+			 show_stored(s->store, t->itl.have), "have_since",
+			 (json_int_t)t->itl.since, "error",
 			 t->error.rc ? err_json(&t->error) : json_null(),
 			 "next_try", (json_int_t)t->next_try);
 }
@@ -212,15 +212,15 @@ enum rc show_list(struct call *c, json_t **result, struct err *e)
 	if (call_members(c, e, "{}") != RC_OK ||
 	    store_target(c->service->store, c->node->id, &t, e) != RC_OK)
 		return e->rc;
-	if (!t.have[0])
+	if (!t.itl.have[0])
 		return err_set(e, RC_NOTFOUND, "list", "it serves no list",
 			       "see `show status`; `utils service restart Cisco Tftp` builds its list",
 			       "%s", c->node->host);
-	if (store_list(c->service->store, t.have, &l, e) != RC_OK)
+	if (store_list(c->service->store, t.itl.have, &l, e) != RC_OK)
 		return e->rc;
 	*result = json_pack("{s:s, s:s, s:s, s:I, s:o}", "node", c->node->id,
 			    "sha1", l.sha1, "kind", list_kind_name(l.kind),
-			    "since", (json_int_t)t.have_since, "bytes",
+			    "since", (json_int_t)t.itl.since, "bytes",
 			    show_base64(l.bytes, l.n));
 	return RC_OK;
 }
@@ -315,7 +315,7 @@ static bool serves_foreign(struct store *s, const struct target *t)
 	struct list CLEANUP(list_clear) l = {0};
 	struct err ignored;
 
-	return t->have[0] && store_list(s, t->have, &l, &ignored) == RC_OK &&
+	return t->itl.have[0] && store_list(s, t->itl.have, &l, &ignored) == RC_OK &&
 	       l.kind == LIST_OTHER;
 }
 
@@ -339,7 +339,7 @@ enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
 
 		if (store_target(s->store, node->id, &t, e) != RC_OK)
 			continue;
-		if (!t.want[0] || strcmp(t.want, t.have) != 0)
+		if (!t.itl.want[0] || strcmp(t.itl.want, t.itl.have) != 0)
 			(void)json_array_append_new(nodes, json_string(node->id));
 		if (serves_foreign(s->store, &t))
 			(void)json_array_append_new(foreign,

@@ -85,6 +85,64 @@ static const char *const migrations[] = {
 	" since INTEGER NOT NULL,"
 	" sent INTEGER NOT NULL DEFAULT 0,"
 	" times INTEGER NOT NULL DEFAULT 0) STRICT;",
+
+	/* A node serves several files. SQLite changes no CHECK: the tables are
+	 * made anew, and take their old names at the end. */
+	"CREATE TABLE list_new ("
+	" sha1 TEXT PRIMARY KEY CHECK (length(sha1) = 40),"
+	" kind TEXT NOT NULL CHECK (kind IN ('itl', 'reset', 'ctl', 'other')),"
+	" node TEXT NOT NULL,"
+	" signer TEXT NOT NULL,"
+	" bytes BLOB NOT NULL,"
+	" made INTEGER NOT NULL) STRICT;"
+	"INSERT INTO list_new SELECT sha1, kind, node, signer, bytes, made FROM list;"
+
+	"CREATE TABLE served ("
+	" node TEXT NOT NULL,"
+	" file TEXT NOT NULL CHECK (file IN ('itl', 'ctl')),"
+	" want TEXT REFERENCES list_new,"
+	" prev TEXT REFERENCES list_new,"
+	" before TEXT REFERENCES list_new,"
+	" have TEXT REFERENCES list_new,"
+	" since INTEGER NOT NULL DEFAULT 0,"
+	" PRIMARY KEY (node, file)) STRICT;"
+	"INSERT INTO served SELECT node, 'itl', want, prev, NULL, have, have_since"
+	" FROM target;"
+
+	"CREATE TABLE target_new ("
+	" node TEXT PRIMARY KEY,"
+	" bounce INTEGER NOT NULL DEFAULT 0,"
+	" error TEXT,"
+	" next_try INTEGER NOT NULL DEFAULT 0) STRICT;"
+	"INSERT INTO target_new SELECT node, bounce, error, next_try FROM target;"
+	"DROP TABLE target;"
+	"DROP TABLE list;"
+	"ALTER TABLE target_new RENAME TO target;"
+	"ALTER TABLE list_new RENAME TO list;"
+	"CREATE TRIGGER list_immutable BEFORE UPDATE ON list"
+	" WHEN OLD.kind <> 'other' OR OLD.bytes <> NEW.bytes"
+	" BEGIN SELECT RAISE(ABORT, 'a list never changes'); END;"
+
+	/* What each node ever served, and when that was last seen. */
+	"CREATE TABLE history ("
+	" node TEXT NOT NULL,"
+	" file TEXT NOT NULL CHECK (file IN ('itl', 'ctl')),"
+	" sha1 TEXT NOT NULL REFERENCES list,"
+	" first INTEGER NOT NULL,"
+	" last INTEGER NOT NULL,"
+	" PRIMARY KEY (node, file, sha1)) STRICT;"
+	"INSERT INTO history SELECT node, file, have, since, since FROM served"
+	" WHERE have IS NOT NULL;"
+
+	/* A certificate of this unit and node was made: another unit of the node
+	 * waits. By the clock on the wall, and by the machine's own of this boot. */
+	"CREATE TABLE hold ("
+	" unit INTEGER NOT NULL,"
+	" node TEXT NOT NULL,"
+	" wall INTEGER NOT NULL,"
+	" boot TEXT NOT NULL,"
+	" mono REAL NOT NULL,"
+	" PRIMARY KEY (unit, node)) STRICT;",
 };
 
 /* ---- opening ---- */

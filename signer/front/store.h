@@ -32,9 +32,10 @@ CLEANUP_DEFINE(struct store *, store_free);
 enum list_kind {
 	LIST_ITL,   /* a node's own list */
 	LIST_RESET, /* signed by a reset */
+	LIST_CTL,   /* the cluster's CTL */
 	LIST_OTHER, /* served by a node, but not signed by this token's keys */
 };
-const char *list_kind_name(enum list_kind k); /* "itl", "reset", "other" */
+const char *list_kind_name(enum list_kind k); /* "itl", "reset", "ctl", "other" */
 
 struct list {
 	char sha1[SHA1_HEX];
@@ -57,11 +58,20 @@ enum rc store_list(struct store *s, const char *sha1, struct list *out,
 
 /* ---- targets: one a node ---- */
 
+/* The files that a node serves. */
+enum served_file { FILE_ITL, FILE_CTL, FILE_COUNT };
+const char *served_file_name(enum served_file f); /* "itl", "ctl" */
+
+struct served {
+	char want[SHA1_HEX];   /* "": nothing yet */
+	char prev[SHA1_HEX];   /* what was wanted before */
+	char before[SHA1_HEX]; /* what was wanted before the last reset; "": none */
+	char have[SHA1_HEX];   /* what was fetched last; "": nothing */
+	int64_t since;         /* it serves that: Unix time */
+};
+
 struct target {
-	char want[SHA1_HEX]; /* "": nothing yet */
-	char prev[SHA1_HEX]; /* what was wanted before */
-	char have[SHA1_HEX]; /* what was fetched last; "": nothing */
-	int64_t have_since;
+	struct served itl, ctl;
 	int64_t bounce;      /* the operation that asked for a bounce; 0: none */
 	struct err error;    /* of the last attempt; rc RC_OK: none */
 	int64_t next_try;    /* 0: no attempt is due */
@@ -73,16 +83,18 @@ enum rc store_target(struct store *s, const char *node, struct target *out,
 /* False if the node has nothing left to do. */
 bool target_pending(const struct target *t);
 
-/* In one transaction: keep the list, and let all these nodes want it and be
- * bounced for operation `op`. list == NULL: a bounce only. */
+/* In one transaction: keep the list, and let all these nodes want it (as the file
+ * that its kind is) and be bounced for operation `op`. list == NULL: a bounce only.
+ * Of a reset list, what each node wanted until now is kept as its `before`. */
 enum rc store_want(struct store *s, const struct list *list,
 		   const char *const *nodes, size_t nnodes, int64_t op,
 		   struct err *e) MUST_CHECK;
 
 /* What a fetch brought; list == NULL: the server has no such file. A node that
- * wants nothing yet adopts a list of the first two kinds. */
-enum rc store_have(struct store *s, const char *node, const struct list *list,
-		   struct err *e) MUST_CHECK;
+ * wants nothing yet adopts a list that is not LIST_OTHER. What it is goes into the
+ * node's history. */
+enum rc store_have(struct store *s, const char *node, enum served_file file,
+		   const struct list *list, struct err *e) MUST_CHECK;
 
 /* An attempt ended: with an error and the next try, or (error == NULL) well,
  * and then the bounce that operation `bounce` asked for is done. */

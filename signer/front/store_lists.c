@@ -4,11 +4,17 @@
 #include <string.h>
 #include <time.h>
 
-static const char *const kind_names[] = {"itl", "reset", "other"};
+static const char *const kind_names[] = {"itl", "reset", "ctl", "other"};
+static const char *const file_names[] = {"itl", "ctl"};
 
 const char *list_kind_name(enum list_kind k)
 {
 	return kind_names[k];
+}
+
+const char *served_file_name(enum served_file f)
+{
+	return file_names[f];
 }
 
 void list_clear(struct list *l)
@@ -68,13 +74,41 @@ static enum rc insert_list(struct store *s, const struct list *l, struct err *e)
 /* A hostile server could send another file each time. */
 static enum rc forget_others(struct store *s, struct err *e)
 {
+	if (sql_run(s, e,
+		    "DELETE FROM history WHERE sha1 IN (SELECT sha1 FROM list"
+		    " WHERE kind = 'other') AND NOT EXISTS (SELECT 1 FROM served"
+		    " WHERE history.sha1 IN (want, prev, before, have))",
+		    "") != RC_OK)
+		return e->rc;
 	return sql_run(s, e,
 		       "DELETE FROM list WHERE kind = 'other' AND NOT EXISTS"
-		       " (SELECT 1 FROM target WHERE list.sha1 IN (want, prev, have))",
+		       " (SELECT 1 FROM served WHERE list.sha1 IN"
+		       " (want, prev, before, have))",
 		       "");
 }
 
 /* ---- targets ---- */
+
+static enum rc read_served(struct store *s, const char *node,
+			   enum served_file file, struct served *out,
+			   struct err *e)
+{
+	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
+
+	if (sql_prepare(s, &st, e,
+			"SELECT want, prev, before, have, since FROM served"
+			" WHERE node = ? AND file = ?",
+			"tt", node, file_names[file]) != RC_OK)
+		return e->rc;
+	if (sql_row(s, st, e)) {
+		sql_text(st, 0, out->want, sizeof out->want);
+		sql_text(st, 1, out->prev, sizeof out->prev);
+		sql_text(st, 2, out->before, sizeof out->before);
+		sql_text(st, 3, out->have, sizeof out->have);
+		out->since = sqlite3_column_int64(st, 4);
+	}
+	return e->rc;
+}
 
 enum rc store_target(struct store *s, const char *node, struct target *out,
 		     struct err *e)
@@ -83,28 +117,31 @@ enum rc store_target(struct store *s, const char *node, struct target *out,
 	struct target t = {0};
 
 	LOCKED(s);
-	if (sql_prepare(s, &st, e,
-			"SELECT want, prev, have, have_since, bounce, next_try, error"
-			" FROM target WHERE node = ?",
+	if (read_served(s, node, FILE_ITL, &t.itl, e) != RC_OK ||
+	    read_served(s, node, FILE_CTL, &t.ctl, e) != RC_OK ||
+	    sql_prepare(s, &st, e,
+			"SELECT bounce, next_try, error FROM target WHERE node = ?",
 			"t", node) != RC_OK)
 		return e->rc;
 	if (sql_row(s, st, e)) {
-		sql_text(st, 0, t.want, sizeof t.want);
-		sql_text(st, 1, t.prev, sizeof t.prev);
-		sql_text(st, 2, t.have, sizeof t.have);
-		t.have_since = sqlite3_column_int64(st, 3);
-		t.bounce = sqlite3_column_int64(st, 4);
-		t.next_try = sqlite3_column_int64(st, 5);
-		sql_err(st, 6, &t.error);
+		t.bounce = sqlite3_column_int64(st, 0);
+		t.next_try = sqlite3_column_int64(st, 1);
+		sql_err(st, 2, &t.error);
 	}
 	if (e->rc == RC_OK)
 		*out = t;
 	return e->rc;
 }
 
+static bool served_pending(const struct served *f)
+{
+	return f->want[0] && strcmp(f->want, f->have) != 0;
+}
+
 bool target_pending(const struct target *t)
 {
-	return t->bounce != 0 || (t->want[0] && strcmp(t->want, t->have) != 0);
+	return t->bounce != 0 || served_pending(&t->itl) ||
+	       served_pending(&t->ctl);
 }
 
 static enum rc make_target(struct store *s, const char *node, struct err *e)
@@ -113,17 +150,40 @@ static enum rc make_target(struct store *s, const char *node, struct err *e)
 		       "t", node);
 }
 
+static enum rc make_served(struct store *s, const char *node,
+			   enum served_file file, struct err *e)
+{
+	return sql_run(s, e,
+		       "INSERT INTO served (node, file) VALUES (?, ?)"
+		       " ON CONFLICT DO NOTHING",
+		       "tt", node, file_names[file]);
+}
+
+static enum rc want_list(struct store *s, const struct list *list,
+			 const char *node, struct err *e)
+{
+	enum served_file file = list->kind == LIST_CTL ? FILE_CTL : FILE_ITL;
+
+	if (make_served(s, node, file, e) != RC_OK)
+		return e->rc;
+	if (list->kind == LIST_RESET &&
+	    sql_run(s, e,
+		    "UPDATE served SET before = want"
+		    " WHERE node = ? AND file = ? AND want IS NOT ?",
+		    "ttt", node, file_names[file], list->sha1) != RC_OK)
+		return e->rc;
+	return sql_run(s, e,
+		       "UPDATE served SET want = ?1,"
+		       " prev = CASE WHEN want IS ?1 THEN prev ELSE want END"
+		       " WHERE node = ?2 AND file = ?3",
+		       "ttt", list->sha1, node, file_names[file]);
+}
+
 static enum rc want(struct store *s, const struct list *list, const char *node,
 		    int64_t op, struct err *e)
 {
-	if (make_target(s, node, e) != RC_OK)
-		return e->rc;
-	if (list &&
-	    sql_run(s, e,
-		    "UPDATE target SET want = ?1,"
-		    " prev = CASE WHEN want IS ?1 THEN prev ELSE want END"
-		    " WHERE node = ?2",
-		    "tt", list->sha1, node) != RC_OK)
+	if (make_target(s, node, e) != RC_OK ||
+	    (list && want_list(s, list, node, e) != RC_OK))
 		return e->rc;
 	return sql_run(s, e, "UPDATE target SET bounce = ?, next_try = 0 WHERE node = ?",
 		       "it", op, node);
@@ -144,28 +204,47 @@ enum rc store_want(struct store *s, const struct list *list,
 	return sql_finish(s, rc, e);
 }
 
-enum rc store_have(struct store *s, const char *node, const struct list *list,
-		   struct err *e)
+static enum rc have(struct store *s, const char *node, const char *file,
+		    const struct list *list, struct err *e)
 {
 	const char *sha1 = list ? list->sha1 : "";
+	int64_t now = (int64_t)time(NULL);
+
+	if (sql_run(s, e,
+		    "UPDATE served SET have = ?1, since ="
+		    " CASE WHEN have IS ?1 THEN since ELSE ?2 END"
+		    " WHERE node = ?3 AND file = ?4",
+		    "Titt", sha1, now, node, file) != RC_OK)
+		return e->rc;
+	if (!list)
+		return RC_OK;
+	if (list->kind != LIST_OTHER &&
+	    sql_run(s, e,
+		    "UPDATE served SET want = ?"
+		    " WHERE node = ? AND file = ? AND want IS NULL",
+		    "ttt", sha1, node, file) != RC_OK)
+		return e->rc;
+	return sql_run(s, e,
+		       "INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?4)"
+		       " ON CONFLICT DO UPDATE SET last = excluded.last",
+		       "ttti", node, file, sha1, now);
+}
+
+enum rc store_have(struct store *s, const char *node, enum served_file file,
+		   const struct list *list, struct err *e)
+{
 	enum rc rc;
 
 	LOCKED(s);
 	if (sql_begin(s, e) != RC_OK)
 		return e->rc;
 	rc = make_target(s, node, e);
+	if (rc == RC_OK)
+		rc = make_served(s, node, file, e);
 	if (rc == RC_OK && list)
 		rc = insert_list(s, list, e);
 	if (rc == RC_OK)
-		rc = sql_run(s, e,
-			     "UPDATE target SET have = ?1, have_since ="
-			     " CASE WHEN have IS ?1 THEN have_since ELSE ?2 END"
-			     " WHERE node = ?3",
-			     "Tit", sha1, (int64_t)time(NULL), node);
-	if (rc == RC_OK && list && list->kind != LIST_OTHER)
-		rc = sql_run(s, e,
-			     "UPDATE target SET want = ? WHERE node = ? AND want IS NULL",
-			     "tt", sha1, node);
+		rc = have(s, node, file_names[file], list, e);
 	if (rc == RC_OK)
 		rc = forget_others(s, e);
 	return sql_finish(s, rc, e);

@@ -76,23 +76,23 @@ static void test_targets(void **state)
 	struct target t;
 
 	t = target_of(s, "n1");
-	assert_string_equal(t.want, "");
+	assert_string_equal(t.itl.want, "");
 	assert_false(target_pending(&t));
 
 	/* A node that wants nothing adopts what it serves. */
-	assert_ok(store_have(s, "n1", &a, &e), &e);
+	assert_ok(store_have(s, "n1", FILE_ITL, &a, &e), &e);
 	t = target_of(s, "n1");
-	assert_string_equal(t.want, a.sha1);
-	assert_string_equal(t.have, a.sha1);
-	assert_true(t.have_since > 0);
+	assert_string_equal(t.itl.want, a.sha1);
+	assert_string_equal(t.itl.have, a.sha1);
+	assert_true(t.itl.since > 0);
 	assert_false(target_pending(&t));
 
 	/* Later it wants what an operation says, whatever it serves. */
 	want(s, &b, 5);
-	assert_ok(store_have(s, "n1", &a, &e), &e);
+	assert_ok(store_have(s, "n1", FILE_ITL, &a, &e), &e);
 	t = target_of(s, "n1");
-	assert_string_equal(t.want, b.sha1);
-	assert_string_equal(t.prev, a.sha1);
+	assert_string_equal(t.itl.want, b.sha1);
+	assert_string_equal(t.itl.prev, a.sha1);
 	assert_int_equal(t.bounce, 5);
 	assert_true(target_pending(&t));
 
@@ -106,7 +106,7 @@ static void test_targets(void **state)
 	assert_int_equal(t.bounce, 5);
 
 	/* It serves b; only the bounce that was done counts. */
-	assert_ok(store_have(s, "n1", &b, &e), &e);
+	assert_ok(store_have(s, "n1", FILE_ITL, &b, &e), &e);
 	assert_ok(store_attempt(s, "n1", 4, NULL, 0, &e), &e);
 	assert_int_equal(target_of(s, "n1").bounce, 5);
 	assert_ok(store_attempt(s, "n1", 5, NULL, 0, &e), &e);
@@ -114,10 +114,13 @@ static void test_targets(void **state)
 	assert_false(target_pending(&t));
 	assert_int_equal(t.error.rc, RC_OK);
 
+	/* What stood before the reset is kept, for a rollback. */
+	assert_string_equal(t.itl.before, a.sha1);
+
 	/* The server lost its file. */
-	assert_ok(store_have(s, "n1", NULL, &e), &e);
+	assert_ok(store_have(s, "n1", FILE_ITL, NULL, &e), &e);
 	t = target_of(s, "n1");
-	assert_string_equal(t.have, "");
+	assert_string_equal(t.itl.have, "");
 	assert_true(target_pending(&t));
 }
 
@@ -137,18 +140,18 @@ static void test_other_lists(void **state)
 	struct err e;
 
 	/* Never wanted, and forgotten when the next one comes. */
-	assert_ok(store_have(s, "n1", &a, &e), &e);
-	assert_string_equal(target_of(s, "n1").want, "");
-	assert_ok(store_have(s, "n1", &b, &e), &e);
+	assert_ok(store_have(s, "n1", FILE_ITL, &a, &e), &e);
+	assert_string_equal(target_of(s, "n1").itl.want, "");
+	assert_ok(store_have(s, "n1", FILE_ITL, &b, &e), &e);
 	assert_false(knows(s, a.sha1));
 	assert_true(knows(s, b.sha1));
 
 	/* Once its signer is known it is ours, and stays so. */
 	b.kind = LIST_ITL;
-	assert_ok(store_have(s, "n1", &b, &e), &e);
-	assert_string_equal(target_of(s, "n1").want, b.sha1);
+	assert_ok(store_have(s, "n1", FILE_ITL, &b, &e), &e);
+	assert_string_equal(target_of(s, "n1").itl.want, b.sha1);
 	b.kind = LIST_RESET;
-	assert_ok(store_have(s, "n1", &b, &e), &e);
+	assert_ok(store_have(s, "n1", FILE_ITL, &b, &e), &e);
 	assert_ok(store_list(s, b.sha1, &got, &e), &e);
 	assert_int_equal(got.kind, LIST_ITL);
 	assert_memory_equal(got.bytes, "list", 4);
@@ -224,7 +227,7 @@ static void test_killed(void **state)
 	assert_true(WIFSIGNALED(status));
 	s = open_store(p);
 	t = target_of(s, "n2");
-	assert_string_equal(t.want, b.sha1);
+	assert_string_equal(t.itl.want, b.sha1);
 	assert_true(target_pending(&t));
 	assert_true(knows(s, b.sha1));
 	assert_ok(store_op_running(s, &o, &e), &e);
@@ -253,7 +256,7 @@ static void test_opening(void **state)
 	assert_int_equal(store_open(p->path, &second, &e), RC_BUSY);
 	store_free(s);
 	s = open_store(p); /* again, with what it held */
-	assert_string_equal(target_of(s, "n1").want, a.sha1);
+	assert_string_equal(target_of(s, "n1").itl.want, a.sha1);
 	store_free(s);
 
 	sql(p, "INSERT INTO migration VALUES (1000, 0)");
@@ -472,7 +475,7 @@ static void test_migration(void **state)
 	    "INSERT INTO op (kind, who, params, state, started) VALUES"
 	    " ('reset', 'alice', 'x', 'running', 1);");
 	s = open_store(p);
-	assert_string_equal(target_of(s, "n1").want, a);
+	assert_string_equal(target_of(s, "n1").itl.want, a);
 	assert_true(knows(s, a));
 	assert_ok(store_op_running(s, &o, &e), &e);
 	assert_string_equal(o.who, "alice");
