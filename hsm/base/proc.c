@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -51,6 +52,7 @@ enum rc proc_group(const char *name, gid_t *gid, struct err *e)
 
 enum rc proc_sibling(const char *name, char *to, size_t cap, struct err *e)
 {
+	static const char *const places[] = {".", ITLKEEPER_LIBEXEC_FROM_BIN};
 	char self[PATH_MAX], path[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 	char *slash;
@@ -61,19 +63,23 @@ enum rc proc_sibling(const char *name, char *to, size_t cap, struct err *e)
 	slash = strrchr(self, '/');
 	if (slash)
 		*slash = '\0';
-	if (snprintf(path, sizeof path, "%.*s/%s", num_int(strlen(self)), self,
-		     name) >= num_int(sizeof path) ||
-	    access(path, X_OK) != 0)
-		(void)snprintf(path, sizeof path, "%s/%s", ITLKEEPER_LIBEXECDIR,
-			       name);
-	if (access(path, X_OK) != 0)
-		return err_errno(e, RC_ERROR, "find program",
-				 "install the whole package", "%s", path);
-	if (strlen(path) >= cap)
-		return err_set(e, RC_ERROR, "find program", "path too long",
-			       NULL, "%s", name);
-	strcpy(to, path);
-	return RC_OK;
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		char CLEANUP_FREE *found = NULL;
+
+		if (snprintf(path, sizeof path, "%.3000s/%s/%s", self, places[i],
+			     name) >= num_int(sizeof path) ||
+		    access(path, X_OK) != 0 || !(found = realpath(path, NULL)))
+			continue;
+		if (strlen(found) >= cap)
+			return err_set(e, RC_ERROR, "find program",
+				       "path too long", NULL, "%s", name);
+		strcpy(to, found);
+		return RC_OK;
+	}
+	return err_set(e, RC_ERROR, "find program",
+		       "is not where this program was installed",
+		       "install the whole package", "%s, beside or near %.200s",
+		       name, self);
 }
 
 double proc_now(void)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 
 /* SIGTERM and SIGINT as a descriptor, for all threads that come. */
 static enum rc take_signals(int *fd, struct err *e)
@@ -38,6 +39,7 @@ static enum rc serve(const struct service_setup *setup, struct err *e)
 	if (rc == RC_OK) {
 		log_info("event=start cluster=%s nodes=%zu vaults=%zu",
 			 setup->cluster->name, s->nloops, setup->vaults->n);
+		(void)sd_notify(0, "READY=1");
 		rc = door_serve(d, end, e);
 	}
 	service_halt(s);

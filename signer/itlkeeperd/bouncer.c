@@ -152,6 +152,14 @@ void bouncer_work(struct bouncer *b)
 	}
 }
 
+bool bouncer_busy(const struct bouncer *b)
+{
+	for (size_t i = 0; i < b->c->nnodes; i++)
+		if (b->jobs[i].pid)
+			return true;
+	return false;
+}
+
 /* False when nothing is left for now. */
 static bool read_line(struct job *j)
 {

@@ -26,6 +26,9 @@ CLEANUP_DEFINE(struct bouncer *, bouncer_free);
  * is past its deadline. */
 void bouncer_work(struct bouncer *b);
 
+/* A command runs. */
+bool bouncer_busy(const struct bouncer *b);
+
 /* A child ended: true if it was one of ours; its answer is written. */
 bool bouncer_ended(struct bouncer *b, pid_t pid, int wait_status);
 

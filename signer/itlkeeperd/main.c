@@ -4,42 +4,15 @@
 #include "base/proc.h"
 #include "bouncer.h"
 #include "cluster/program.h"
+#include "events.h"
 #include "folders.h"
 #include "service.h"
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
-
-/* Signals become readable: *fd. */
-static enum rc catch_signals(int *fd, struct err *e)
-{
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	*fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return *fd >= 0 ? RC_OK
-			: err_errno(e, RC_ERROR, "signalfd", NULL, "signals");
-}
-
-/* True when it is time to stop. */
-static bool read_signals(int fd)
-{
-	struct signalfd_siginfo s;
-	bool stop = false;
-
-	while (read(fd, &s, sizeof s) == (ssize_t)sizeof s)
-		stop = stop || s.ssi_signo != SIGCHLD;
-	return stop;
-}
 
 static void reap(struct services *s, struct bouncer *b)
 {
@@ -49,16 +22,6 @@ static void reap(struct services *s, struct bouncer *b)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!services_ended(s, pid, status))
 			(void)bouncer_ended(b, pid, status);
-}
-
-static int poll_until(struct pollfd *fds, size_t n, double deadline)
-{
-	double left = deadline - proc_now();
-	int ms = -1;
-
-	if (isfinite(deadline)) /* rounded up, so that it is past when we wake */
-		ms = left <= 0 ? 0 : (int)(left * 1000) + 1;
-	return poll(fds, (nfds_t)n, ms);
 }
 
 static void serve(struct services *s, struct bouncer *b, int signals)
@@ -74,11 +37,11 @@ static void serve(struct services *s, struct bouncer *b, int signals)
 		n = bouncer_poll(b, fds + 1, &deadline);
 		if (!ready)
 			ready = sd_notify(0, "READY=1") >= 0;
-		if (poll_until(fds, n + 1, deadline) < 0 && errno != EINTR)
+		if (events_poll(fds, n + 1, deadline) < 0 && errno != EINTR)
 			return;
 		/* What a command still said comes before its end. */
 		bouncer_polled(b, fds + 1, n);
-		if (read_signals(signals))
+		if (events_stop(signals))
 			return;
 		reap(s, b);
 	}
@@ -116,7 +79,7 @@ static enum rc run(const char *config, struct err *e)
 	    folders_make(c, &lock, e) != RC_OK ||
 	    proc_user(c->front_user, &front, &gid, e) != RC_OK ||
 	    bouncer_open(c, front, &b, e) != RC_OK ||
-	    catch_signals(&signals, e) != RC_OK)
+	    events_catch_signals(&signals, e) != RC_OK)
 		return e->rc;
 	log_info("event=start version=" ITLKEEPER_VERSION
 		 " config=\"%s\" cluster=%s nodes=%zu",

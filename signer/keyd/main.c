@@ -95,6 +95,27 @@ static enum rc lock_state(const char *dir, struct err *e)
 	return RC_OK;
 }
 
+/* The one that systemd's socket unit made, so that nobody who asks while keyd is
+ * restarted is refused; else our own. */
+static enum rc open_listener(const struct cluster *c, int *out, struct err *e)
+{
+	char path[CLUSTER_PATH_MAX];
+	int n = sd_listen_fds(1);
+
+	cluster_path(c, PATH_KEYD_SOCKET, path);
+	if (n <= 0)
+		return sock_listen(path, 0666, out, e);
+	if (n != 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_SEQPACKET, 1, path,
+					0) <= 0 ||
+	    fcntl(SD_LISTEN_FDS_START, F_SETFL, O_NONBLOCK) != 0)
+		return err_set(e, RC_USAGE, "listen",
+			       "systemd handed over another socket",
+			       "its unit must have ListenSequentialPacket= this path, as `run` of cluster.conf says",
+			       "%s", path);
+	*out = SD_LISTEN_FDS_START;
+	return RC_OK;
+}
+
 static enum rc run(struct service *s, struct err *e)
 {
 	struct hsm_module *module = NULL;
@@ -123,8 +144,7 @@ static enum rc run(struct service *s, struct err *e)
 	    release_open(path, s->config->group, &s->release, e) != RC_OK)
 		return e->rc;
 	note_start(s);
-	cluster_path(c, PATH_KEYD_SOCKET, path);
-	if (sock_listen(path, 0666, &listener, e) != RC_OK)
+	if (open_listener(c, &listener, e) != RC_OK)
 		return e->rc;
 	(void)sd_notify(0, "READY=1");
 	return server_run(s, listener, e);

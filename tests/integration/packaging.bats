@@ -14,7 +14,7 @@ teardown() {
 	cd "$root/packaging"
 	shellcheck -x quickstart check dependencies users demo/tftp "$root/.ci/run" \
 		"$root/tests/support/sshd"
-	shellcheck -s bash demo/cluster.bash
+	shellcheck -s bash demo/cluster.bash completion/itlctl
 	shellcheck -s bash -x "$BATS_TEST_DIRNAME/helper.bash"
 }
 

@@ -17,8 +17,8 @@ enum rc proc_user(const char *name, uid_t *uid, gid_t *gid,
 		  struct err *e) MUST_CHECK;
 enum rc proc_group(const char *name, gid_t *gid, struct err *e) MUST_CHECK;
 
-/* The path of another program of the project: beside this one, else in
- * ITLKEEPER_LIBEXECDIR. */
+/* The path of another program of the project: beside this one, as it is built and
+ * where keyd and front are installed; or where those are, seen from bin and sbin. */
 enum rc proc_sibling(const char *name, char *to, size_t cap,
 		     struct err *e) MUST_CHECK;
 

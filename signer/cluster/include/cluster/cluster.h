@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CLUSTER_DIR "/etc/itlkeeper" /* default of every program's --config */
+#define CLUSTER_DIR ITLKEEPER_SYSCONFDIR /* /etc/itlkeeper; default of every program's --config */
 #define CLUSTER_MAX_NODES 64
 #define CLUSTER_ID_MAX 32 /* bytes of a node's or the cluster's identifier */
 #define CLUSTER_CN_MAX 64 /* X.520's upper bound of a common name */
