@@ -1,4 +1,5 @@
 #include "show.h"
+#include "lists.h"
 #include "base/errjson.h"
 #include "base/num.h"
 #include "itl/itl.h"
@@ -76,15 +77,16 @@ static json_t *show_pem(X509 *cert)
 
 json_t *show_key(const struct keyd_key *k)
 {
-	char id[2 * sizeof k->id + 1];
+	char id[2 * sizeof k->id + 1], label[LABEL_MAX];
 	const char *node =
 		unit_is_of_node(k->label.unit) ? k->label.node : NULL;
 	X509 *c = k->cert;
 
+	label_text(&k->label, label);
 	return json_pack(
-		"{s:s, s:s?, s:i, s:b, s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
-		"unit", unit_name(k->label.unit), "node", node, "generation",
-		(int)k->label.generation, "current", k->current, "id",
+		"{s:s, s:s, s:s?, s:i, s:b, s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
+		"label", label, "unit", unit_name(k->label.unit), "node", node,
+		"generation", (int)k->label.generation, "current", k->current, "id",
 		hex_of(bytes_of(k->id, sizeof k->id), id, sizeof id), "bits",
 		EVP_PKEY_get_bits(X509_get0_pubkey(c)), "subject",
 		show_name(X509_get_subject_name(c)), "issuer",
@@ -309,14 +311,18 @@ static json_t *plan_keys(const struct cluster *c, const struct keyd_key *keys,
 	return plan;
 }
 
-/* A list that phones may hold, and no key of the token signed. */
-static bool serves_foreign(struct store *s, const struct target *t)
+/* A list that phones may hold, and no key of the token signed. Judged anew: the key
+ * may have come into the token since it was seen. */
+static bool serves_foreign(struct service *s, const struct cluster_node *n,
+			   const struct target *t)
 {
 	struct list CLEANUP(list_clear) l = {0};
 	struct err ignored;
 
-	return t->itl.have[0] && store_list(s, t->itl.have, &l, &ignored) == RC_OK &&
-	       l.kind == LIST_OTHER;
+	return t->itl.have[0] &&
+	       store_list(s->store, t->itl.have, &l, &ignored) == RC_OK &&
+	       l.kind == LIST_OTHER &&
+	       (list_identify(s, n, &l, &ignored) != RC_OK || l.kind == LIST_OTHER);
 }
 
 enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
@@ -341,7 +347,7 @@ enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
 			continue;
 		if (!t.itl.want[0] || strcmp(t.itl.want, t.itl.have) != 0)
 			(void)json_array_append_new(nodes, json_string(node->id));
-		if (serves_foreign(s->store, &t))
+		if (serves_foreign(s, node, &t))
 			(void)json_array_append_new(foreign,
 						    json_string(node->host));
 	}

@@ -111,6 +111,7 @@ enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
 }
 
 enum rc keyd_import(struct keyd *k, const struct keyd_passwords *pw,
+		    enum unit unit, const char *node,
 		    const struct wrapped_key *w, X509 *cert, bool replace,
 		    struct keyd_key *out, bool *present,
 		    char route[KEYD_ROUTE_MAX], struct err *e)
@@ -125,6 +126,8 @@ enum rc keyd_import(struct keyd *k, const struct keyd_passwords *pw,
 	if (body_new(KEYD_SECRET_MAX - KEYD_TICKET_LEN - KEYD_HEADER_LEN, &body,
 		     &in, e) != RC_OK)
 		return e->rc;
+	write_u8(&in, unit);
+	write_text(&in, node ? node : "");
 	write_u8(&in, replace);
 	if (write_file(&in, w, cert, e) != RC_OK ||
 	    call_consented(k, pw->admin, KEYD_OP_IMPORT, KEYD_IMPORT, &in, &r,

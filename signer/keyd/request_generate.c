@@ -218,8 +218,8 @@ static enum rc make(struct request *q, enum unit unit,
 	return RC_OK;
 }
 
-static enum rc read_place(struct request *q, enum unit *unit,
-			  const struct cluster_node **node, struct err *e)
+enum rc request_read_place(struct request *q, enum unit *unit,
+			   const struct cluster_node **node, struct err *e)
 {
 	unsigned u = read_u8(&q->in);
 	char name[CLUSTER_ID_MAX + 1];
@@ -227,21 +227,20 @@ static enum rc read_place(struct request *q, enum unit *unit,
 
 	read_text(&q->in, name, sizeof name);
 	if (q->in.bad || u >= UNIT_COUNT)
-		return err_set(e, RC_USAGE, "generate", "is no unit", NULL,
+		return err_set(e, RC_USAGE, q->note.event, "is no unit", NULL,
 			       "number %u", u);
 	*unit = (enum unit)u;
 	note_detail(&q->note, "unit=%s", unit_name(*unit));
 	*node = NULL;
 	if (unit_is_of_node(*unit)) {
 		q->in = before;
-		if (request_read_node(q, node, e) != RC_OK)
-			return e->rc;
-	} else if (name[0]) {
-		return err_set(e, RC_USAGE, "generate",
+		return request_read_node(q, node, e);
+	}
+	if (name[0])
+		return err_set(e, RC_USAGE, q->note.event,
 			       "is the cluster's, not a node's", NULL, "%s",
 			       unit_name(*unit));
-	}
-	return request_read_done(q, e);
+	return RC_OK;
 }
 
 enum rc request_generate(struct request *q, struct err *e)
@@ -257,7 +256,8 @@ enum rc request_generate(struct request *q, struct err *e)
 	unsigned tries = 0;
 	enum rc rc;
 
-	if (read_place(q, &unit, &node, e) != RC_OK)
+	if (request_read_place(q, &unit, &node, e) != RC_OK ||
+	    request_read_done(q, e) != RC_OK)
 		return e->rc;
 	intent = keyd_intent_generate(unit, node ? node->id : NULL);
 	if (request_use_consent(q, &consent, &intent, e) != RC_OK ||

@@ -1,5 +1,5 @@
 /*
- * The recovery key's way out and back. These come from an administrator's program
+ * The recovery key's way out and back, and other keys' way in. These come from an administrator's program
  * itself, with its own ticket; front sees neither passwords nor key-encryption
  * keys.
  */
@@ -67,7 +67,7 @@ static enum rc bad_cert(struct err *e, const char *why)
 {
 	return err_set(e, RC_REFUSED, "certificate", why,
 		       "take another file: this one is damaged or was put together wrongly",
-		       "the recovery key's");
+		       "the key's");
 }
 
 /* Exactly one; if it names itself as its issuer, it is. */
@@ -215,8 +215,24 @@ static void give_imported(struct request *q, bool present,
 	request_write_key(q, held);
 }
 
+/* What comes in, and whose it shall be. */
+struct incoming {
+	enum unit unit;
+	const char *node; /* NULL for the cluster's units */
+	struct wrapped_key w;
+	struct bytes der;
+	X509 *cert;
+	bool replace;
+};
+
+static void incoming_clear_at(struct incoming *in)
+{
+	wrapped_key_clear(&in->w);
+	X509_free(in->cert);
+}
+
 /* The next generation; the id is in the log before the token has it. */
-static enum rc import(struct request *q, const struct wrapped_key *w, X509 *cert,
+static enum rc import(struct request *q, const struct incoming *in,
 		      enum hsm_route *route, struct err *e)
 {
 	struct keyring *ring = &q->service->keys;
@@ -224,63 +240,78 @@ static enum rc import(struct request *q, const struct wrapped_key *w, X509 *cert
 	uint8_t id[HSM_ID_LEN];
 	struct label label;
 
-	keyring_next_label(ring, UNIT_ITLRECOVERY, NULL, &label);
+	keyring_next_label(ring, in->unit, in->node, &label);
 	label_text(&label, q->note.key);
 	hsm_id_new(id);
 	request_note_id(q, "import-begin", q->note.key, id);
-	if (hsm_key_import(q->session, id, q->note.key, w, cert,
-			   request_unit_usage(UNIT_ITLRECOVERY), &key, route,
-			   e) != RC_OK ||
+	if (hsm_key_import(q->session, id, q->note.key, &in->w, in->cert,
+			   request_unit_usage(in->unit), &key, route, e) != RC_OK ||
 	    keyring_add(ring, key, e) != RC_OK)
 		return e->rc;
 	return service_look_at_recovery(q->service, q->session, e);
 }
 
 /* Called between request_lock() and request_unlock(). */
-static enum rc import_unless_there(struct request *q,
-				   const struct wrapped_key *w, struct bytes der,
-				   X509 *cert, bool replace, struct err *e)
+static enum rc import_unless_there(struct request *q, const struct incoming *in,
+				   struct err *e)
 {
 	struct keyring *ring = &q->service->keys;
 	struct held_key *held = NULL;
 	enum hsm_route route;
 
-	if (keyring_current(ring, UNIT_ITLRECOVERY, NULL, &held, e) == RC_OK) {
-		if (bytes_equal(bytes_of(held->der, held->der_len), der)) {
+	if (keyring_current(ring, in->unit, in->node, &held, e) == RC_OK) {
+		if (bytes_equal(bytes_of(held->der, held->der_len), in->der)) {
 			note_detail(&q->note, "present=1");
 			give_imported(q, true, held);
 			write_text(&q->out, "");
 			return RC_OK;
 		}
-		if (!replace)
+		if (!in->replace)
 			return err_set(e, RC_REFUSED, "import",
-				       "the token has another recovery key",
+				       in->unit == UNIT_ITLRECOVERY
+					       ? "the token has another recovery key"
+					       : "the token has another key of this unit",
 				       "--replace takes the imported one instead, and keeps that one, retired",
 				       "%s", held->key->label);
 		note_detail(&q->note, "replaces=%s", held->key->label);
 	}
-	if (import(q, w, cert, &route, e) != RC_OK ||
-	    keyring_current(ring, UNIT_ITLRECOVERY, NULL, &held, e) != RC_OK)
+	if (import(q, in, &route, e) != RC_OK ||
+	    keyring_current(ring, in->unit, in->node, &held, e) != RC_OK)
 		return e->rc;
 	give_imported(q, false, held);
 	give_route(q, route);
 	return RC_OK;
 }
 
+static enum rc read_incoming(struct request *q, struct incoming *in,
+			     struct err *e)
+{
+	const struct cluster_node *node = NULL;
+
+	if (request_read_place(q, &in->unit, &node, e) != RC_OK)
+		return e->rc;
+	if (in->unit == UNIT_AUDIT)
+		return err_set(e, RC_REFUSED, "import",
+			       "is made in this token, and nowhere else",
+			       "leave it out; cluster init makes it", "%s",
+			       unit_name(in->unit));
+	in->node = node ? node->id : NULL;
+	in->replace = read_u8(&q->in) == 1;
+	return read_file(q, &in->w, &in->der, e);
+}
+
 enum rc request_import(struct request *q, struct err *e)
 {
 	struct consent consent = request_read_own_consent(q);
-	bool replace = read_u8(&q->in) == 1;
-	struct wrapped_key CLEANUP(wrapped_key_clear) w = {0};
-	X509 CLEANUP(X509_free) *cert = NULL;
-	struct bytes der;
+	struct incoming CLEANUP(incoming_clear) in = {0};
 	enum rc rc;
 
-	if (read_file(q, &w, &der, e) != RC_OK ||
+	if (read_incoming(q, &in, e) != RC_OK ||
 	    request_use_own_consent(q, &consent, KEYD_OP_IMPORT, e) != RC_OK ||
-	    read_cert(q, der, &cert, e) != RC_OK || request_lock(q, e) != RC_OK)
+	    read_cert(q, in.der, &in.cert, e) != RC_OK ||
+	    request_lock(q, e) != RC_OK)
 		return e->rc;
-	rc = import_unless_there(q, &w, der, cert, replace, e);
+	rc = import_unless_there(q, &in, e);
 	request_unlock(q);
 	return rc;
 }

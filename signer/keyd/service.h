@@ -134,6 +134,11 @@ void request_unlock(struct request *q);
 enum rc request_read_node(struct request *q, const struct cluster_node **node,
 			  struct err *e) MUST_CHECK;
 
+/* A unit, and its node: NULL for the cluster's units. */
+enum rc request_read_place(struct request *q, enum unit *unit,
+			   const struct cluster_node **node,
+			   struct err *e) MUST_CHECK;
+
 /* A key in this worker's session, as itl wants a signer. */
 struct token_signer {
 	struct hsm_session *session;

@@ -9,13 +9,30 @@
 CLEANUP_DEFINE(X509 *, X509_free);
 CLEANUP_DEFINE(BIO *, BIO_free);
 
+/* What the token has, where there is a service to ask; a file is shown without one,
+ * too. */
+static json_t *certs_of_token(struct ctl *c)
+{
+	json_t *answer = NULL;
+	struct err ignored;
+
+	if (ctl_open(c, NEED_FRONT, &ignored) != RC_OK ||
+	    ctl_call(c, json_pack("{s:s}", "do", "certs"), NULL, NULL, &answer,
+		     &ignored) != RC_OK)
+		return NULL;
+	return answer;
+}
+
 enum rc file_show(struct ctl *c, struct err *e)
 {
 	struct list_file CLEANUP(list_file_clear) f;
 	unsigned flags = c->opt.value[OPT_LENIENT] ? ITL_LENIENT : 0;
+	json_auto_t *token = NULL;
 
 	if (list_file_read(c->args[0], flags, &f, e) != RC_OK)
 		return e->rc;
+	token = certs_of_token(c);
+	f.certs = json_object_get(token, "certs");
 	return list_show(c, &f, json_pack("{s:s}", "file", c->args[0]), e);
 }
 

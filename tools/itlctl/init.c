@@ -1,4 +1,5 @@
 /* cluster init. */
+#include "itlctl/adopt.h"
 #include "itlctl/answer.h"
 #include "itlctl/certs.h"
 #include "itlctl/commands.h"
@@ -13,13 +14,14 @@ struct init {
 	bool password_set, security_set; /* by us, now */
 	json_t *plan;                  /* owned */
 	json_t *keys, *nodes;          /* of the plan */
-	json_t *generated, *restarted; /* owned: what was done */
+	json_t *adopted, *generated, *restarted; /* owned: what was done */
 };
 
 static void init_clear_at(struct init *in)
 {
 	passwords_clear(&in->pw);
 	json_decref(in->plan);
+	json_decref(in->adopted);
 	json_decref(in->generated);
 	json_decref(in->restarted);
 }
@@ -195,10 +197,10 @@ static enum rc done_json(struct init *in, json_t *restored, json_t *reset,
 			 json_t *seconds, struct err *e)
 {
 	return ctl_result(in->c,
-			  json_pack("{s:b, s:b, s:O, s:O, s:o?, s:o?, s:o?}",
+			  json_pack("{s:b, s:b, s:O, s:O, s:O, s:o?, s:o?, s:o?}",
 				    "password_set", in->password_set,
-				    "security_set", in->security_set,
-				    "generated", in->generated, "restarted",
+				    "security_set", in->security_set, "adopted",
+				    in->adopted, "generated", in->generated, "restarted",
 				    in->restarted, "restored", restored, "reset",
 				    reset, "seconds", seconds), e);
 }
@@ -301,13 +303,42 @@ static enum rc init_restored(struct init *in, struct keyfile *from, struct err *
 	return done_restored(in, &restored, reset, proc_now() - since, e);
 }
 
+/* ---- one that runs with keys in files ---- */
+
+/* Its keys first: the plan makes what they leave, and knows its lists. */
+static enum rc init_imported(struct init *in, const char *dir, struct err *e)
+{
+	struct ctl *c = in->c;
+
+	if (init_password(in, true, e) != RC_OK ||
+	    adopt_keys(c, dir, &in->pw, in->adopted, e) != RC_OK ||
+	    get_plan(in, e) != RC_OK || check_foreign(in, e) != RC_OK ||
+	    init_security(in, e) != RC_OK || init_keys(in, e) != RC_OK ||
+	    init_lists(in, e) != RC_OK)
+		return e->rc;
+	if (c->json)
+		return done_json(in, NULL, NULL, NULL, e);
+	print_ready(in);
+	adopt_tell_end(c, in->adopted);
+	return RC_OK;
+}
+
 enum rc cluster_init(struct ctl *c, struct err *e)
 {
-	struct init CLEANUP(init_clear) in = {
-		.c = c, .generated = json_array(), .restarted = json_array()};
+	struct init CLEANUP(init_clear) in = {.c = c,
+					      .adopted = json_array(),
+					      .generated = json_array(),
+					      .restarted = json_array()};
 	const char *backup = c->opt.value[OPT_RESTORE];
+	const char *files = c->opt.value[OPT_IMPORT];
 	struct keyfile from;
 
+	if (files && backup)
+		return err_set(e, RC_USAGE, "cluster init",
+			       "--import and --restore do not go together",
+			       "the folder may hold ITLRecovery.p12 too", "the command line");
+	if (files)
+		return init_imported(&in, files, e);
 	if (!backup)
 		return init_anew(&in, e);
 	if (ctl_open(c, NEED_VAULTS, e) != RC_OK ||

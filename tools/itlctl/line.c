@@ -29,6 +29,8 @@ const struct ctl_option options[OPT_COUNT] = {
 	[OPT_PORT] = {"port", "N", "the SFTP server's port (default: 22)"},
 	[OPT_RESTORE] = {"restore", "VAULT",
 			 "take the recovery key from the backup in a vault, or from a file in one"},
+	[OPT_IMPORT] = {"import", "DIR",
+			"take the keys of a running cluster from the files of a folder"},
 	[OPT_HELP] = {"help", NULL, "say how the command is used"},
 	[OPT_VERSION] = {"version", NULL, "print the version"},
 };

@@ -60,33 +60,6 @@ static json_t *with(json_t *where, json_t *list)
 	return list;
 }
 
-enum rc list_show(struct ctl *c, const struct list_file *f, json_t *where,
-		  struct err *e)
-{
-	struct itl_file_facts facts = {kind_of(f->itl), f->modified};
-	struct err reason;
-	bool good;
-
-	if (f->sgn)
-		good = !err_set(&reason, RC_VERIFY, NULL,
-				"a .sgn does not hold its signer's certificate",
-				"itlctl file verify FILE CERT", "signature");
-	else
-		good = itl_verify_self(f->itl, &reason) == RC_OK;
-	if (!good && !f->sgn)
-		c->exit = err_exit_code(RC_VERIFY);
-	if (c->json)
-		return ctl_result(c, with(where, list_json(f, good ? NULL : &reason)), e);
-	json_decref(where);
-
-	char CLEANUP_FREE *text = itl_listing(f->itl, &facts, good ? NULL : &reason);
-
-	if (!text)
-		return err_set(e, RC_ERROR, "show", "out of memory", NULL, "list");
-	(void)fputs(text, c->out);
-	return RC_OK;
-}
-
 enum rc list_show_missing(struct ctl *c, json_t *where, struct err *e)
 {
 	struct itl_file_facts facts = {.kind = "ITL"};
@@ -132,13 +105,44 @@ static json_t *text_or_null(struct bytes b)
 	return b.n ? answer_bytes(b) : json_null();
 }
 
-static json_t *record_json(const struct itl_record *r, bool signer)
+/* The label of the key that a record's certificate belongs to; NULL: the token has
+ * none such. */
+static const char *record_label(const json_t *certs, const struct itl_record *r)
+{
+	json_auto_t *hash = record_hash(r);
+	const char *sha1 = json_string_value(hash);
+	const json_t *cert;
+	size_t i;
+
+	json_array_foreach(certs, i, cert)
+		if (sha1 && !strcmp(answer_text(cert, "sha1"), sha1))
+			return answer_text(cert, "label");
+	return NULL;
+}
+
+static void tell_token(FILE *out, const struct list_file *f)
+{
+	(void)fprintf(out, "\nIn the token:\n");
+	for (size_t i = 0; i < f->itl->nrecords; i++) {
+		const char *label = record_label(f->certs, &f->itl->records[i]);
+
+		(void)fprintf(out, "record %zu: %s\n", i + 1,
+			      label ? label : "not in the token");
+	}
+}
+
+static json_t *record_json(const struct list_file *f, const struct itl_record *r,
+			   bool signer)
 {
 	const char *role = r->has_role ? itl_role_name(r->role) : NULL;
 	json_t *number = r->has_role ? json_integer((json_int_t)r->role) : json_null();
+	const char *label = f->certs ? record_label(f->certs, r) : NULL;
+	json_t *token = NULL;
 
-	return json_pack("{s:I, s:i, s:o, s:s?, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:b}",
-			 "offset", (json_int_t)r->offset, "length", (int)r->length,
+	if (f->certs)
+		token = label ? json_string(label) : json_null();
+	return json_pack("{s:o*, s:I, s:i, s:o, s:s?, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:b}",
+			 "token", token, "offset", (json_int_t)r->offset, "length", (int)r->length,
 			 "role", number, "function", role,
 			 "subject", text_or_null(r->subject),
 			 "issuer", text_or_null(r->issuer),
@@ -150,13 +154,14 @@ static json_t *record_json(const struct itl_record *r, bool signer)
 			 "signer", signer);
 }
 
-static json_t *records_json(const struct itl *l)
+static json_t *records_json(const struct list_file *f)
 {
+	const struct itl *l = f->itl;
 	const struct itl_record *signer = itl_find_signer(l, l);
 	json_t *list = json_array();
 
 	for (size_t i = 0; list && i < l->nrecords; i++)
-		if (json_array_append_new(list, record_json(&l->records[i],
+		if (json_array_append_new(list, record_json(f, &l->records[i],
 					  &l->records[i] == signer)) != 0) {
 			json_decref(list);
 			list = NULL;
@@ -188,8 +193,37 @@ json_t *list_json(const struct list_file *f, const struct err *reason)
 			 "issuer", text_or_null(l->signer_issuer),
 			 "digest", digest,
 			 "timestamp", (json_int_t)l->timestamp,
-			 "records", records_json(l),
+			 "records", records_json(f),
 			 "unknown_tags", (int)l->nunknown,
 			 "verified", reason == NULL,
 			 "reason", reason ? why : NULL);
+}
+
+enum rc list_show(struct ctl *c, const struct list_file *f, json_t *where,
+		  struct err *e)
+{
+	struct itl_file_facts facts = {kind_of(f->itl), f->modified};
+	struct err reason;
+	bool good;
+
+	if (f->sgn)
+		good = !err_set(&reason, RC_VERIFY, NULL,
+				"a .sgn does not hold its signer's certificate",
+				"itlctl file verify FILE CERT", "signature");
+	else
+		good = itl_verify_self(f->itl, &reason) == RC_OK;
+	if (!good && !f->sgn)
+		c->exit = err_exit_code(RC_VERIFY);
+	if (c->json)
+		return ctl_result(c, with(where, list_json(f, good ? NULL : &reason)), e);
+	json_decref(where);
+
+	char CLEANUP_FREE *text = itl_listing(f->itl, &facts, good ? NULL : &reason);
+
+	if (!text)
+		return err_set(e, RC_ERROR, "show", "out of memory", NULL, "list");
+	(void)fputs(text, c->out);
+	if (f->certs)
+		tell_token(c->out, f);
+	return RC_OK;
 }

@@ -17,6 +17,7 @@ enum {
 	P12 = OPT_BIT(OPT_P12_PASSWORD_FILE),
 	PORT = OPT_BIT(OPT_PORT),
 	RESTORE = OPT_BIT(OPT_RESTORE),
+	IMPORT = OPT_BIT(OPT_IMPORT),
 };
 
 const struct command commands[] = {
@@ -43,7 +44,8 @@ const struct command commands[] = {
 	{"utils service list", "", service_list, NEED_FRONT, JSON,
 	 "list the services and their states"},
 	{"cluster init", "", cluster_init, NEED_FRONT | NEED_KEYD,
-	 JSON | FORCE | YES | PASSWORD | NEW_PASSWORD | SECURITY | SFTP | P12 | RESTORE,
+	 JSON | FORCE | YES | PASSWORD | NEW_PASSWORD | SECURITY | SFTP | P12 | RESTORE |
+		 IMPORT,
 	 "set the passwords, make the keys and the first lists, where they are missing"},
 	{"set cert regen", "UNIT", set_cert_regen, NEED_FRONT | NEED_KEYD,
 	 NODE | JSON | FORCE | YES | PASSWORD,

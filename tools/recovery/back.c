@@ -232,8 +232,8 @@ enum rc recovery_import(const struct recovery *r, const struct recovery_file *f,
 {
 	double since = step_begin(r, RECOVERY_IMPORT);
 
-	if (keyd_import(r->keyd, &r->pw, &f->p12->key, f->p12->cert, replace, out,
-			present, route, e) != RC_OK)
+	if (keyd_import(r->keyd, &r->pw, UNIT_ITLRECOVERY, NULL, &f->p12->key,
+			f->p12->cert, replace, out, present, route, e) != RC_OK)
 		return e->rc;
 	step_end(r, RECOVERY_IMPORT, since);
 	return RC_OK;

@@ -104,6 +104,19 @@ enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
 	return fake_call(e, "prove", "");
 }
 
+/* Only integration tests have files with keys. */
+enum rc keyd_import(struct keyd *k, const struct keyd_passwords *pw,
+		    enum unit unit, const char *node,
+		    const struct wrapped_key *w, X509 *cert, bool replace,
+		    struct keyd_key *out, bool *present,
+		    char route[KEYD_ROUTE_MAX], struct err *e)
+{
+	(void)k, (void)pw, (void)node, (void)w, (void)cert, (void)replace;
+	(void)out, (void)present, (void)route;
+	return err_set(e, RC_ERROR, "import", "is not faked", NULL, "%s",
+		       unit_name(unit));
+}
+
 /* ---- the door ---- */
 
 static const char *const conf =

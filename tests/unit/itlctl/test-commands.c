@@ -230,7 +230,7 @@ static void init_again_has_nothing_to_do(void **state)
 	output_clear(&o);
 	o = world_run(*state, "cluster init --json");
 	assert_string_equal(o.out, "{\"result\":{\"password_set\":false,\"security_set\":false,"
-			    "\"generated\":[],\"restarted\":[],\"restored\":null,\"reset\":null,"
+			    "\"adopted\":[],\"generated\":[],\"restarted\":[],\"restored\":null,\"reset\":null,"
 			    "\"seconds\":null}}\n");
 	assert_int_equal(keyd_seen.ntickets, 0);
 	output_clear(&o);

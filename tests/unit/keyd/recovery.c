@@ -111,7 +111,7 @@ enum rc admin_import(const struct file *f, bool replace, struct keyd_key *key,
 	enum rc rc;
 
 	live_be(&live, LIVE_ADMIN);
-	rc = keyd_import(k, &pw, &f->w, f->cert, replace, key, present, route, e);
+	rc = keyd_import(k, &pw, UNIT_ITLRECOVERY, NULL, &f->w, f->cert, replace, key, present, route, e);
 	live_be(&live, LIVE_ROOT);
 	keyd_free(k);
 	return rc;
@@ -185,6 +185,8 @@ void write_body(struct writer *w, unsigned what, const struct file *f)
 		write_bytes(w, bytes_of(f->claim, 32));
 		break;
 	case KEYD_IMPORT:
+		write_u8(w, UNIT_ITLRECOVERY);
+		write_text(w, "");
 		write_u8(w, 0);
 		break;
 	case KEYD_SECURITY:

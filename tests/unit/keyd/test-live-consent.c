@@ -266,7 +266,10 @@ static void malformed_frames(void **state)
 	for (int cert = 0; cert < 2; cert++) {
 		struct frame *q = frame_of(KEYD_IMPORT);
 
-		write_bytes(&q->w, bytes_of(whole, KEYD_TICKET_LEN + 1 + 48));
+		write_bytes(&q->w, bytes_of(whole, KEYD_TICKET_LEN));
+		write_u8(&q->w, UNIT_ITLRECOVERY);
+		write_text(&q->w, "");
+		write_bytes(&q->w, bytes_of(whole, 1 + 48));
 		write_bytes32(&q->w, bytes_of(whole, cert ? 16 : WRAPPED_MAX + 1));
 		write_bytes32(&q->w, bytes_of(whole, cert ? KEYD_CERT_MAX + 1 : 16));
 		assert_int_equal(ask_frame(LIVE_ADMIN, q, &e), RC_USAGE);
@@ -309,6 +312,8 @@ static void certificates_that_are_none(void **state)
 		else
 			bad[n - 1] ^= 1; /* its signature */
 		write_bytes(&q->w, bytes_of((uint8_t[32]){0}, KEYD_TICKET_LEN));
+		write_u8(&q->w, UNIT_ITLRECOVERY);
+		write_text(&q->w, "");
 		write_u8(&q->w, 1);
 		write_bytes(&q->w, bytes_of(f.w.kek->p, 32));
 		write_bytes(&q->w, bytes_of(f.w.iv, sizeof f.w.iv));

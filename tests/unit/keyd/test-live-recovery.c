@@ -404,7 +404,7 @@ static void killed_in_an_import(void **state)
 		file_make(&f, 1024);
 		write_bytes(&q->w, bytes_of((uint8_t[32]){0}, KEYD_TICKET_LEN));
 		write_body(&q->w, KEYD_IMPORT, &f);
-		q->bytes[BODY] = 1; /* replace */
+		q->bytes[BODY + 3] = 1; /* replace, behind unit and node */
 		intent = keyd_intent_body(KEYD_OP_IMPORT,
 					  bytes_of(q->bytes + BODY, q->w.n - BODY));
 		live_ticket(&live, LIVE_ADMIN, &intent, q->bytes + KEYD_HEADER_LEN);

@@ -70,7 +70,7 @@ static void a_member_cannot_fill_the_log(void **state)
 		enum rc rc;
 	} rows[] = {
 		{"a ticket of zeros", KEYD_SEAL, KEYD_TICKET_LEN, RC_REFUSED},
-		{"a malformed import", KEYD_IMPORT, 40, RC_USAGE},
+		{"a malformed import", KEYD_IMPORT, 33, RC_USAGE},
 		{"a malformed proof", KEYD_PROVE, 0, RC_USAGE},
 		{"a malformed password", KEYD_PASSWORD, 3, RC_USAGE},
 		{"a malformed question for a ticket", KEYD_TICKET, 1, RC_USAGE},
@@ -172,6 +172,8 @@ static struct writer import_body(void)
 				 1763900000, 5, &cert, &e), &e);
 	n = i2d_X509(cert, &der);
 	assert_true(n > 0);
+	write_u8(&w, UNIT_ITLRECOVERY);
+	write_text(&w, "");
 	memset(body + w.n, 0, 1 + 48);
 	w.n += 1 + 48;
 	write_bytes32(&w, bytes_of(body, 16));

@@ -13,6 +13,8 @@ struct list_file {
 	struct itl *itl; /* owned; points into bytes */
 	int64_t modified;
 	bool sgn; /* a signed file, not a list */
+	const json_t *certs; /* what the token has (the door's "certs"); borrowed;
+				NULL: it was not asked */
 };
 
 /* *out is zeroed first; list_file_clear() it in any case. flags: ITL_LENIENT. */

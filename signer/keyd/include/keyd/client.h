@@ -140,11 +140,13 @@ enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
 		   char route[KEYD_ROUTE_MAX], struct err *e) MUST_CHECK;
 
 /*
- * Make it the cluster's current recovery key, as its next generation. RC_REFUSED
- * if the token has another recovery key, unless `replace`: then that one is kept,
- * retired. *present: this key was the current one already, nothing was done.
+ * Make it the unit's current key, as its next generation; node: NULL for the
+ * cluster's units. RC_REFUSED if the token has another key of it, unless `replace`:
+ * then that one is kept, retired. *present: this key was the current one already,
+ * nothing was done. The Audit key never comes from elsewhere.
  */
 enum rc keyd_import(struct keyd *k, const struct keyd_passwords *pw,
+		    enum unit unit, const char *node,
 		    const struct wrapped_key *w, X509 *cert, bool replace,
 		    struct keyd_key *out, bool *present,
 		    char route[KEYD_ROUTE_MAX], struct err *e) MUST_CHECK;

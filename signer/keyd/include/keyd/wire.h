@@ -62,9 +62,9 @@ enum keyd_request {
 			      (32), a wrapped key, certificate bytes
 			      -> label text ("" if the token has not this key),
 			      route text */
-	KEYD_IMPORT,       /* consented; replace u8, a wrapped key, certificate
-			      bytes -> present u8, one key as in KEYD_KEYS,
-			      route text */
+	KEYD_IMPORT,       /* consented; unit u8, node text ("" for the cluster's),
+			      replace u8, a wrapped key, certificate bytes
+			      -> present u8, one key as in KEYD_KEYS, route text */
 	KEYD_SEAL,         /* consented -> - */
 	KEYD_SECURITY,     /* consented; then as KEYD_PASSWORD */
 	KEYD_SECURITY_SALT,  /* as KEYD_SALT */
