@@ -23,6 +23,8 @@ enum {
 const struct command commands[] = {
 	{"show itl", "[NODE|FILE]", show_itl, NEED_NOTHING, NODE | JSON | LENIENT,
 	 "show the list that a node serves, or that a file holds"},
+	{"show cluster", "", show_cluster, NEED_FRONT, JSON,
+	 "show all of the cluster on one page"},
 	{"show status", "", show_status, NEED_FRONT, JSON,
 	 "show what each node serves and shall serve"},
 	{"show cert own", "UNIT", show_cert_own, NEED_FRONT, NODE | JSON,

@@ -10,6 +10,8 @@ typedef enum rc command_fn(struct ctl *c, struct err *e) MUST_CHECK;
 command_fn show_itl;
 /* status.c */
 command_fn show_status;
+/* overview.c */
+command_fn show_cluster;
 /* cert.c */
 command_fn show_cert_own, show_cert_list, set_cert_regen;
 /* reset.c */
