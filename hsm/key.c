@@ -1,6 +1,7 @@
 #include "hsm/key.h"
 #include "base/hex.h"
 #include "base/num.h"
+#include "pool.h"
 #include "template.h"
 #include <sodium.h>
 #include <stdlib.h>
@@ -211,7 +212,8 @@ enum rc hsm_key_commit(struct hsm_session *s, struct hsm_key *key, X509 *cert,
 	if (n)
 		return err_set(e, RC_REFUSED, "write certificate",
 			       "the key has one", NULL, ON_KEY(s, key->label));
-	if (create_certificate(s, key, cert, e) != RC_OK)
+	/* Phones may trust it from here on: it must outlive the power. */
+	if (create_certificate(s, key, cert, e) != RC_OK || token_sync(s, e) != RC_OK)
 		return e->rc;
 	X509_free(key->cert);
 	key->cert = copy;

@@ -10,11 +10,12 @@
 
 static const struct {
 	CK_OBJECT_CLASS class;
+	enum hsm_part part;
 	const char *lack; /* "it lacks ..." */
 } kinds[KINDS] = {
-	{CKO_PRIVATE_KEY, "a private key"},
-	{CKO_PUBLIC_KEY, "a public key"},
-	{CKO_CERTIFICATE, "a certificate"},
+	{CKO_PRIVATE_KEY, HSM_PRIVATE, "a private key"},
+	{CKO_PUBLIC_KEY, HSM_PUBLIC, "a public key"},
+	{CKO_CERTIFICATE, HSM_CERTIFICATE, "a certificate"},
 };
 
 /* An object that may be a part of a triple. */
@@ -46,7 +47,7 @@ void hsm_keys_free(struct hsm_key **keys, size_t n)
 struct load {
 	struct hsm_session *s;
 	bool (*wanted)(const char *label);
-	void (*incomplete)(void *arg, const char *label, const char *what);
+	void (*incomplete)(void *arg, const struct hsm_half *half);
 	void *arg;
 	struct parts parts;
 	struct keys keys;
@@ -211,6 +212,20 @@ static enum rc two_of_a_kind(struct hsm_session *s, const struct part *a,
 		       a->label, b->label);
 }
 
+static void tell_half(struct load *l, const struct part *p, size_t n,
+		      const char *label, const char *lack)
+{
+	struct hsm_half half = {.lack = lack};
+
+	if (!l->incomplete)
+		return;
+	memcpy(half.id, p->id, sizeof half.id);
+	(void)snprintf(half.label, sizeof half.label, "%s", label);
+	for (size_t i = 0; i < n; i++)
+		half.have |= kinds[p[i].kind].part;
+	l->incomplete(l->arg, &half);
+}
+
 /* The n parts that share an id. */
 static enum rc load_group(struct load *l, const struct part *p, size_t n,
 			  struct err *e)
@@ -231,8 +246,7 @@ static enum rc load_group(struct load *l, const struct part *p, size_t n,
 	if (!lack && make_key(l->s, p, &k, &lack, e) != RC_OK)
 		return e->rc;
 	if (lack) {
-		if (l->incomplete)
-			l->incomplete(l->arg, ours->label, lack);
+		tell_half(l, p, n, ours->label, lack);
 		return RC_OK;
 	}
 	more = grown(l->keys.k, l->keys.n, &l->keys.cap, sizeof(struct hsm_key *));
@@ -301,8 +315,7 @@ static enum rc load_all(struct load *l, struct err *e)
 }
 
 enum rc hsm_keys_load(struct hsm_session *s, bool (*wanted)(const char *label),
-		      void (*incomplete)(void *arg, const char *label,
-					 const char *what),
+		      void (*incomplete)(void *arg, const struct hsm_half *half),
 		      void *arg, struct hsm_key ***keys, size_t *n,
 		      struct err *e)
 {

@@ -34,10 +34,14 @@ struct hsm_token {
 	struct pool pool;
 	bool logged_in;
 	bool pin_refused; /* no second try */
+	char *folder;     /* of files that the token does not make durable, or NULL */
 };
 
 /* Open n sessions of t->pool.functions and .slot; on failure none stays. */
 enum rc pool_open(struct hsm_token *t, size_t n, struct err *e) MUST_CHECK;
 void pool_close(struct hsm_token *t);
+
+/* What the token has written since is on its disk, if it lies in files. */
+enum rc token_sync(struct hsm_session *s, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,4 +1,5 @@
 #include "pool.h"
+#include <fcntl.h>
 #include <stdlib.h>
 
 static enum rc open_session(struct hsm_token *t, CK_SESSION_HANDLE *handle,
@@ -106,4 +107,16 @@ CK_SESSION_HANDLE hsm_session_handle(const struct hsm_session *s)
 CK_FUNCTION_LIST *hsm_session_functions(const struct hsm_session *s)
 {
 	return s->token->pool.functions;
+}
+
+enum rc token_sync(struct hsm_session *s, struct err *e)
+{
+	const char *folder = s->token->folder;
+	int CLEANUP(fd_close) fd =
+		folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (folder && (fd < 0 || syncfs(fd) != 0))
+		return err_errno(e, RC_TOKEN, "syncfs",
+				 "look at the token's file system", "%s", folder);
+	return RC_OK;
 }

@@ -138,10 +138,13 @@ static enum rc find_token(CK_FUNCTION_LIST *f, P11KitUri *uri,
 		       s.matches ? "more than one token matches"
 				 : "no token matches",
 		       s.names[0] ? s.names : "no initialised token");
-	return err_set(e, RC_TOKEN, "find token", why,
-		       s.matches ? "add serial=... to the URI"
-				 : "correct the URI; is this the token's folder? initialise only a token that never had keys",
-		       "the URI");
+	err_set(e, RC_TOKEN, "find token", why,
+		s.matches ? "add serial=... to the URI"
+			  : "correct the URI; is this the token's folder? initialise only a token that never had keys",
+		"the URI");
+	if (!s.matches)
+		e->code = CKR_TOKEN_NOT_PRESENT;
+	return e->rc;
 }
 
 enum rc hsm_token_open(struct hsm_module *m, const char *uri, unsigned sessions,
@@ -178,6 +181,7 @@ void hsm_token_free(struct hsm_token *t)
 	if (t->logged_in)
 		(void)t->pool.functions->C_Logout(t->pool.sessions[0].handle);
 	pool_close(t);
+	free(t->folder);
 	free(t);
 }
 

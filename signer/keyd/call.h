@@ -46,4 +46,8 @@ enum rc call_consented(struct keyd *k, const struct secret *admin,
 		       enum keyd_op op, unsigned what, struct writer *w,
 		       struct reader *r, struct err *e) MUST_CHECK;
 
+/* Its body, in locked memory, for n bytes of parameters. */
+enum rc call_body(size_t n, struct secret **out, struct writer *w,
+		  struct err *e) MUST_CHECK;
+
 #endif

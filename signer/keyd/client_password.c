@@ -193,3 +193,12 @@ enum rc keyd_security_set(struct keyd *k, const struct keyd_passwords *pw,
 	return call_consented(k, pw->admin, KEYD_OP_SECURITY, call_security.set,
 			      &w, &r, e);
 }
+
+enum rc call_body(size_t n, struct secret **out, struct writer *w, struct err *e)
+{
+	if (secret_new(KEYD_TICKET_LEN + n, out, e) != RC_OK)
+		return e->rc;
+	*w = writer_of((*out)->p, (*out)->n);
+	w->n = KEYD_TICKET_LEN;
+	return RC_OK;
+}

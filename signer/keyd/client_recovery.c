@@ -3,17 +3,6 @@
 #include "call.h"
 #include <string.h>
 
-/* A body in locked memory, with room for the ticket in front. */
-static enum rc body_new(size_t n, struct secret **out, struct writer *w,
-			struct err *e)
-{
-	if (secret_new(KEYD_TICKET_LEN + n, out, e) != RC_OK)
-		return e->rc;
-	*w = writer_of((*out)->p, (*out)->n);
-	w->n = KEYD_TICKET_LEN;
-	return RC_OK;
-}
-
 static void write_kek(struct writer *w, const struct wrapped_key *key)
 {
 	write_bytes(w, bytes_of(key->kek->p, key->kek->n));
@@ -53,7 +42,7 @@ enum rc keyd_export(struct keyd *k, const struct keyd_passwords *pw,
 		return err_set(e, RC_USAGE, "export", "is needed", NULL,
 			       "the cluster security password");
 	if (call_derive(k, &call_security, pw->security, &derived, e) != RC_OK ||
-	    body_new(KEYD_DERIVED_LEN + WRAPPED_KEK_LEN + WRAPPED_IV_LEN, &body,
+	    call_body(KEYD_DERIVED_LEN + WRAPPED_KEK_LEN + WRAPPED_IV_LEN, &body,
 		     &in, e) != RC_OK)
 		return e->rc;
 	write_bytes(&in, bytes_of(derived->p, derived->n));
@@ -90,7 +79,7 @@ enum rc keyd_prove(struct keyd *k, const struct keyd_passwords *pw,
 
 	if ((pw->security && call_derive(k, &call_security, pw->security,
 					 &derived, e) != RC_OK) ||
-	    body_new(KEYD_SECRET_MAX - KEYD_TICKET_LEN - KEYD_HEADER_LEN, &body,
+	    call_body(KEYD_SECRET_MAX - KEYD_TICKET_LEN - KEYD_HEADER_LEN, &body,
 		     &in, e) != RC_OK)
 		return e->rc;
 	write_u8(&in, derived ? 1 : 0);
@@ -123,7 +112,7 @@ enum rc keyd_import(struct keyd *k, const struct keyd_passwords *pw,
 	struct reader r;
 	bool was_there;
 
-	if (body_new(KEYD_SECRET_MAX - KEYD_TICKET_LEN - KEYD_HEADER_LEN, &body,
+	if (call_body(KEYD_SECRET_MAX - KEYD_TICKET_LEN - KEYD_HEADER_LEN, &body,
 		     &in, e) != RC_OK)
 		return e->rc;
 	write_u8(&in, unit);
@@ -153,7 +142,7 @@ enum rc keyd_seal(struct keyd *k, const struct keyd_passwords *pw,
 	struct writer in;
 	struct reader r;
 
-	if (body_new(0, &body, &in, e) != RC_OK)
+	if (call_body(0, &body, &in, e) != RC_OK)
 		return e->rc;
 	return call_consented(k, pw->admin, KEYD_OP_SEAL, KEYD_SEAL, &in, &r, e);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_ours(const char *text)
+bool keyring_wants(const char *text)
 {
 	struct label l;
 
@@ -40,14 +40,18 @@ static void note_seen(struct keyring *r, const struct label *l)
 	r->seen[r->nseen++] = *l;
 }
 
-static void incomplete(void *arg, const char *text, const char *what)
+static void incomplete(void *arg, const struct hsm_half *half)
 {
+	char hex[2 * HSM_ID_LEN + 1];
+	struct keyring *r = arg;
 	struct label l;
 
-	log_warn("event=incomplete-key key=\"%s\" what=\"%s\" hint=\"a generation that was cut off; it does not count\"",
-		 text, what);
-	if (label_read(text, strlen(text), &l))
-		note_seen(arg, &l);
+	log_warn("event=incomplete-key key=\"%s\" id=%s lacks=\"%s\" hint=\"it does not count: itlctl key incomplete\"",
+		 half->label, hex_of(bytes_of(half->id, HSM_ID_LEN), hex, sizeof hex),
+		 half->lack);
+	halves_add(&r->halves, half);
+	if (label_read(half->label, strlen(half->label), &l))
+		note_seen(r, &l);
 }
 
 static void held_free(struct held_key *k)
@@ -119,7 +123,8 @@ enum rc keyring_load(struct keyring *r, const struct cluster *c,
 	memset(r, 0, sizeof *r);
 	r->cluster = c;
 	(void)pthread_rwlock_init(&r->lock, NULL);
-	if (hsm_keys_load(s, is_ours, incomplete, r, &found, &n, e) != RC_OK)
+	halves_init(&r->halves);
+	if (hsm_keys_load(s, keyring_wants, incomplete, r, &found, &n, e) != RC_OK)
 		return e->rc;
 	for (size_t i = 0; i < n; i++) {
 		if (rc == RC_OK)

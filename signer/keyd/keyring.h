@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "cluster/label.h"
+#include "halves.h"
 #include "hsm/key.h"
 #include <pthread.h>
 
@@ -27,7 +28,11 @@ struct keyring {
 	/* The highest generation seen of each label, complete or not. */
 	struct label *seen;
 	size_t nseen;
+	struct halves halves; /* what is no key */
 };
+
+/* Whether a label is one of the project's. */
+bool keyring_wants(const char *label);
 
 /* Load what the token has. Half generations are logged. It lives as
  * long as the process. */

@@ -7,6 +7,7 @@
 #include "base/proc.h"
 #include "base/wipe.h"
 #include "cluster/program.h"
+#include "hsm/start.h"
 #include "provider/provider.h"
 #include "server.h"
 #include <fcntl.h>
@@ -17,14 +18,34 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#define KEYD_COPIES "/softhsm" /* below its state: hsm/start.h */
+
+/* What befell a SoftHSM token; what was put back is also noted in the audit log. */
+static void say(void *arg, const char *event, const struct err *e)
+{
+	struct service *s = arg;
+
+	if (e->rc == RC_OK)
+		log_info("event=%s path=\"%s\" msg=\"%s; %s\"", event, e->what,
+			 e->why, e->hint);
+	else
+		log_error(event, e);
+	s->put_back |= !strcmp(event, "token-put-back");
+}
+
 /* Log in, unless this very PIN was refused before. */
 static enum rc login(struct service *s, struct hsm_module **module,
 		     struct err *e)
 {
 	struct secret CLEANUP(secret_free) *pin = NULL;
 	const struct keyd_config *c = s->config;
-	char path[4096];
+	char path[4096], keep[CLUSTER_PATH_MAX + sizeof KEYD_COPIES];
+	const struct hsm_place place = {.module = c->module, .uri = c->uri,
+					.sessions = c->sessions, .keep = keep,
+					.say = say, .arg = s};
 
+	cluster_path(c->cluster, PATH_KEYD_STATE, keep);
+	(void)strncat(keep, KEYD_COPIES, sizeof keep - strlen(keep) - 1);
 	keyd_config_pin_path(c, path, sizeof path);
 	if (keyd_state_pin_refused(&s->state, path))
 		return err_set(e, RC_PIN, "C_Login",
@@ -32,11 +53,9 @@ static enum rc login(struct service *s, struct hsm_module **module,
 			       "write the right PIN into the file, then start anew",
 			       "%s", path);
 	if (keyd_state_save(&s->state, e) != RC_OK ||
-	    keyd_config_pin(c, &pin, e) != RC_OK ||
-	    hsm_module_open(c->module, module, e) != RC_OK ||
-	    hsm_token_open(*module, c->uri, c->sessions, &s->token, e) != RC_OK)
+	    keyd_config_pin(c, &pin, e) != RC_OK)
 		return e->rc;
-	if (hsm_token_login(s->token, pin, e) == RC_OK)
+	if (hsm_start(&place, pin, module, &s->token, e) == RC_OK)
 		return keyd_state_accept_pin(&s->state, e);
 	if (e->rc == RC_PIN) {
 		struct err mark;
@@ -72,9 +91,10 @@ static void note_start(struct service *s)
 	};
 
 	(void)snprintf(detail, sizeof detail,
-		       "version=%s token=\"%s\" serial=%s keys=%zu",
+		       "version=%s token=\"%s\" serial=%s keys=%zu%s",
 		       ITLKEEPER_VERSION, t->label, t->serial,
-		       keyring_count(&s->keys));
+		       keyring_count(&s->keys),
+		       s->put_back ? " token-put-back=1" : "");
 	release_note(s->release, &entry);
 	log_info("event=start %s", detail);
 }

@@ -37,6 +37,8 @@ static const struct row {
 	[KEYD_SECURITY]    = {"security", ROLE_ADMIN, true, request_security},
 	[KEYD_SECURITY_SALT] = {"security-salt", ROLE_ADMIN, false, request_security_salt},
 	[KEYD_PROOF]       = {"proof", ROLE_FRONT, false, request_proof},
+	[KEYD_INCOMPLETE]  = {"incomplete", ROLE_FRONT | ROLE_ADMIN, false, request_incomplete},
+	[KEYD_TIDY]        = {"tidy", ROLE_ADMIN, true, request_tidy},
 };
 
 bool request_allowed(unsigned what, enum role role)

@@ -270,6 +270,8 @@ enum rc request_generate(struct request *q, struct err *e)
 		rc = keyring_add(ring, key, e);
 	if (rc == RC_OK)
 		rc = service_look_at_recovery(q->service, q->session, e);
+	else
+		request_look_for_halves(q);
 	request_unlock(q);
 	if (rc != RC_OK || keyring_current(ring, unit, label.node, &held, e) !=
 				   RC_OK)

@@ -312,6 +312,8 @@ enum rc request_import(struct request *q, struct err *e)
 	    request_lock(q, e) != RC_OK)
 		return e->rc;
 	rc = import_unless_there(q, &in, e);
+	if (rc != RC_OK)
+		request_look_for_halves(q);
 	request_unlock(q);
 	return rc;
 }

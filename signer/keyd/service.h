@@ -29,6 +29,7 @@ struct service {
 	struct limit limit;
 	struct proofs proofs;
 	atomic_bool sealed; /* the current recovery key; see below */
+	bool put_back; /* SoftHSM's token.object, at this start */
 	int64_t started;
 };
 
@@ -93,6 +94,7 @@ request_handler request_export, request_prove, request_import,
 request_handler request_itl, request_sgn;                     /* request_routine.c */
 request_handler request_ctl, request_reset, request_preview;  /* request_reset.c */
 request_handler request_generate;                             /* request_generate.c */
+request_handler request_incomplete, request_tidy;              /* request_tidy.c */
 request_handler request_tls_sign, request_tls_decrypt;        /* request_tls.c */
 
 /* ---- what several of them need ---- */
@@ -161,6 +163,10 @@ void request_note_id(struct request *q, const char *event, const char *label,
 
 /* What a unit's keys may do in the token, as hsm_key_generate() takes it. */
 unsigned request_unit_usage(enum unit unit);
+
+/* After a key could not be made: what was left of it is known at once. Called
+ * between request_lock() and request_unlock(). */
+void request_look_for_halves(struct request *q);
 
 /* Look whether the current recovery key can leave: after the start, and after
  * whatever may have changed it. */

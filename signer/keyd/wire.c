@@ -12,6 +12,7 @@ bool wire_is_secret(unsigned what)
 	case KEYD_IMPORT:
 	case KEYD_SEAL:
 	case KEYD_SECURITY:
+	case KEYD_TIDY:
 		return true;
 	default:
 		return false;

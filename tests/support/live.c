@@ -97,7 +97,7 @@ void live_start(struct live *l, const char *extra)
 	cluster_path(l->cluster, PATH_AUDIT_LOG, l->audit_log);
 }
 
-static void spawn(struct live *l)
+void live_spawn(struct live *l)
 {
 	char program[PATH_MAX];
 	struct err e;
@@ -124,7 +124,7 @@ void live_keyd(struct live *l)
 	struct keyd_status status;
 	struct err e;
 
-	spawn(l);
+	live_spawn(l);
 	assert_ok(keyd_open(l->keyd_socket, &k, &e), &e);
 	assert_ok(keyd_status(k, &status, &e), &e);
 	keyd_free(k);
@@ -143,7 +143,7 @@ int live_keyd_status(struct live *l)
 {
 	int status;
 
-	spawn(l);
+	live_spawn(l);
 	assert_int_equal(waitpid(l->keyd, &status, 0), l->keyd);
 	l->keyd = 0;
 	assert_true(WIFEXITED(status));

@@ -28,6 +28,8 @@ struct live {
 void live_start(struct live *l, const char *extra);
 void live_stop(struct live *l); /* stops what runs, removes what there is */
 
+/* Start keyd, and do not wait. */
+void live_spawn(struct live *l);
 /* Start keyd and wait until it answers; end it, as a kill -9. */
 void live_keyd(struct live *l);
 void live_kill(struct live *l);

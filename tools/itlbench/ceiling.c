@@ -2,6 +2,7 @@
 #include "base/num.h"
 #include "bench.h"
 #include "hsm/key.h"
+#include "hsm/start.h"
 #include <string.h>
 
 #define SIGNATURE_MAX 512 /* RSA-4096 */
@@ -26,11 +27,6 @@ static bool wanted(const char *label)
 	return !strncmp(label, "CallManager/", strlen("CallManager/"));
 }
 
-static void ignore(void *arg, const char *label, const char *what)
-{
-	(void)arg, (void)label, (void)what;
-}
-
 void ceiling_free(struct ceiling *c)
 {
 	if (!c)
@@ -48,17 +44,17 @@ enum rc ceiling_open(const char *module, const char *uri, const char *pin_file,
 {
 	struct ceiling CLEANUP(ceiling_free) *c = calloc(1, sizeof *c);
 	struct secret CLEANUP(secret_free) *pin = NULL;
+	const struct hsm_place place = {.module = module, .uri = uri,
+					.sessions = sessions};
 
 	if (!c)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "ceiling");
 	if (secret_read_file(pin_file, &pin, e) ||
-	    hsm_module_open(module, &c->module, e) ||
-	    hsm_token_open(c->module, uri, sessions, &c->token, e) ||
-	    hsm_token_login(c->token, pin, e))
+	    hsm_start(&place, pin, &c->module, &c->token, e))
 		return e->rc;
 	while (c->nsessions < sessions)
 		c->sessions[c->nsessions++] = hsm_session_take(c->token);
-	if (hsm_keys_load(c->sessions[0], wanted, ignore, NULL, &c->keys,
+	if (hsm_keys_load(c->sessions[0], wanted, NULL, NULL, &c->keys,
 			  &c->nkeys, e))
 		return e->rc;
 	if (!c->nkeys)

@@ -2,8 +2,8 @@
 #include "itlvault.h"
 #include "cluster/label.h"
 #include "hsm/key.h"
-#include "hsm/module.h"
 #include "hsm/sign.h"
+#include "hsm/start.h"
 #include "hsm/wrap.h"
 #include "itl/itl.h"
 #include <string.h>
@@ -32,15 +32,15 @@ enum rc own_token_open(struct itlvault *a, struct own_token **out, struct err *e
 {
 	struct own_token CLEANUP(own_token_free) *t = calloc(1, sizeof *t);
 	struct secret CLEANUP(secret_free) *pin = NULL;
+	const struct hsm_place place = {.module = a->o.module, .uri = a->o.token,
+					.sessions = 1};
 
 	if (!t)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "a token");
 	if (hsm_uri_check(a->o.token, e) != RC_OK ||
 	    ask_secret("PIN of the token: ", a->o.pin_file, "--pin-file FILE",
 		       &pin, e) != RC_OK ||
-	    hsm_module_open(a->o.module, &t->module, e) != RC_OK ||
-	    hsm_token_open(t->module, a->o.token, 1, &t->token, e) != RC_OK ||
-	    hsm_token_login(t->token, pin, e) != RC_OK)
+	    hsm_start(&place, pin, &t->module, &t->token, e) != RC_OK)
 		return e->rc;
 	t->session = hsm_session_take(t->token);
 	*out = t;
@@ -72,10 +72,9 @@ static void see(struct seen *s, const char *text)
 		s->highest = l.generation;
 }
 
-static void incomplete(void *arg, const char *text, const char *what)
+static void incomplete(void *arg, const struct hsm_half *half)
 {
-	(void)what;
-	see(arg, text);
+	see(arg, half->label);
 }
 
 /* The cluster's current recovery key, or NULL. */

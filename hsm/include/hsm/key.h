@@ -55,17 +55,25 @@ enum rc hsm_key_commit(struct hsm_session *s, struct hsm_key *key, X509 *cert,
 enum rc hsm_key_remove(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 		       struct err *e) MUST_CHECK;
 
+/* What an id has that is no key: a generation or import that was cut off, or a key
+ * that lost a part. */
+enum hsm_part { HSM_PRIVATE = 1, HSM_PUBLIC = 2, HSM_CERTIFICATE = 4 };
+struct hsm_half {
+	uint8_t id[HSM_ID_LEN];
+	char label[HSM_LABEL_MAX];
+	unsigned have;    /* enum hsm_part, ORed */
+	const char *lack; /* goes on from "it lacks ", as in "a certificate"; a literal */
+};
+
 /*
  * Every complete triple of the token whose label `wanted` accepts, as a
  * malloc()ed array of malloc()ed keys, sorted by label. `incomplete` (NULL is
- * fine) is called for each id that is none (a killed generation): `what` goes on
- * from "it lacks ", as in "a certificate". RC_TOKEN if two objects of a class
+ * fine) is called for each id that is none. RC_TOKEN if two objects of a class
  * share an id, or two triples a label: the message lists both. Keys are not
  * test-signed here.
  */
 enum rc hsm_keys_load(struct hsm_session *s, bool (*wanted)(const char *label),
-		      void (*incomplete)(void *arg, const char *label,
-					 const char *what),
+		      void (*incomplete)(void *arg, const struct hsm_half *half),
 		      void *arg, struct hsm_key ***keys, size_t *n,
 		      struct err *e) MUST_CHECK;
 void hsm_keys_free(struct hsm_key **keys, size_t n);

@@ -13,13 +13,13 @@ struct seen {
 	char text[1000];
 };
 
-static void incomplete(void *arg, const char *label, const char *what)
+static void incomplete(void *arg, const struct hsm_half *half)
 {
 	struct seen *s = arg;
 	size_t n = strlen(s->text);
 
-	(void)snprintf(s->text + n, sizeof s->text - n, "%s lacks %s\n", label,
-		       what);
+	(void)snprintf(s->text + n, sizeof s->text - n, "%s lacks %s\n",
+		       half->label, half->lack);
 }
 
 static void destroy(struct fixture *f, const struct hsm_key *key,

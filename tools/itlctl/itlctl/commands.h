@@ -33,6 +33,8 @@ enum rc service_restart(struct ctl *c, const struct cluster_node *node,
 command_fn cluster_init;
 /* password.c */
 command_fn set_password_admin, set_password_security;
+/* keytidy.c */
+command_fn key_incomplete, key_tidy;
 /* audit.c */
 command_fn audit_verify_log;
 /* filecmd.c */

@@ -64,7 +64,8 @@ void keyd_keys_free(struct keyd_key *keys, size_t n);
 
 enum keyd_op { KEYD_OP_RESET = 1, KEYD_OP_PREVIEW, KEYD_OP_GENERATE,
 	       KEYD_OP_CTL, KEYD_OP_REMOTE, KEYD_OP_REMOTE_PREVIEW, KEYD_OP_EXPORT,
-	       KEYD_OP_PROVE, KEYD_OP_IMPORT, KEYD_OP_SEAL, KEYD_OP_SECURITY };
+	       KEYD_OP_PROVE, KEYD_OP_IMPORT, KEYD_OP_SEAL, KEYD_OP_SECURITY,
+	       KEYD_OP_TIDY };
 
 /* What a ticket is good for: an operation and the SHA-256 of its parameters. */
 struct keyd_intent {
@@ -154,6 +155,24 @@ enum rc keyd_import(struct keyd *k, const struct keyd_passwords *pw,
 /* The current recovery key never leaves the token again. */
 enum rc keyd_seal(struct keyd *k, const struct keyd_passwords *pw,
 		  struct err *e) MUST_CHECK;
+
+/* ---- what is no key (keyd's halves.h) ---- */
+
+enum keyd_part { KEYD_PART_PRIVATE = 1, KEYD_PART_PUBLIC = 2, KEYD_PART_CERTIFICATE = 4 };
+struct keyd_half {
+	char label[LABEL_MAX];
+	uint8_t id[16];
+	unsigned have;  /* enum keyd_part, ORed */
+	char lack[80];  /* goes on from "it lacks " */
+	bool waits;     /* for its certificate: no garbage */
+};
+/* The halves of generations and imports that were cut off. free() *halves. */
+enum rc keyd_incomplete(struct keyd *k, struct keyd_half **halves, size_t *n,
+			struct err *e) MUST_CHECK;
+/* Remove one for good, by its id. RC_REFUSED if it is a complete key, or waits for
+ * its certificate; RC_NOTFOUND if nothing has the id; RC_BUSY while a key is made. */
+enum rc keyd_tidy(struct keyd *k, const struct keyd_passwords *pw,
+		  const uint8_t id[16], struct err *e) MUST_CHECK;
 
 /* ---- front ---- */
 

@@ -70,6 +70,9 @@ enum keyd_request {
 	KEYD_SECURITY_SALT,  /* as KEYD_SALT */
 	KEYD_PROOF,        /* claim (32), uid u32 -> label text, id (16), security
 			      u32, proved u64 */
+	KEYD_INCOMPLETE,   /* from u32 -> total u32, then for each: label text, id
+			      (16), have u8, waits u8, lack text */
+	KEYD_TIDY,         /* consented; id (16) -> - */
 	KEYD_REQUEST_END
 };
 
