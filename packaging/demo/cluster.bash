@@ -12,7 +12,7 @@
 #
 # Below DIR: bin/ programs; etc/ configuration; run/ state/ as the programs make
 # them; token/ and softhsm2.conf; secret/ PINs and the two passwords; vault/ the
-# backups; node/NAME/ each server's port and number; tftp/NAME/ what it serves;
+# backups; node/NAME/ each server's port, map and number; tftp/NAME/ what it serves;
 # phones.d/; log; and three commands: itlctl, itlvault, phones.
 
 demo_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -144,6 +144,7 @@ demo_make() { # DIR BIN
 		install -d -m 0755 -o itlkeeper-front -g itlkeeper-front "$dir/tftp/$name"
 		echo "${ports[0]}" >"$dir/node/$name/port"
 		echo "$dir/tftp/$name" >"$dir/node/$name/folder"
+		install -m 0644 "$demo_here/../tftpd.map" "$dir/node/$name/map"
 		ports=("${ports[@]:1}")
 	done
 	demo_config "$dir"

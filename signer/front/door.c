@@ -39,6 +39,7 @@ static const struct command {
 	{"backup-removed", GROUP, 0, op_backup_removed},
 	{"vault-check", GROUP, 0, op_vault_check},
 	{"alerts-check", GROUP, 0, op_alerts_check},
+	{"ctl-update", GROUP, NODE | PUBLISHER | KEYD, op_ctl_update},
 	{"tftp-restart", GROUP, NODE | KEYD, op_tftp_restart},
 	{"reset-plan", GROUP, NODE | PUBLISHER | KEYD, op_reset_plan},
 	{"reset-preview", GROUP, NODE | PUBLISHER | KEYD, op_reset_preview},

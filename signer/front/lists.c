@@ -14,17 +14,24 @@ static const struct keyd_key *key_that_signed(const struct keyd_key *keys,
 	return NULL;
 }
 
+const char *list_file_name(enum served_file f)
+{
+	return f == FILE_CTL ? CTL_FILE : ITL_FILE;
+}
+
 /* Parsed and verified, or what is wrong with it. */
-static enum rc open_list(const struct list *l, struct itl **out, struct err *e)
+static enum rc open_list(const struct list *l, enum served_file file,
+			 struct itl **out, struct err *e)
 {
 	struct itl CLEANUP(itl_free) *itl = NULL;
 
 	if (itl_parse(bytes_of(l->bytes, l->n), 0, &itl, e) != RC_OK ||
 	    itl_verify_self(itl, e) != RC_OK)
 		return e->rc;
-	if (!itl_is_itl(itl))
-		return err_set(e, RC_VERIFY, "list", "is no ITL", NULL, "%s",
-			       "tag 14, FILENAME");
+	if (file == FILE_CTL ? !itl_is_ctl(itl) : !itl_is_itl(itl))
+		return err_set(e, RC_VERIFY, "list",
+			       file == FILE_CTL ? "is no CTL" : "is no ITL", NULL,
+			       "%s", "tag 14, FILENAME");
 	*out = itl;
 	itl = NULL;
 	return RC_OK;
@@ -33,15 +40,18 @@ static enum rc open_list(const struct list *l, struct itl **out, struct err *e)
 /* Under each policy one of the two keys signs every day, the other resets. */
 enum unit list_signer(const struct cluster *c, enum list_kind kind)
 {
-	return (kind == LIST_ITL) == (c->policy == POLICY_CALLMANAGER)
+	return (kind != LIST_RESET) == (c->policy == POLICY_CALLMANAGER)
 		       ? UNIT_CALLMANAGER
 		       : UNIT_ITLRECOVERY;
 }
 
-static enum list_kind kind_of(const struct cluster *c, enum unit signer)
+static enum list_kind kind_of(const struct cluster *c, enum served_file file,
+			      enum unit signer)
 {
 	if (signer != UNIT_CALLMANAGER && signer != UNIT_ITLRECOVERY)
 		return LIST_OTHER;
+	if (file == FILE_CTL)
+		return LIST_CTL;
 	return signer == list_signer(c, LIST_ITL) ? LIST_ITL : LIST_RESET;
 }
 
@@ -64,7 +74,7 @@ static enum rc judge(struct service *s, const struct itl *itl, struct list *l,
 }
 
 enum rc list_identify(struct service *s, const struct cluster_node *n,
-		      struct list *l, struct err *e)
+		      enum served_file file, struct list *l, struct err *e)
 {
 	struct itl CLEANUP(itl_free) *itl = NULL;
 	struct list CLEANUP(list_clear) known = {0};
@@ -73,25 +83,27 @@ enum rc list_identify(struct service *s, const struct cluster_node *n,
 	struct err why;
 
 	itl_sha1_hex(bytes_of(l->bytes, l->n), l->sha1);
-	(void)snprintf(l->node, sizeof l->node, "%s", n->id);
+	(void)snprintf(l->node, sizeof l->node, "%s",
+		       file == FILE_CTL ? s->cluster->publisher : n->id);
 	l->kind = LIST_OTHER;
 	if (store_target(s->store, n->id, &t, e) != RC_OK)
 		return e->rc;
 	if (store_list(s->store, l->sha1, &known, &why) == RC_OK &&
 	    known.kind != LIST_OTHER) {
-		l->kind = known.kind;
+		if (list_kind_file(known.kind) == file)
+			l->kind = known.kind;
 		l->made = known.made;
 		(void)snprintf(l->node, sizeof l->node, "%s", known.node);
 		(void)snprintf(l->signer, sizeof l->signer, "%s", known.signer);
 		return RC_OK;
 	}
-	if (open_list(l, &itl, &why) != RC_OK)
+	if (open_list(l, file, &itl, &why) != RC_OK)
 		return RC_OK; /* served, but nothing that a phone would take */
 	l->made = itl->timestamp;
 	/* Who wants another list anyway need not know whose this one is. */
 	if (judge(s, itl, l, &signer, e) == RC_OK)
-		l->kind = kind_of(s->cluster, signer);
-	else if (!t.itl.want[0])
+		l->kind = kind_of(s->cluster, file, signer);
+	else if (!target_served(&t, file)->want[0])
 		return e->rc;
 	return RC_OK;
 }
@@ -107,7 +119,7 @@ enum rc list_signed(struct service *s, const struct cluster_node *n,
 
 	itl_sha1_hex(bytes_of(bytes, len), l.sha1);
 	(void)snprintf(l.node, sizeof l.node, "%s", n->id);
-	if (open_list(&l, &itl, e) != RC_OK)
+	if (open_list(&l, list_kind_file(kind), &itl, e) != RC_OK)
 		return err_hint(e, "nothing was changed; keyd must be repaired: see its log");
 	l.made = itl->timestamp;
 	if (judge(s, itl, &l, &signed_by, e) != RC_OK)

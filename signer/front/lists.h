@@ -5,20 +5,25 @@
 #include "itl/itl.h"
 #include "service.h"
 
+/* The name under which servers hold it: ITL_FILE, CTL_FILE. */
+const char *list_file_name(enum served_file f);
+
 /*
- * l->bytes came from this node: fill in the rest. A list that state knows is
- * what state says; else one of this token's keys must have signed it, or it is
- * LIST_OTHER. Fails if keyd cannot tell and the node wants nothing yet.
+ * l->bytes came from this node, as this file: fill in the rest. A list that state
+ * knows is what state says; else one of this token's keys must have signed it, or
+ * it is LIST_OTHER, as one is that stands in the other file's place. Fails if keyd
+ * cannot tell and the node wants nothing yet.
  */
 enum rc list_identify(struct service *s, const struct cluster_node *n,
-		      struct list *l, struct err *e) MUST_CHECK;
+		      enum served_file file, struct list *l,
+		      struct err *e) MUST_CHECK;
 
 /* Whose key signs a list of this kind under the cluster's policy, if nothing else
  * was asked for. */
 enum unit list_signer(const struct cluster *c, enum list_kind kind);
 
 /*
- * bytes that keyd signed (taken over, on failure too): parsed again, verified,
+ * bytes that keyd signed for this node (of a CTL: the publisher) (taken over, on failure too): parsed again, verified,
  * and signed by a key of this unit. RC_VERIFY if that fails: nothing may publish
  * them.
  */

@@ -9,43 +9,56 @@
 #include <string.h>
 #include <time.h>
 
-static enum rc put(struct loop *l, const char *sha1, struct err *e)
-{
-	struct service *s = l->service;
-	struct list CLEANUP(list_clear) list = {0};
-
-	if (store_list(s->store, sha1, &list, e) != RC_OK)
-		return e->rc;
-	return node_put(s, l->node, ITL_FILE, bytes_of(list.bytes, list.n), e);
-}
-
 /* `have` only ever comes from here. */
-static enum rc look(struct loop *l, struct err *e)
+static enum rc look_at(struct loop *l, enum served_file f, struct err *e)
 {
 	struct service *s = l->service;
 	struct list CLEANUP(list_clear) list = {0};
-	enum rc rc = node_fetch(s, l->node, ITL_FILE, &list.bytes, &list.n, e);
+	enum rc rc = node_fetch(s, l->node, list_file_name(f), &list.bytes,
+				&list.n, e);
 
 	if (rc == RC_NOTFOUND)
-		rc = store_have(s->store, l->node->id, FILE_ITL, NULL, e);
-	else if (rc == RC_OK && list_identify(s, l->node, &list, e) == RC_OK)
-		rc = store_have(s->store, l->node->id, FILE_ITL, &list, e);
-	else
-		rc = e->rc;
-	l->looked = rc == RC_OK;
-	return rc;
+		return store_have(s->store, l->node->id, f, NULL, e);
+	if (rc != RC_OK || list_identify(s, l->node, f, &list, e) != RC_OK)
+		return e->rc;
+	return store_have(s->store, l->node->id, f, &list, e);
+}
+
+/* Every node serves an ITL. For a CTL it is asked where one is wanted or was seen;
+ * and once, if state knows nothing of it: it may have been lost, with the CTL that
+ * phones still hold. */
+static bool asks_for(const struct target *t, enum served_file f)
+{
+	const struct served *s = target_served(t, f);
+
+	return f == FILE_ITL || !s->known || s->want[0] || s->have[0];
+}
+
+static enum rc look(struct loop *l, struct err *e)
+{
+	struct target t;
+
+	l->looked = false;
+	if (store_target(l->service->store, l->node->id, &t, e) != RC_OK)
+		return e->rc;
+	for (enum served_file f = 0; f < FILE_COUNT; f++)
+		if (asks_for(&t, f) && look_at(l, f, e) != RC_OK)
+			return e->rc;
+	l->looked = true;
+	return RC_OK;
 }
 
 /* ---- an attempt ---- */
 
-static void emit(struct loop *l, const char *name, const struct err *error)
+/* key: of a member beside the node, or NULL. The value is taken over. */
+static void emit(struct loop *l, const char *name, const char *key, json_t *value)
 {
 	struct service *s = l->service;
 	json_t *j = json_pack("{s:s, s:s, s:s}", "event", name, "node",
 			      l->node->id, "host", l->node->host);
 
-	if (j && error)
-		(void)json_object_set_new(j, "error", err_json(error));
+	if (key)
+		(void)json_object_set_new(j, key, value);
 	pthread_mutex_lock(&s->lock);
 	if (j && s->events && l->heard && l->running >= l->heard)
 		(void)json_array_append(s->events, j);
@@ -54,56 +67,96 @@ static void emit(struct loop *l, const char *name, const struct err *error)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static enum rc check_served(struct loop *l, struct err *e)
+static enum rc check_file(const struct loop *l, const struct target *t,
+			  enum served_file f, struct err *e)
 {
-	struct target t;
+	const struct served *s = target_served(t, f);
 	char why[sizeof e->why];
 
-	if (store_target(l->service->store, l->node->id, &t, e) != RC_OK)
-		return e->rc;
-	if (!strcmp(t.itl.want, t.itl.have))
+	if (!strcmp(s->want, s->have))
 		return RC_OK;
-	if (!t.itl.want[0])
+	if (!s->want[0] && f == FILE_CTL)
+		return RC_OK; /* a stranger's is no fault of a cluster without one */
+	if (!s->want[0])
 		return err_set(e, RC_VERIFY, "fetch",
 			       "it serves a list that is not this cluster's",
 			       "if the token was lost: itlctl cluster init --restore VAULT; else `utils service restart Cisco Tftp` gives the node its own list",
-			       "%s: %s", l->node->host, t.itl.have);
+			       "%s: %s", l->node->host, s->have);
 	(void)snprintf(why, sizeof why, "it serves %s, not %s",
-		       t.itl.have[0] ? t.itl.have : "no list", t.itl.want);
+		       s->have[0] ? s->have : "no list", s->want);
 	return err_set(e, RC_VERIFY, "fetch", why,
 		       "does its TFTP server serve the folder of cluster.conf?",
-		       "%s: %s", l->node->host, l->node->folder);
+		       "%s: %s/%s", l->node->host, l->node->folder,
+		       list_file_name(f));
+}
+
+static enum rc check_served(struct loop *l, struct err *e)
+{
+	struct target t;
+
+	if (store_target(l->service->store, l->node->id, &t, e) != RC_OK)
+		return e->rc;
+	for (enum served_file f = 0; f < FILE_COUNT; f++)
+		if (check_file(l, &t, f, e) != RC_OK)
+			return e->rc;
+	return RC_OK;
+}
+
+static enum rc put(struct loop *l, enum served_file f, const char *sha1,
+		   struct err *e)
+{
+	struct service *s = l->service;
+	struct list CLEANUP(list_clear) list = {0};
+
+	if (store_list(s->store, sha1, &list, e) != RC_OK ||
+	    node_put(s, l->node, list_file_name(f),
+		     bytes_of(list.bytes, list.n), e) != RC_OK)
+		return e->rc;
+	emit(l, "transferred", "file", json_string(served_file_name(f)));
+	return RC_OK;
+}
+
+/* What differs. A server that did not answer gets all: who knows what it has. */
+static enum rc put_wanted(struct loop *l, const struct target *t, struct err *e)
+{
+	for (enum served_file f = 0; f < FILE_COUNT; f++) {
+		const struct served *s = target_served(t, f);
+
+		if (s->want[0] && (!l->looked || served_pending(s)) &&
+		    put(l, f, s->want, e) != RC_OK)
+			return e->rc;
+	}
+	return RC_OK;
 }
 
 static enum rc put_and_prove(struct loop *l, const struct target *t,
 			     struct err *e)
 {
-	struct service *s = l->service;
-
-	if (t->itl.want[0]) {
-		if (put(l, t->itl.want, e) != RC_OK)
-			return e->rc;
-		emit(l, "transferred", NULL);
-	}
-	emit(l, "restarting", NULL);
-	if (node_bounce(s, l->node, e) != RC_OK)
+	if (put_wanted(l, t, e) != RC_OK)
 		return e->rc;
-	emit(l, "restarted", NULL);
+	emit(l, "restarting", NULL, NULL);
+	if (node_bounce(l->service, l->node, e) != RC_OK)
+		return e->rc;
+	emit(l, "restarted", NULL, NULL);
 	if (look(l, e) != RC_OK || check_served(l, e) != RC_OK)
 		return e->rc;
-	emit(l, "verified", NULL);
+	emit(l, "verified", NULL, NULL);
 	return RC_OK;
 }
 
 /* *op: the operation whose bounce this attempt did. */
 static enum rc attempt(struct loop *l, int64_t *op, struct err *e)
 {
+	struct store *store = l->service->store;
 	struct target t;
 	struct err seen = {0};
 
-	if (!l->looked)
+	if (store_target(store, l->node->id, &t, e) != RC_OK)
+		return e->rc;
+	/* A file may have been changed since it was looked at. */
+	if (!l->looked || target_pending(&t))
 		(void)!look(l, &seen);
-	if (store_target(l->service->store, l->node->id, &t, e) != RC_OK)
+	if (store_target(store, l->node->id, &t, e) != RC_OK)
 		return e->rc;
 	if (target_pending(&t)) {
 		/* Also if the server did not answer: a bounce may help it. */
@@ -173,7 +226,7 @@ static void *run(void *arg)
 			break; /* what failed now says nothing of the node */
 		record(l, op, rc == RC_OK ? NULL : &e);
 		if (rc != RC_OK)
-			emit(l, "failed", &e);
+			emit(l, "failed", "error", err_json(&e));
 		pthread_mutex_lock(&s->lock);
 		l->last = rc == RC_OK ? (struct err){0} : e;
 		l->answered = l->running;

@@ -1,7 +1,8 @@
 /*
- * A thread for each TFTP node makes the node serve what state wants: put,
- * bounce, fetch as a phone would, compare. What fails is tried again, with
- * growing pauses, for ever. An operation is no more than a new `want`.
+ * A thread for each TFTP node makes the node serve what state wants: put the
+ * files that differ, bounce once, fetch each as a phone would, compare. What fails
+ * is tried again, with growing pauses, for ever. An operation is no more than a new
+ * `want`.
  */
 #ifndef FRONT_LOOP_H
 #define FRONT_LOOP_H

@@ -67,8 +67,8 @@ enum rc node_fetch(struct service *s, const struct cluster_node *n,
 	    !bytes_equal(bytes_of(tftp, ntftp), bytes_of(http, nhttp)))
 		return err_set(e, RC_VERIFY, "fetch",
 			       "its HTTP and TFTP servers serve different files",
-			       "let both serve the folder of cluster.conf", "%s",
-			       n->host);
+			       "let both serve the folder of cluster.conf",
+			       "%s: %s", n->host, name);
 	*out = tftp;
 	*len = ntftp;
 	tftp = NULL;

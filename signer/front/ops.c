@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <string.h>
+#include <time.h>
 
 static void name_peer(const struct sock_peer *p, char *to, size_t cap)
 {
@@ -51,6 +52,23 @@ enum rc op_ticket(const char *hex, uint8_t *ticket, struct err *e)
 			       "a ticket is 64 hex digits",
 			       "ask keyd for one, with the administrator's password",
 			       "%s", "\"ticket\"");
+	return RC_OK;
+}
+
+#define TIME_GOOD 1800 /* seconds that may lie between a plan and its operation */
+#define TIME_AHEAD 60  /* seconds that the client's clock may be ahead */
+
+enum rc op_timestamp(const struct call *c, json_int_t asked, uint32_t *out,
+		     struct err *e)
+{
+	json_int_t now = (json_int_t)time(NULL);
+
+	if (asked < now - TIME_GOOD || asked > now + TIME_AHEAD ||
+	    asked > UINT32_MAX)
+		return err_set(e, RC_REFUSED, c->name, "the plan is too old",
+			       "give the command again", "timestamp %lld",
+			       (long long)asked);
+	*out = (uint32_t)asked;
 	return RC_OK;
 }
 

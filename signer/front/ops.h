@@ -12,6 +12,7 @@ enum rc op_reset_plan(struct call *c, json_t **result, struct err *e) MUST_CHECK
 enum rc op_reset_preview(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_reset(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_tftp_restart(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_ctl_update(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_generate(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 
 /* An operation that a kill left running ends once its nodes were tried. */
@@ -27,5 +28,9 @@ void op_end(struct call *c, int64_t id, enum rc rc, const struct err *e);
 
 /* "The ticket": KEYD_TICKET_LEN bytes in hex. */
 enum rc op_ticket(const char *hex, uint8_t *ticket, struct err *e) MUST_CHECK;
+/* The time that a list shall bear, which the ticket was given for. RC_REFUSED if it
+ * is not about now: phones see it, and nobody shall prepare lists for later. */
+enum rc op_timestamp(const struct call *c, json_int_t asked, uint32_t *out,
+		     struct err *e) MUST_CHECK;
 
 #endif

@@ -1,20 +1,17 @@
 /* utils itl reset localkey and remotekey: plan, preview, do (spec: cluster,
  * Reset). */
-#include "base/errjson.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "base/proc.h"
 #include "lists.h"
-#include "loop.h"
 #include "node.h"
 #include "ops.h"
+#include "publish.h"
 #include "show.h"
 #include <string.h>
 #include <time.h>
 
-#define PLAN_KEPT 900  /* seconds that the same source keeps its timestamp */
-#define PLAN_GOOD 1800 /* seconds after which a reset must be planned anew */
-#define PLAN_AHEAD 60  /* seconds that a plan's clock may be ahead */
+#define PLAN_KEPT 900 /* seconds that the same source keeps its timestamp */
 
 /* A reset's source, and what is known of it. */
 struct source {
@@ -297,7 +294,7 @@ struct order {
 
 static enum rc read_order(struct call *c, struct order *o, struct err *e)
 {
-	json_int_t timestamp, now = (json_int_t)time(NULL);
+	json_int_t timestamp;
 	uint8_t sha1[SHA1_LEN];
 	const char *how, *hex;
 	int force = 0;
@@ -306,18 +303,13 @@ static enum rc read_order(struct call *c, struct order *o, struct err *e)
 			 "timestamp", &timestamp, "source_sha1", &o->source,
 			 "ticket", &hex, "force", &force) != RC_OK ||
 	    read_how(how, &o->how, e) != RC_OK ||
-	    op_ticket(hex, o->ticket, e) != RC_OK)
+	    op_ticket(hex, o->ticket, e) != RC_OK ||
+	    op_timestamp(c, timestamp, &o->timestamp, e) != RC_OK)
 		return e->rc;
 	if (!hex_read(o->source, sha1, sizeof sha1))
 		return err_set(e, RC_USAGE, "request", "is no SHA-1", NULL,
 			       "\"source_sha1\"");
 	o->force = force;
-	if (timestamp < now - PLAN_GOOD || timestamp > now + PLAN_AHEAD ||
-	    timestamp > UINT32_MAX)
-		return err_set(e, RC_REFUSED, c->name, "the plan is too old",
-			       "plan the reset again", "timestamp %lld",
-			       (long long)timestamp);
-	o->timestamp = (uint32_t)timestamp;
 	return RC_OK;
 }
 
@@ -342,17 +334,6 @@ enum rc op_reset_preview(struct call *c, json_t **result, struct err *e)
 	return RC_OK;
 }
 
-static void tell_servers(struct call *c)
-{
-	json_t *hosts = json_array();
-
-	for (size_t i = 0; i < c->service->nloops; i++)
-		(void)json_array_append_new(
-			hosts, json_string(c->service->loops[i].node->host));
-	call_event(c, json_pack("{s:s, s:o}", "event", "servers", "hosts",
-				hosts));
-}
-
 /* Signed, verified, and kept before anything is put: a kill loses no list. */
 static enum rc make_list(struct call *c, int64_t op, const struct order *o,
 			 const struct source *source, struct list *out,
@@ -360,7 +341,6 @@ static enum rc make_list(struct call *c, int64_t op, const struct order *o,
 {
 	struct service *s = c->service;
 	struct keyd CLEANUP(keyd_free) *k = NULL;
-	const char *nodes[CLUSTER_MAX_NODES];
 	uint8_t *bytes = NULL;
 	size_t len = 0;
 
@@ -371,34 +351,7 @@ static enum rc make_list(struct call *c, int64_t op, const struct order *o,
 	    list_signed(s, c->node, LIST_RESET, signer_of(s->cluster, o->how),
 			bytes, len, out, e) != RC_OK)
 		return e->rc;
-	for (size_t i = 0; i < s->nloops; i++)
-		nodes[i] = s->loops[i].node->id;
-	return store_want(s->store, out, nodes, s->nloops, op, e);
-}
-
-/* Each node's outcome, and the first failure in *e. */
-static json_t *outcomes(struct service *s, enum rc *rc, struct err *e)
-{
-	json_t *nodes = json_array();
-
-	pthread_mutex_lock(&s->lock);
-	for (size_t i = s->nloops; i-- > 0;) {
-		const struct loop *l = &s->loops[i];
-		bool ok = l->last.rc == RC_OK;
-
-		(void)json_array_insert_new(
-			nodes, 0,
-			json_pack("{s:s, s:s, s:b, s:o}", "id", l->node->id,
-				  "host", l->node->host, "ok", ok, "error",
-				  ok ? json_null()
-				     : err_json(&l->last)));
-		if (!ok) {
-			*e = l->last;
-			*rc = l->last.rc;
-		}
-	}
-	pthread_mutex_unlock(&s->lock);
-	return nodes;
+	return publish_want(s, out, op, e);
 }
 
 static enum rc reset(struct call *c, int64_t op, const struct order *o,
@@ -406,29 +359,15 @@ static enum rc reset(struct call *c, int64_t op, const struct order *o,
 {
 	struct source source CLEANUP(source_clear) = {0};
 	struct list CLEANUP(list_clear) list = {0};
-	struct loop *loops[CLUSTER_MAX_NODES];
-	struct service *s = c->service;
-	enum rc rc = RC_OK;
-	json_t *nodes;
 
 	if (open_source(c, o->source, &source, e) != RC_OK ||
 	    list_fits_phones(c->name, c->node, source.itl, o->force,
 			     e) != RC_OK)
 		return e->rc;
-	tell_servers(c);
+	publish_tell(c);
 	if (make_list(c, op, o, &source, &list, e) != RC_OK)
 		return e->rc;
-	call_event(c, json_pack("{s:s, s:s, s:s}", "event", "generated", "sha1",
-				list.sha1, "signer", list.signer));
-	call_event(c, json_pack("{s:s}", "event", "transferring"));
-	for (size_t i = 0; i < s->nloops; i++)
-		loops[i] = &s->loops[i];
-	if (loops_work(s, loops, s->nloops, call_event, c, e) != RC_OK)
-		return e->rc;
-	nodes = outcomes(s, &rc, e);
-	*result = json_pack("{s:s, s:s, s:o}", "sha1", list.sha1, "signer",
-			    list.signer, "nodes", nodes);
-	return rc;
+	return publish_wait(c, &list, result, e);
 }
 
 enum rc op_reset(struct call *c, json_t **result, struct err *e)

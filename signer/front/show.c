@@ -2,7 +2,7 @@
 #include "lists.h"
 #include "base/errjson.h"
 #include "base/num.h"
-#include "itl/itl.h"
+#include "lists.h"
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <sodium.h>
@@ -136,16 +136,24 @@ static json_t *show_stored(struct store *s, const char *sha1)
 			 (json_int_t)l.made);
 }
 
+static json_t *show_served(struct store *s, const struct served *f)
+{
+	return json_pack("{s:o, s:o, s:I}", "want", show_stored(s, f->want),
+			 "have", show_stored(s, f->have), "have_since",
+			 (json_int_t)f->since);
+}
+
 static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 const struct target *t)
 {
-	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:o, s:I}",
+	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:I}",
 			 "id", n->id, "host", n->host, "address", n->address,
 			 "publisher", n == cluster_publisher(s->cluster), "tftp",
 			 n->tftp, "tvs", n->tvs, "want",
 			 show_stored(s->store, t->itl.want), "have",
 			 show_stored(s->store, t->itl.have), "have_since",
-			 (json_int_t)t->itl.since, "error",
+			 (json_int_t)t->itl.since, "ctl",
+			 show_served(s->store, &t->ctl), "error",
 			 t->error.rc ? err_json(&t->error) : json_null(),
 			 "next_try", (json_int_t)t->next_try);
 }
@@ -206,23 +214,44 @@ enum rc show_status(struct call *c, json_t **result, struct err *e)
 
 /* ---- the others ---- */
 
+static const char *const none_hints[FILE_COUNT] = {
+	[FILE_ITL] = "see `show status`; `utils service restart Cisco Tftp` builds its list",
+	[FILE_CTL] = "see `show status`; `utils ctl update CTLFile` makes one for all nodes",
+};
+
+static enum rc read_file(const char *name, enum served_file *out, struct err *e)
+{
+	for (enum served_file f = 0; f < FILE_COUNT; f++)
+		if (!strcmp(served_file_name(f), name)) {
+			*out = f;
+			return RC_OK;
+		}
+	return err_set(e, RC_USAGE, "request", "is no file that nodes serve",
+		       "use \"itl\" or \"ctl\"", "file = \"%.40s\"", name);
+}
+
 enum rc show_list(struct call *c, json_t **result, struct err *e)
 {
 	struct list CLEANUP(list_clear) l = {0};
+	const char *name = served_file_name(FILE_ITL);
+	enum served_file file = FILE_ITL;
+	const struct served *served;
 	struct target t;
 
-	if (call_members(c, e, "{}") != RC_OK ||
+	if (call_members(c, e, "{s?s}", "file", &name) != RC_OK ||
+	    read_file(name, &file, e) != RC_OK ||
 	    store_target(c->service->store, c->node->id, &t, e) != RC_OK)
 		return e->rc;
-	if (!t.itl.have[0])
-		return err_set(e, RC_NOTFOUND, "list", "it serves no list",
-			       "see `show status`; `utils service restart Cisco Tftp` builds its list",
-			       "%s", c->node->host);
-	if (store_list(c->service->store, t.itl.have, &l, e) != RC_OK)
+	served = target_served(&t, file);
+	if (!served->have[0])
+		return err_set(e, RC_NOTFOUND, "list", "it serves no such list",
+			       none_hints[file], "%s: %s", c->node->host,
+			       list_file_name(file));
+	if (store_list(c->service->store, served->have, &l, e) != RC_OK)
 		return e->rc;
 	*result = json_pack("{s:s, s:s, s:s, s:I, s:o}", "node", c->node->id,
 			    "sha1", l.sha1, "kind", list_kind_name(l.kind),
-			    "since", (json_int_t)t.itl.since, "bytes",
+			    "since", (json_int_t)served->since, "bytes",
 			    show_base64(l.bytes, l.n));
 	return RC_OK;
 }

@@ -215,6 +215,7 @@ static enum rc migrate(struct store *s, struct err *e)
 
 static enum rc set_up(struct store *s, struct err *e)
 {
+	LOCKED(s);
 	if (sqlite3_exec(s->db,
 			 "PRAGMA journal_mode = WAL;"
 			 "PRAGMA synchronous = FULL;"

@@ -61,8 +61,11 @@ enum rc store_list(struct store *s, const char *sha1, struct list *out,
 /* The files that a node serves. */
 enum served_file { FILE_ITL, FILE_CTL, FILE_COUNT };
 const char *served_file_name(enum served_file f); /* "itl", "ctl" */
+/* The file that a list of this kind is (of LIST_OTHER nobody knows). */
+enum served_file list_kind_file(enum list_kind k);
 
 struct served {
+	bool known;            /* a fetch, or an operation, said something of it */
 	char want[SHA1_HEX];   /* "": nothing yet */
 	char prev[SHA1_HEX];   /* what was wanted before */
 	char before[SHA1_HEX]; /* what was wanted before the last reset; "": none */
@@ -82,6 +85,13 @@ enum rc store_target(struct store *s, const char *node, struct target *out,
 		     struct err *e) MUST_CHECK;
 /* False if the node has nothing left to do. */
 bool target_pending(const struct target *t);
+static inline const struct served *target_served(const struct target *t,
+						 enum served_file f)
+{
+	return f == FILE_CTL ? &t->ctl : &t->itl;
+}
+/* Wanted, and not what the node serves. */
+bool served_pending(const struct served *f);
 
 /* In one transaction: keep the list, and let all these nodes want it (as the file
  * that its kind is) and be bounced for operation `op`. list == NULL: a bounce only.

@@ -60,12 +60,12 @@ static void read_backup(sqlite3_stmt *st, struct backup *b)
 enum rc store_backups(struct store *s, struct backup **out, size_t *n,
 		      struct err *e)
 {
+	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	void CLEANUP_FREE *rows = NULL;
 	struct backup *b;
 	size_t got = 0;
 
-	LOCKED(s);
 	if (sql_prepare(s, &st, e,
 			"SELECT id, vault, name, digest, bytes, plain, key, key_id,"
 			" route, security, made, proved, checked, error FROM backup"
@@ -102,10 +102,10 @@ enum rc store_backup_remove(struct store *s, const char *vault,
 enum rc store_vault(struct store *s, const char *vault, struct vault_seen *out,
 		    struct err *e)
 {
+	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	struct vault_seen v = {0};
 
-	LOCKED(s);
 	if (sql_prepare(s, &st, e,
 			"SELECT checked, name, error FROM vault WHERE vault = ?",
 			"t", vault) != RC_OK)
@@ -171,12 +171,12 @@ enum rc store_alert_end(struct store *s, const char *name, struct err *e)
 enum rc store_alerts(struct store *s, struct alert_row **out, size_t *n,
 		     struct err *e)
 {
+	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	void CLEANUP_FREE *rows = NULL;
 	struct alert_row *r;
 	size_t got = 0;
 
-	LOCKED(s);
 	if (sql_prepare(s, &st, e,
 			"SELECT name, severity, text, since, sent, times FROM alert"
 			" ORDER BY severity, since, name",

@@ -17,6 +17,11 @@ const char *served_file_name(enum served_file f)
 	return file_names[f];
 }
 
+enum served_file list_kind_file(enum list_kind k)
+{
+	return k == LIST_CTL ? FILE_CTL : FILE_ITL;
+}
+
 void list_clear(struct list *l)
 {
 	free(l->bytes);
@@ -26,11 +31,11 @@ void list_clear(struct list *l)
 enum rc store_list(struct store *s, const char *sha1, struct list *out,
 		   struct err *e)
 {
+	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	struct list l = {0};
 	char kind[8];
 
-	LOCKED(s);
 	if (sql_prepare(s, &st, e,
 			"SELECT sha1, kind, node, signer, made, bytes FROM list"
 			" WHERE sha1 = ?",
@@ -101,6 +106,7 @@ static enum rc read_served(struct store *s, const char *node,
 			"tt", node, file_names[file]) != RC_OK)
 		return e->rc;
 	if (sql_row(s, st, e)) {
+		out->known = true;
 		sql_text(st, 0, out->want, sizeof out->want);
 		sql_text(st, 1, out->prev, sizeof out->prev);
 		sql_text(st, 2, out->before, sizeof out->before);
@@ -113,10 +119,10 @@ static enum rc read_served(struct store *s, const char *node,
 enum rc store_target(struct store *s, const char *node, struct target *out,
 		     struct err *e)
 {
+	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	struct target t = {0};
 
-	LOCKED(s);
 	if (read_served(s, node, FILE_ITL, &t.itl, e) != RC_OK ||
 	    read_served(s, node, FILE_CTL, &t.ctl, e) != RC_OK ||
 	    sql_prepare(s, &st, e,
@@ -133,7 +139,7 @@ enum rc store_target(struct store *s, const char *node, struct target *out,
 	return e->rc;
 }
 
-static bool served_pending(const struct served *f)
+bool served_pending(const struct served *f)
 {
 	return f->want[0] && strcmp(f->want, f->have) != 0;
 }
@@ -162,7 +168,7 @@ static enum rc make_served(struct store *s, const char *node,
 static enum rc want_list(struct store *s, const struct list *list,
 			 const char *node, struct err *e)
 {
-	enum served_file file = list->kind == LIST_CTL ? FILE_CTL : FILE_ITL;
+	enum served_file file = list_kind_file(list->kind);
 
 	if (make_served(s, node, file, e) != RC_OK)
 		return e->rc;

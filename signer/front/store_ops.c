@@ -166,11 +166,11 @@ static bool read_key(sqlite3_stmt *st, struct keyd_key *k)
 enum rc store_keys(struct store *s, struct keyd_key **out, size_t *n,
 		   struct err *e)
 {
+	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	struct keyd_key *keys = NULL;
 	size_t got = 0;
 
-	LOCKED(s);
 	if (sql_prepare(s, &st, e,
 			"SELECT id, unit, node, generation, state, cert FROM key"
 			" ORDER BY unit, node, generation DESC",

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+_Thread_local unsigned store_locks;
+
 static const struct {
 	int code;
 	const char *name, *hint;

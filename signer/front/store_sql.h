@@ -3,6 +3,7 @@
 #define FRONT_STORE_SQL_H
 
 #include "store.h"
+#include <assert.h>
 #include <pthread.h>
 #include <sqlite3.h>
 
@@ -13,18 +14,31 @@ struct store {
 	uint8_t keys[32]; /* a hash of what the table key holds; zeros: unknown */
 };
 
+/* The blocks of this thread that hold a lock. */
+extern _Thread_local unsigned store_locks;
+
+static inline struct store *store_lock(struct store *s)
+{
+	pthread_mutex_lock(&s->mutex);
+	store_locks++;
+	return s;
+}
+
 static inline void store_unlock_at(struct store **s)
 {
+	store_locks--;
 	pthread_mutex_unlock(&(*s)->mutex);
 }
 
-/* Held to the end of the block. */
+/* Held to the end of the block. It stands before all statements that are cleaned
+ * up: cleanups run backwards, and a statement is finalized under the lock too. */
 #define LOCKED(s)                                                              \
 	struct store *locked __attribute__((cleanup(store_unlock_at), unused)) = \
-		(pthread_mutex_lock(&(s)->mutex), (s))
+		store_lock(s)
 
 static inline void sql_free(sqlite3_stmt *st)
 {
+	assert(!st || store_locks > 0);
 	(void)sqlite3_finalize(st);
 }
 CLEANUP_DEFINE(sqlite3_stmt *, sql_free);

@@ -314,6 +314,21 @@ enum rc keyd_reset_preview(struct keyd *k,
 	return RC_OK;
 }
 
+enum rc keyd_ctl(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		 uid_t uid, uint32_t timestamp, uint8_t **list, size_t *n,
+		 struct err *e)
+{
+	uint8_t body[KEYD_TICKET_LEN + 4 + 4];
+	struct writer w = writer_of(body, sizeof body);
+	struct reader r;
+
+	write_ticket(&w, ticket, uid);
+	write_u32(&w, timestamp);
+	if (call_keyd(k, KEYD_CTL, &w, false, &r, e) != RC_OK)
+		return e->rc;
+	return take_list(k, &r, list, n, e);
+}
+
 enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 		      uid_t uid, enum unit unit, const char *node,
 		      struct keyd_key *out, struct err *e)

@@ -1,11 +1,10 @@
 /*
- * Reset and CTL: one list per ticket. keyd believes neither the list nor front:
+ * Reset: one list per ticket. keyd believes neither the list nor front:
  * every record must be a certificate of its own token, for a node of its own
  * configuration, in a role that fits.
  */
 #include "service.h"
 #include "base/num.h"
-#include <arpa/inet.h>
 #include <string.h>
 
 /* Which unit's certificate may stand in which role. */
@@ -178,109 +177,4 @@ enum rc request_reset(struct request *q, struct err *e)
 enum rc request_preview(struct request *q, struct err *e)
 {
 	return reset(q, true, e);
-}
-
-/* ---- CTL ---- */
-
-struct ctl {
-	struct itl_entry entries[CLUSTER_MAX_NODES + 4];
-	char names[CLUSTER_MAX_NODES][CLUSTER_CN_MAX + 1];
-	size_t n, nservers;
-};
-
-static enum rc add_server(struct request *q, struct ctl *ctl,
-			  const struct cluster_node *node, struct err *e)
-{
-	const struct cluster *c = q->service->config->cluster;
-	struct held_key *k;
-	struct itl_entry entry = {.role = ITL_CCM_TFTP, .whole = true,
-				  .has_address = true};
-	char *name = ctl->names[ctl->nservers++];
-
-	if (keyring_current(&q->service->keys, UNIT_CALLMANAGER, node->id, &k,
-			    e) != RC_OK)
-		return e->rc;
-	if (inet_pton(AF_INET, node->address, entry.address) != 1)
-		return err_set(e, RC_USAGE, "ctl", "is no IPv4 address",
-			       "a CTL names servers by IPv4 address",
-			       "node %s: address %s", node->id, node->address);
-	cluster_host_name(c, node, name);
-	entry.dns = name;
-	entry.cert = k->key->cert;
-	ctl->entries[ctl->n++] = entry;
-	return RC_OK;
-}
-
-/* The order of a call manager's: the publisher as SAST, then as server, the
- * second server, CAPF, ITLRECOVERY, further servers. (spec: itl-format, "What a
- * CTL holds") */
-static enum rc fill_ctl(struct request *q, struct ctl *ctl,
-			struct held_key *capf, struct held_key *recovery,
-			struct err *e)
-{
-	const struct cluster *c = q->service->config->cluster;
-	const struct cluster_node *node;
-	size_t servers = 0;
-	struct itl_entry fixed[2];
-
-	for (size_t i = 0; (node = cluster_node_at(c, i)); i++) {
-		if (!node->tftp)
-			continue;
-		if (servers == 0) {
-			if (add_server(q, ctl, node, e) != RC_OK)
-				return e->rc;
-			ctl->entries[0].role = ITL_SAST;
-			ctl->entries[1] = ctl->entries[0];
-			ctl->entries[1].role = ITL_CCM_TFTP;
-			ctl->n = 2;
-			fixed[0] = fixed[1] = ctl->entries[0];
-			fixed[0].role = ITL_CAPF;
-			fixed[0].cert = capf->key->cert;
-			fixed[1].cert = recovery->key->cert;
-		} else if (add_server(q, ctl, node, e) != RC_OK) {
-			return e->rc;
-		}
-		if (servers++ == 1)
-			for (size_t k = 0; k < 2; k++)
-				ctl->entries[ctl->n++] = fixed[k];
-	}
-	if (servers == 1) /* the publisher alone */
-		for (size_t k = 0; k < 2; k++)
-			ctl->entries[ctl->n++] = fixed[k];
-	return RC_OK;
-}
-
-enum rc request_ctl(struct request *q, struct err *e)
-{
-	const struct cluster *c = q->service->config->cluster;
-	struct consent consent = request_read_consent(q);
-	struct itl_plan plan = {.file_name = CTL_FILE,
-				.timestamp = read_u32(&q->in)};
-	uint8_t CLEANUP_FREE *list = NULL;
-	struct held_key *capf, *recovery, *callmanager;
-	struct token_signer t = {.session = q->session};
-	struct itl_signer signer = token_signer_of(&t);
-	struct keyd_intent intent = keyd_intent_ctl(plan.timestamp);
-	struct ctl ctl = {.n = 0};
-	size_t n;
-
-	if (request_read_done(q, e) != RC_OK ||
-	    request_use_consent(q, &consent, &intent, e) != RC_OK ||
-	    keyring_current(&q->service->keys, UNIT_CAPF, NULL, &capf, e) !=
-		    RC_OK ||
-	    keyring_current(&q->service->keys, UNIT_ITLRECOVERY, NULL, &recovery,
-			    e) != RC_OK ||
-	    keyring_current(&q->service->keys, UNIT_CALLMANAGER, c->publisher,
-			    &callmanager, e) != RC_OK ||
-	    fill_ctl(q, &ctl, capf, recovery, e) != RC_OK)
-		return e->rc;
-	t.key = c->policy == POLICY_ITLRECOVERY ? recovery : callmanager;
-	plan.signer = t.key->key->cert;
-	plan.digest = request_list_digest(q);
-	plan.entries = ctl.entries;
-	plan.nentries = ctl.n;
-	note_key(&q->note, t.key);
-	if (itl_build(&plan, &signer, &list, &n, e) != RC_OK)
-		return e->rc;
-	return request_give_list(q, bytes_of(list, n), false, e);
 }

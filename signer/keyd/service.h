@@ -92,7 +92,8 @@ request_handler request_salt, request_password, request_security,
 request_handler request_export, request_prove, request_import,
 	request_seal, request_proof;                          /* request_recovery.c */
 request_handler request_itl, request_sgn;                     /* request_routine.c */
-request_handler request_ctl, request_reset, request_preview;  /* request_reset.c */
+request_handler request_ctl;                                  /* request_ctl.c */
+request_handler request_reset, request_preview;               /* request_reset.c */
 request_handler request_generate;                             /* request_generate.c */
 request_handler request_incomplete, request_tidy;              /* request_tidy.c */
 request_handler request_tls_sign, request_tls_decrypt;        /* request_tls.c */

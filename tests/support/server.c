@@ -86,16 +86,30 @@ static void wait_ready(const struct server *s, bool (*answers)(unsigned port))
 	fail_msg("the server on port %u does not answer", s->port);
 }
 
-struct server server_tftp(const char *folder, unsigned port)
+/* The options and the folder, ended by NULL. */
+static struct server in_tftpd(unsigned port, char *const *rest)
 {
 	struct server s = {.port = port ? port : port_unused(SOCK_DGRAM)};
-	char address[32];
+	char address[32], *argv[10] = {"/usr/sbin/in.tftpd", "--foreground",
+				       "--address", address, "--secure"};
 
 	(void)snprintf(address, sizeof address, "127.0.0.1:%u", s.port);
-	s.pid = start((char *[]){"/usr/sbin/in.tftpd", "--foreground", "--address",
-				 address, "--secure", (char *)folder, NULL});
+	for (size_t i = 5; *rest; i++)
+		argv[i] = *rest++;
+	s.pid = start(argv);
 	wait_ready(&s, tftp_answers);
 	return s;
+}
+
+struct server server_tftp(const char *folder, unsigned port)
+{
+	return in_tftpd(port, (char *[]){(char *)folder, NULL});
+}
+
+struct server server_tftp_map(const char *folder, const char *map)
+{
+	return in_tftpd(0, (char *[]){"--map-file", (char *)map, (char *)folder,
+				      NULL});
 }
 
 struct server server_http(const char *folder)

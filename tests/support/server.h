@@ -12,6 +12,8 @@ struct server {
 /* in.tftpd and python3's http.server over a folder; ready when they return.
  * port 0: one that the kernel chooses. */
 struct server server_tftp(const char *folder, unsigned port);
+/* The same, with a --map-file. */
+struct server server_tftp_map(const char *folder, const char *map);
 struct server server_http(const char *folder);
 void server_stop(struct server *s);
 

@@ -15,7 +15,8 @@ struct node_lines {
 struct dialogue {
 	FILE *out;
 	const struct cluster *cluster;
-	bool reset;
+	bool all;   /* nodes, not one: files are transferred */
+	bool ctl;   /* it is the CTL, not a reset ITL */
 	size_t now; /* the node whose lines are printed as they come */
 	size_t nnodes;
 	struct node_lines nodes[CLUSTER_MAX_NODES];
@@ -31,7 +32,7 @@ struct dialogue *dialogue_new(FILE *out, const struct cluster *c,
 		return NULL;
 	d->out = out;
 	d->cluster = c;
-	d->reset = only == NULL;
+	d->all = only == NULL;
 	while ((n = cluster_node_at(c, d->nnodes)))
 		d->nodes[d->nnodes++] =
 			(struct node_lines){.node = n, .done = n != only};
@@ -102,13 +103,26 @@ static void servers(struct dialogue *d, const json_t *hosts)
 	(void)fprintf(d->out, "]\n");
 }
 
-static void node_event(struct dialogue *d, const char *name, struct node_lines *l)
+/* A node may get its other list too, which is none of the dialogue's. */
+static void transferred(const struct dialogue *d, const char *file,
+			struct node_lines *l)
 {
-	const char *host = l->node->host;
-	bool publisher = l->node == cluster_publisher(d->cluster);
+	if (!d->all || l->node == cluster_publisher(d->cluster) ||
+	    d->ctl != !strcmp(file, "ctl"))
+		return;
+	say(l,
+	    d->ctl ? "Successfully transferred CTL to node %s\n\n"
+		   : "Successfully transferred reset ITL to node %s\n\n",
+	    l->node->host);
+}
 
-	if (!strcmp(name, "transferred") && d->reset && !publisher)
-		say(l, "Successfully transferred reset ITL to node %s\n\n", host);
+static void node_event(const struct dialogue *d, const json_t *event,
+		       struct node_lines *l)
+{
+	const char *name = answer_text(event, "event"), *host = l->node->host;
+
+	if (!strcmp(name, "transferred"))
+		transferred(d, answer_text(event, "file"), l);
 	else if (!strcmp(name, "restarting"))
 		say(l, "Restarting Cisco Tftp service on host %s\n", host);
 	else if (!strcmp(name, "restarted"))
@@ -126,12 +140,15 @@ void dialogue_event(void *arg, json_t *event)
 	if (!strcmp(name, "servers")) {
 		servers(d, json_object_get(event, "hosts"));
 	} else if (!strcmp(name, "generated")) {
-		(void)fprintf(d->out, "The reset ITL file was generated successfully\n\n\n");
+		d->ctl = !strcmp(answer_text(event, "kind"), "ctl");
+		(void)fprintf(d->out, "The %s file was generated successfully\n\n\n",
+			      d->ctl ? "CTL" : "reset ITL");
 	} else if (!strcmp(name, "transferring")) {
 		(void)fprintf(d->out,
-			      "Transferring new reset ITL file to the TFTP server nodes in the cluster.........\n\n");
+			      "Transferring new %s file to the TFTP server nodes in the cluster.........\n\n",
+			      d->ctl ? "CTL" : "reset ITL");
 	} else if (l) {
-		node_event(d, name, l);
+		node_event(d, event, l);
 		advance(d);
 		return;
 	}

@@ -60,9 +60,10 @@ static json_t *with(json_t *where, json_t *list)
 	return list;
 }
 
-enum rc list_show_missing(struct ctl *c, json_t *where, struct err *e)
+enum rc list_show_missing(struct ctl *c, const char *kind, json_t *where,
+			  struct err *e)
 {
-	struct itl_file_facts facts = {.kind = "ITL"};
+	struct itl_file_facts facts = {.kind = kind};
 	char CLEANUP_FREE *text = NULL;
 
 	c->exit = err_exit_code(RC_NOTFOUND);

@@ -2,6 +2,7 @@
 #include "itlctl/answer.h"
 #include "itlctl/commands.h"
 #include "itlctl/dialogue.h"
+#include "itlctl/outcome.h"
 #include "itlctl/reset.h"
 #include "itl/itl.h"
 #include <string.h>
@@ -154,39 +155,12 @@ enum rc reset_dry_run(struct ctl *c, const struct reset_plan *p,
 				       "warnings", p->warnings), e);
 }
 
-/* After the dialogue: which list it is, and which nodes do not serve it. */
-static void show_outcome(struct ctl *c, json_t *result, bool *failed)
-{
-	char text[1200];
-	json_t *node;
-	size_t i;
-
-	*failed = false;
-	if (!c->json)
-		(void)fprintf(c->out, "\nSHA-1 of the list: %s\nSigned by: %s\n",
-			      answer_text(result, "sha1"),
-			      answer_text(result, "signer"));
-	json_array_foreach(json_object_get(result, "nodes"), i, node) {
-		if (json_is_true(json_object_get(node, "ok")))
-			continue;
-		*failed = true;
-		if (!c->json)
-			(void)fprintf(c->out, "Failed on host %s: %s\n",
-				      answer_text(node, "host"),
-				      answer_any(node, "error", text, sizeof text));
-	}
-	if (*failed && !c->json)
-		(void)fprintf(c->out,
-			      "The service tries again by itself: show status says when it is done.\n");
-}
-
 enum rc reset_run(struct ctl *c, const struct reset_plan *p,
 		  const struct secret *password, json_t **result, struct err *e)
 {
 	struct dialogue CLEANUP(dialogue_free) *d =
 		c->json ? NULL : dialogue_new(c->out, c->cluster, NULL);
 	char ticket[TICKET_HEX];
-	bool failed;
 
 	if (!c->json && !d)
 		return err_set(e, RC_ERROR, "reset", "out of memory", NULL, "dialogue");
@@ -199,8 +173,7 @@ enum rc reset_run(struct ctl *c, const struct reset_plan *p,
 		return e->rc;
 	dialogue_free(d);
 	d = NULL;
-	show_outcome(c, *result, &failed);
-	c->exit = failed ? 1 : 0;
+	outcome_show(c, *result);
 	return RC_OK;
 }
 

@@ -12,6 +12,12 @@ static const char *list_sha1(const json_t *node, const char *key)
 				    : answer_text(node, key);
 }
 
+static bool differs(const json_t *served)
+{
+	return answer_has(served, "want") &&
+	       strcmp(list_sha1(served, "want"), list_sha1(served, "have")) != 0;
+}
+
 static const char *state_of(const json_t *node)
 {
 	if (!json_is_true(json_object_get(node, "tftp")))
@@ -20,10 +26,28 @@ static const char *state_of(const json_t *node)
 		return "failing";
 	if (!answer_has(node, "have") && !answer_has(node, "want"))
 		return "no list yet";
-	if (answer_has(node, "want") &&
-	    strcmp(list_sha1(node, "want"), list_sha1(node, "have")) != 0)
+	if (differs(node) || differs(json_object_get(node, "ctl")))
 		return "on its way";
 	return "up to date";
+}
+
+/* Most clusters have none. */
+static void print_ctl(FILE *out, const json_t *ctl)
+{
+	const json_t *have = json_object_get(ctl, "have");
+	char text[160];
+
+	if (answer_has(ctl, "have")) {
+		(void)snprintf(text, sizeof text, "%.40s, %s%.64s",
+			       list_sha1(ctl, "have"),
+			       answer_has(have, "signer") ? "signed by "
+							  : "not this cluster's",
+			       answer_has(have, "signer")
+				       ? answer_text(have, "signer") : "");
+		page_wrapped(out, "CTL: ", text);
+	}
+	if (differs(ctl))
+		page_wrapped(out, "shall serve the CTL ", list_sha1(ctl, "want"));
 }
 
 static void print_node(FILE *out, const json_t *node, const char *publisher)
@@ -39,9 +63,9 @@ static void print_node(FILE *out, const json_t *node, const char *publisher)
 		      answer_time(node, "have_since", since), state_of(node));
 	if (answer_has(have, "signer"))
 		page_wrapped(out, "signed by ", answer_text(have, "signer"));
-	if (!strcmp(state_of(node), "on its way") ||
-	    (answer_has(node, "error") && answer_has(node, "want")))
+	if (differs(node) || (answer_has(node, "error") && answer_has(node, "want")))
 		page_wrapped(out, "shall serve ", list_sha1(node, "want"));
+	print_ctl(out, json_object_get(node, "ctl"));
 	if (answer_has(node, "error")) {
 		page_wrapped(out, "error: ",
 			     answer_any(node, "error", text, sizeof text));

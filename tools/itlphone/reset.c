@@ -270,18 +270,32 @@ static enum rc finish(struct fleet *fl, struct visit *v, struct err *e)
 
 /* ---- printing ---- */
 
+static void print_change(const json_t *report, const char *before, const char *now)
+{
+	const char *sha1[] = {json_string_value(json_object_get(report, before)),
+			      json_string_value(json_object_get(report, now))};
+
+	(void)printf("%-12.12s  %-12.12s", sha1[0] ? sha1[0] : "-",
+		     sha1[1] ? sha1[1] : "-");
+}
+
+/* A phone's row, and one for its CTL, which most have not. */
 static void print_row(const json_t *report)
 {
-	const char *before = json_string_value(json_object_get(report, "before"));
-	const char *now = json_string_value(json_object_get(report, "after"));
 	json_t *line;
 	size_t i;
 
-	(void)printf("%-15s  %-12.12s  %-12.12s  ",
-		     json_string_value(json_object_get(report, "phone")),
-		     before ? before : "-", now ? now : "-");
+	(void)printf("%-15s  ",
+		     json_string_value(json_object_get(report, "phone")));
+	print_change(report, "before", "after");
+	(void)printf("  ");
 	json_array_foreach(json_object_get(report, "status"), i, line)
 		(void)printf("%s%s", i ? ", " : "", json_string_value(line));
+	(void)putchar('\n');
+	if (!json_is_string(json_object_get(report, "ctl")))
+		return; /* a phone never loses one */
+	(void)printf("%15s  ", "CTL");
+	print_change(report, "ctl_before", "ctl");
 	(void)putchar('\n');
 }
 

@@ -4,15 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The signer that the installed ITL names, cut at its first part. */
-static void signer_text(const struct phone *p, char *to, size_t cap)
+/* What is shown of an installed list. */
+struct shown {
+	const char *sha1, *signer; /* NULL: it is not installed */
+	char hex[SHA1_HEX], name[128];
+};
+
+/* The signer that the list names, cut at its first part. */
+static void signer_text(struct bytes list, char *to, size_t cap)
 {
 	struct itl CLEANUP(itl_free) *l = NULL;
 	struct err e;
 
-	if (!phone_installed(p, PHONE_ITL).n)
-		(void)snprintf(to, cap, "-");
-	else if (itl_parse(phone_installed(p, PHONE_ITL), ITL_LENIENT, &l, &e))
+	if (itl_parse(list, ITL_LENIENT, &l, &e))
 		(void)snprintf(to, cap, "(damaged)");
 	else
 		(void)snprintf(to, cap, "%.*s", (int)l->signer_name.n,
@@ -21,6 +25,20 @@ static void signer_text(const struct phone *p, char *to, size_t cap)
 	for (char *c = to; *c; c++) /* a list's text is a stranger's */
 		if (*c < 0x20 || *c > 0x7e)
 			*c = '?';
+}
+
+static struct shown *read_list(const struct phone *p, enum phone_list which,
+			       struct shown *to)
+{
+	struct bytes list = phone_installed(p, which);
+
+	*to = (struct shown){0};
+	if (list.n) {
+		to->sha1 = itl_sha1_hex(list, to->hex);
+		signer_text(list, to->name, sizeof to->name);
+		to->signer = to->name;
+	}
+	return to;
 }
 
 static const char *last_status(const json_t *report)
@@ -32,44 +50,45 @@ static const char *last_status(const json_t *report)
 }
 
 static void show_json(const struct phone *p, const json_t *report,
-		      const char *sha1, const char *ctl, const char *signer)
+		      const struct shown *itl, const struct shown *ctl)
 {
-	json_t *o = json_pack("{ss ss* ss? ss? ss? ss?}", "phone", p->name,
+	json_t *o = json_pack("{ss ss* ss? ss? ss? ss? ss?}", "phone", p->name,
 			      "server",
 			      json_string_value(json_object_get(report, "server")),
-			      "itl", sha1, "ctl", ctl, "signer", signer,
-			      "status", last_status(report));
+			      "itl", itl->sha1, "ctl", ctl->sha1, "signer",
+			      itl->signer, "ctl_signer", ctl->signer, "status",
+			      last_status(report));
 
 	(void)json_dumpf(o, stdout, JSON_COMPACT);
 	(void)putchar('\n');
 	json_decref(o);
 }
 
+/* A phone's row, and one for its CTL, which most have not. */
+static void show_rows(const struct phone *p, const json_t *report,
+		      const struct shown *itl, const struct shown *ctl)
+{
+	const char *status = last_status(report);
+	const char *server = json_string_value(json_object_get(report, "server"));
+
+	(void)printf("%-15s  %-40s  %-32s  %-26s  %s\n", p->name,
+		     itl->sha1 ? itl->sha1 : "-", itl->signer ? itl->signer : "-",
+		     status ? status : phone_trust_text(p), server ? server : "-");
+	if (ctl->sha1)
+		(void)printf("%15s  %-40s  %s\n", "CTL", ctl->sha1, ctl->signer);
+}
+
 static enum rc show_one(const struct settings *s, uint64_t mac, struct err *e)
 {
 	struct phone p;
-	char itl[SHA1_HEX] = "", ctl[SHA1_HEX] = "", signer[128];
-	const char *status, *server;
+	struct shown itl, ctl;
 	json_t *report;
 
 	if (phone_load(&p, s->state, mac, e))
 		return e->rc;
 	report = phone_read_report(&p);
-	if (phone_installed(&p, PHONE_ITL).n)
-		itl_sha1_hex(phone_installed(&p, PHONE_ITL), itl);
-	if (phone_installed(&p, PHONE_CTL).n)
-		itl_sha1_hex(phone_installed(&p, PHONE_CTL), ctl);
-	signer_text(&p, signer, sizeof signer);
-	status = last_status(report);
-	server = json_string_value(json_object_get(report, "server"));
-	if (s->json)
-		show_json(&p, report, itl[0] ? itl : NULL, ctl[0] ? ctl : NULL,
-			  itl[0] ? signer : NULL);
-	else
-		(void)printf("%-15s  %-40s  %-32s  %-26s  %s\n", p.name,
-			     itl[0] ? itl : "-", signer,
-			     status ? status : phone_trust_text(&p),
-			     server ? server : "-");
+	(s->json ? show_json : show_rows)(&p, report, read_list(&p, PHONE_ITL, &itl),
+					  read_list(&p, PHONE_CTL, &ctl));
 	json_decref(report);
 	phone_clear(&p);
 	return RC_OK;

@@ -178,6 +178,71 @@ struct bytes fake_foreign_list(void)
 	return bytes_of(list, n);
 }
 
+static enum rc build_ctl(EVP_PKEY *pkey, X509 *cert, uint32_t timestamp,
+			 uint8_t **list, size_t *n, struct err *e)
+{
+	X509 *publisher = find(UNIT_CALLMANAGER, "n1")->key.cert;
+	const struct itl_entry entries[] = {
+		{ITL_SAST, publisher, true, "test10pub", true, {127, 0, 0, 1}},
+		{ITL_CCM_TFTP, publisher, true, "test10pub", true, {127, 0, 0, 1}},
+		{ITL_CCM_TFTP, find(UNIT_CALLMANAGER, "n2")->key.cert, true,
+		 "test10sub", true, {127, 0, 0, 1}},
+		{ITL_CAPF, find(UNIT_CAPF, "test10")->key.cert, true, "test10pub",
+		 true, {127, 0, 0, 1}},
+		{ITL_SAST, find(UNIT_ITLRECOVERY, "test10")->key.cert, true,
+		 "test10pub", true, {127, 0, 0, 1}},
+	};
+	const struct itl_plan plan = {.file_name = "CTLFile.tlv",
+				      .signer = cert,
+				      .digest = ITL_SHA1,
+				      .timestamp = timestamp,
+				      .entries = entries,
+				      .nentries = COUNT_OF(entries)};
+	struct itl_signer with = software_signer(pkey);
+
+	return itl_build(&plan, &with, list, n, e);
+}
+
+static struct software_key *ctl_signer(void)
+{
+	return fake_keyd.ctl_by == UNIT_ITLRECOVERY
+		       ? find(UNIT_ITLRECOVERY, "test10")
+		       : find(UNIT_CALLMANAGER, "n1");
+}
+
+struct bytes fake_ctl(uint32_t timestamp)
+{
+	struct software_key *k = ctl_signer();
+	uint8_t *list = NULL;
+	struct err e;
+	size_t n = 0;
+
+	assert_ok(build_ctl(k->pkey, k->key.cert, timestamp, &list, &n, &e), &e);
+	return bytes_of(list, n);
+}
+
+struct bytes fake_foreign_ctl(void)
+{
+	EVP_PKEY *pkey = EVP_RSA_gen(1024);
+	X509 *cert = certify(pkey, X509_CALLMANAGER, "stranger");
+	const struct itl_entry entry = {ITL_SAST, cert, true, "there", true,
+					{192, 0, 2, 1}};
+	const struct itl_plan plan = {.file_name = "CTLFile.tlv",
+				      .signer = cert,
+				      .digest = ITL_SHA1,
+				      .entries = &entry,
+				      .nentries = 1};
+	struct itl_signer with = software_signer(pkey);
+	uint8_t *list = NULL;
+	struct err e;
+	size_t n = 0;
+
+	assert_ok(itl_build(&plan, &with, &list, &n, &e), &e);
+	X509_free(cert);
+	EVP_PKEY_free(pkey);
+	return bytes_of(list, n);
+}
+
 /* ---- keyd/client.h ---- */
 
 enum rc keyd_open(const char *socket_path, struct keyd **out, struct err *e)
@@ -316,6 +381,21 @@ enum rc keyd_reset(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t 
 		usleep(1000);
 	if (resign(how, source, timestamp, list, n, e) != RC_OK)
 		return e->rc;
+	if (fake_keyd.bad_list)
+		(*list)[*n / 2] ^= 1;
+	return RC_OK;
+}
+
+enum rc keyd_ctl(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+		 uint32_t timestamp, uint8_t **list, size_t *n, struct err *e)
+{
+	struct software_key *by = ctl_signer();
+
+	(void)k;
+	if (check_ticket(ticket, uid, e) != RC_OK ||
+	    build_ctl(by->pkey, by->key.cert, timestamp, list, n, e) != RC_OK)
+		return e->rc;
+	fake_keyd.ctls++;
 	if (fake_keyd.bad_list)
 		(*list)[*n / 2] ^= 1;
 	return RC_OK;

@@ -27,6 +27,9 @@ extern struct fake_keyd {
 	char note[256];
 	uint32_t security; /* the cluster security password; 0: none */
 	bool sealed;
+	enum unit ctl_by;  /* whose key signs the CTL: UNIT_CALLMANAGER (the
+			    * publisher's), UNIT_ITLRECOVERY */
+	unsigned ctls;     /* how many it made */
 	enum keyd_how how; /* of the last reset or preview */
 } fake_keyd;
 
@@ -36,5 +39,8 @@ extern const char fake_ticket[2 * KEYD_TICKET_LEN + 1];
 /* A list that a stranger signed, and a node's own; malloc()ed. */
 struct bytes fake_foreign_list(void);
 struct bytes fake_own_list(const char *node, uint32_t timestamp);
+/* A CTL of the keys that there are now; and one that a stranger signed. */
+struct bytes fake_ctl(uint32_t timestamp);
+struct bytes fake_foreign_ctl(void);
 
 #endif

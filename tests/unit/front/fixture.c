@@ -225,7 +225,7 @@ json_t *fixture_node(struct fixture *f, int node)
 	json_t *status = fixture_ask(f, json_pack("{s:s}", "do", "status"), &e);
 	json_t *out;
 
-	assert_non_null(status);
+	assert_ok(status ? RC_OK : e.rc, &e);
 	out = json_incref(json_array_get(json_object_get(status, "nodes"),
 					 (size_t)node));
 	json_decref(status);
@@ -254,29 +254,39 @@ void fixture_wait_settled(struct fixture *f, int node, bool settled)
 	}
 }
 
-static void list_path(struct fixture *f, int node, char *to, size_t cap)
+void fixture_path(struct fixture *f, int node, const char *name, char path[300])
 {
-	snprintf(to, cap, "%s/ITLFile.tlv", f->folder[node]);
+	snprintf(path, 300, "%s/%s", f->folder[node], name);
 }
 
-struct bytes fixture_served(struct fixture *f, int node)
+struct bytes fixture_read(struct fixture *f, int node, const char *name)
 {
 	char path[300];
 	uint8_t *list = NULL;
 	struct err e;
 	size_t n = 0;
 
-	list_path(f, node, path, sizeof path);
+	fixture_path(f, node, name, path);
 	if (file_read(path, 70000, &list, &n, &e) != RC_OK)
 		return bytes_of(NULL, 0);
 	return bytes_of(list, n);
 }
 
-void fixture_serve(struct fixture *f, int node, struct bytes list)
+void fixture_write(struct fixture *f, int node, const char *name, struct bytes content)
 {
 	char path[300];
 	struct err e;
 
-	list_path(f, node, path, sizeof path);
-	assert_ok(file_replace(path, list, 0644, &e), &e);
+	fixture_path(f, node, name, path);
+	assert_ok(file_replace(path, content, 0644, &e), &e);
+}
+
+struct bytes fixture_served(struct fixture *f, int node)
+{
+	return fixture_read(f, node, "ITLFile.tlv");
+}
+
+void fixture_serve(struct fixture *f, int node, struct bytes list)
+{
+	fixture_write(f, node, "ITLFile.tlv", list);
 }

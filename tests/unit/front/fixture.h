@@ -73,5 +73,9 @@ void fixture_wait_settled(struct fixture *f, int node, bool settled);
 /* The list file of a node's folder; n == 0: none. */
 struct bytes fixture_served(struct fixture *f, int node);
 void fixture_serve(struct fixture *f, int node, struct bytes list);
+/* The same of any file. */
+void fixture_path(struct fixture *f, int node, const char *name, char path[300]);
+struct bytes fixture_read(struct fixture *f, int node, const char *name);
+void fixture_write(struct fixture *f, int node, const char *name, struct bytes content);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "fake-keyd.h"
 #include "store.h"
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -130,6 +131,133 @@ static bool knows(struct store *s, const char *sha1)
 	struct err e;
 
 	return store_list(s, sha1, &l, &e) == RC_OK;
+}
+
+/* A node's two files: each has its own want, and one bounce serves both. */
+static void test_two_files(void **state)
+{
+	struct store CLEANUP(store_free) *s = open_store(*state);
+	struct list itl = list_of('a', LIST_ITL), reset = list_of('b', LIST_RESET);
+	struct list ctl = list_of('c', LIST_CTL), ctl2 = list_of('d', LIST_CTL);
+	struct list other = list_of('e', LIST_OTHER);
+	struct target t = target_of(s, "n1");
+	struct err e;
+
+	assert_false(t.itl.known);
+	assert_false(t.ctl.known);
+	want(s, &itl, 1);
+	t = target_of(s, "n1");
+	assert_true(t.itl.known);
+	assert_false(t.ctl.known); /* nobody asked yet */
+	assert_ok(store_have(s, "n1", FILE_CTL, NULL, &e), &e);
+	t = target_of(s, "n1");
+	assert_true(t.ctl.known);
+	assert_string_equal(t.ctl.want, "");
+	assert_string_equal(t.ctl.have, "");
+
+	want(s, &ctl, 2);
+	t = target_of(s, "n1");
+	assert_string_equal(t.itl.want, itl.sha1);
+	assert_string_equal(t.ctl.want, ctl.sha1);
+	assert_true(served_pending(&t.itl));
+	assert_true(served_pending(&t.ctl));
+	assert_ok(store_have(s, "n1", FILE_ITL, &itl, &e), &e);
+	assert_ok(store_attempt(s, "n1", 2, NULL, 0, &e), &e);
+	t = target_of(s, "n1");
+	assert_false(served_pending(&t.itl));
+	assert_true(target_pending(&t)); /* for the CTL */
+	assert_ok(store_have(s, "n1", FILE_CTL, &ctl, &e), &e);
+	t = target_of(s, "n1");
+	assert_false(target_pending(&t));
+
+	/* A reset says nothing of the CTL, nor a CTL of the ITL's past. */
+	want(s, &reset, 3);
+	want(s, &ctl2, 4);
+	t = target_of(s, "n1");
+	assert_string_equal(t.itl.before, itl.sha1);
+	assert_string_equal(t.itl.prev, itl.sha1);
+	assert_string_equal(t.ctl.before, "");
+	assert_string_equal(t.ctl.prev, ctl.sha1);
+	assert_string_equal(t.ctl.have, ctl.sha1);
+
+	/* A file that is gone, and what is adopted: each in its own place. */
+	assert_ok(store_have(s, "n1", FILE_CTL, NULL, &e), &e);
+	assert_ok(store_have(s, "n3", FILE_CTL, &ctl, &e), &e);
+	assert_ok(store_have(s, "n4", FILE_CTL, &other, &e), &e);
+	assert_string_equal(target_of(s, "n1").ctl.have, "");
+	assert_string_equal(target_of(s, "n3").ctl.want, ctl.sha1);
+	assert_string_equal(target_of(s, "n3").itl.want, "");
+	assert_string_equal(target_of(s, "n4").ctl.want, "");
+	assert_string_equal(target_of(s, "n4").ctl.have, other.sha1);
+	assert_int_equal(list_kind_file(LIST_CTL), FILE_CTL);
+	assert_int_equal(list_kind_file(LIST_RESET), FILE_ITL);
+}
+
+/* ---- many threads ---- */
+
+struct traffic {
+	struct store *store;
+	volatile bool over; /* the readers have read enough */
+};
+
+static void *read_all(void *arg)
+{
+	struct store *s = ((struct traffic *)arg)->store;
+
+	for (size_t i = 0; i < support_rounds(2000); i++) {
+		struct list CLEANUP(list_clear) l = {0};
+		struct backup *backups = NULL;
+		struct alert_row *alerts = NULL;
+		struct keyd_key *keys = NULL;
+		struct vault_seen seen;
+		struct target t;
+		struct err e;
+		size_t n = 0;
+
+		if (store_target(s, "n1", &t, &e) != RC_OK ||
+		    store_list(s, t.itl.want, &l, &e) != RC_OK ||
+		    store_backups(s, &backups, &n, &e) != RC_OK ||
+		    store_alerts(s, &alerts, &n, &e) != RC_OK ||
+		    store_vault(s, "v", &seen, &e) != RC_OK ||
+		    store_keys(s, &keys, &n, &e) != RC_OK)
+			abort();
+		free(backups);
+		free(alerts);
+		keyd_keys_free(keys, n);
+	}
+	return NULL;
+}
+
+static void *write_all(void *arg)
+{
+	const struct alert_row alert = {.name = "a", .text = "t"};
+	struct list a = list_of('a', LIST_ITL);
+	struct traffic *t = arg;
+	struct err e;
+
+	while (!t->over)
+		if (store_have(t->store, "n1", FILE_ITL, &a, &e) != RC_OK ||
+		    store_attempt(t->store, "n1", 1, NULL, 0, &e) != RC_OK ||
+		    store_alert_put(t->store, &alert, &e) != RC_OK)
+			abort();
+	return NULL;
+}
+
+/* Any thread may call anything. */
+static void test_threads(void **state)
+{
+	struct traffic t = {.store = open_store(*state)};
+	struct list a = list_of('a', LIST_ITL);
+	pthread_t threads[6];
+
+	want(t.store, &a, 1);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL,
+						i < 2 ? write_all : read_all, &t), 0);
+	for (size_t i = 6; i-- > 0; t.over = i <= 2)
+		pthread_join(threads[i], NULL);
+	store_free(t.store);
+	store_free(open_store(*state)); /* and it is whole */
 }
 
 static void test_other_lists(void **state)
@@ -492,7 +620,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_targets), TEST(test_other_lists), TEST(test_one_operation),
+		TEST(test_targets), TEST(test_two_files), TEST(test_threads),
+		TEST(test_other_lists), TEST(test_one_operation),
 		TEST(test_keys),    TEST(test_killed),	    TEST(test_opening),
 		TEST(test_immutable), TEST(test_backups), TEST(test_vaults),
 		TEST(test_alerts),    TEST(test_migration),

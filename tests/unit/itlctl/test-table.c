@@ -95,6 +95,7 @@ static const struct {
 	{"set cert regn CallManager", RC_USAGE, "the nearest: set cert regen"},
 	{"show", RC_USAGE, "the nearest: show itl, show cluster, show status, show cert own"},
 	{"utils itl", RC_USAGE, "the nearest: utils itl reset localkey"},
+	{"utils ctl update", RC_USAGE, "the nearest: utils ctl update CTLFile"},
 	{"SHOW ITL", RC_USAGE, "unknown command"},
 	{"frobnicate everything now", RC_USAGE, "itlctl help lists all of them"},
 };

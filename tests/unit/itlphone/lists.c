@@ -74,6 +74,8 @@ struct bytes list_ctl(const struct keys *k, uint32_t timestamp)
 		 .dns = "test", .has_address = true, .address = {127, 0, 0, 1}},
 		{.role = ITL_CCM_TFTP, .cert = k->callmanager.cert, .whole = true,
 		 .dns = "test", .has_address = true, .address = {127, 0, 0, 1}},
+		{.role = ITL_SAST, .cert = k->recovery.cert, .whole = true,
+		 .dns = "test", .has_address = true, .address = {127, 0, 0, 1}},
 	};
 	struct itl_plan plan = {
 		.file_name = "CTLFile.tlv",

@@ -19,6 +19,7 @@ void keys_free(struct keys *k);
 
 /* malloc()ed */
 struct bytes list_itl(const struct keys *k, uint32_t timestamp);
+/* Its SAST certificates are the CallManager's, which signs, and ITLRecovery's. */
 struct bytes list_ctl(const struct keys *k, uint32_t timestamp);
 struct bytes list_reset(const struct keys *k, struct bytes source,
 			uint32_t timestamp);

@@ -274,6 +274,138 @@ static void test_own_list_and_ctl_come_first(void **state)
 	free((void *)ctl.p);
 }
 
+/* ---- CTLs ---- */
+
+static void check_ctl(const json_t *r, struct bytes want)
+{
+	char sha1[SHA1_HEX];
+
+	assert_string_equal(text(r, "ctl"),
+			    want.n ? itl_sha1_hex(want, sha1) : "(null)");
+}
+
+/* One phone's life in a cluster that gets a CTL. */
+static void test_ctl(void **state)
+{
+	enum { NO_CTL, OLD, OLD_AGAIN, NEW, CTLS };
+	struct bytes ctls[CTLS] = {
+		[OLD] = list_ctl(&old_keys, 1000),
+		[OLD_AGAIN] = list_ctl(&old_keys, 2000),
+		[NEW] = list_ctl(&new_keys, 3000),
+	};
+	const struct {
+		const char *name;
+		int ctl, installed; /* what is offered, and what it has then */
+		enum offer itl;
+		int code;
+		const char *verdict, *status;
+	} rows[] = {
+		{"no CTL", NO_CTL, NO_CTL, FIRST, 0, "first", "ITL installed"},
+		{"its first CTL, by the ITL", OLD, OLD, FIRST, 0, "by-itl",
+		 "Trust List Updated"},
+		{"both the same", OLD, OLD, FIRST, 0, "same", "CTL and ITL installed"},
+		{"an update", OLD_AGAIN, OLD_AGAIN, FIRST, 0, "by-ctl",
+		 "Trust List Updated"},
+		{"by a stranger", NEW, OLD_AGAIN, FIRST, 5, "unknown-signer",
+		 "Trust List Update Failed"},
+		{"a CTL that is rejected keeps no ITL away", NEW, OLD_AGAIN, SECOND, 5,
+		 "unknown-signer", "Trust List Update Failed"},
+		{"gone from the server", NO_CTL, OLD_AGAIN, SECOND, 0, "same",
+		 "CTL and ITL installed"},
+		{"the reset list, by the CTL's recovery record", NO_CTL, OLD_AGAIN,
+		 RESET, 0, "by-ctl", "Trust List Updated"},
+		{"the CTL that the reset ITL names the signer of", NEW, NEW, RESET, 0,
+		 "by-itl", "Trust List Updated"},
+		{"its own list", NEW, NEW, NEXT, 0, "by-ctl", "Trust List Updated"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		int code;
+		json_t *r;
+
+		print_message("  %s\n", rows[i].name);
+		serve("CTL" PHONE ".tlv", ctls[rows[i].ctl]);
+		serve("ITLFile.tlv", offers[rows[i].itl]);
+		r = reset(&code);
+		assert_string_equal(text(r, "verdict"), rows[i].verdict);
+		assert_int_equal(code, rows[i].code);
+		assert_string_equal(last_status(r), rows[i].status);
+		check_ctl(r, ctls[rows[i].installed]);
+		check_installed(offers[rows[i].itl]);
+		json_decref(r);
+	}
+	for (int i = 0; i < CTLS; i++)
+		free((void *)ctls[i].p);
+}
+
+/* A phone without lists takes the CTL as it is; then the ITL is no first list. */
+static void test_ctl_first(void **state)
+{
+	struct bytes ctl = list_ctl(&new_keys, 1000);
+	json_t *r;
+	int code;
+
+	(void)state;
+	serve("CTL" PHONE ".tlv", ctl);
+	r = reset(&code);
+	assert_int_equal(code, 1);
+	assert_string_equal(text(r, "verdict"), "absent");
+	assert_string_equal(last_status(r), "CTL installed");
+	check_ctl(r, ctl);
+	json_decref(r);
+	serve("ITLFile.tlv", offers[FIRST]);
+	r = reset(&code);
+	assert_int_equal(code, 5);
+	assert_string_equal(text(r, "verdict"), "unknown-signer");
+	check_installed(offers[NONE]);
+	json_decref(r);
+	serve("ITLFile.tlv", offers[NEXT]);
+	r = reset(&code);
+	assert_int_equal(code, 0);
+	assert_string_equal(text(r, "verdict"), "by-ctl");
+	check_installed(offers[NEXT]);
+	json_decref(r);
+	free((void *)ctl.p);
+}
+
+/* The name that a phone asks for, by packaging's map and by a link. */
+static void test_ctl_by_map_and_link(void **state)
+{
+	struct bytes ctl = list_ctl(&old_keys, 1000), next = list_ctl(&old_keys, 2000);
+	struct server mapped = server_tftp_map(root, TFTPD_MAP);
+	char more[96];
+	json_t *r;
+	int code;
+
+	(void)state;
+	serve("CTLFile.tlv", ctl);
+	serve("ITLFile.tlv", offers[FIRST]);
+	(void)snprintf(more, sizeof more, "--tftp-port %u", mapped.port);
+	r = reset_with(more, &code);
+	assert_int_equal(code, 0);
+	assert_string_equal(last_status(r), "CTL and ITL installed");
+	check_ctl(r, ctl);
+	json_decref(r);
+	server_stop(&mapped);
+
+	/* Without the map nobody finds it; by a link the new one too. */
+	serve("CTLFile.tlv", next);
+	r = reset(&code);
+	assert_string_equal(json_string_value(json_array_get(
+				    json_object_get(r, "status"), 0)),
+			    "File Not Found <CTLFile.tlv>");
+	check_ctl(r, ctl);
+	json_decref(r);
+	free(run(&code, "ln -s CTLFile.tlv %s/CTL" PHONE ".tlv", root));
+	r = reset(&code);
+	assert_int_equal(code, 0);
+	check_ctl(r, next);
+	json_decref(r);
+	free((void *)ctl.p);
+	free((void *)next.p);
+}
+
 static void test_configuration(void **state)
 {
 	static const char *const sgn = PHONE ".cnf.xml.sgn";
@@ -423,7 +555,37 @@ static void test_show(void **state)
 	assert_non_null(strstr(out, "127.0.0.1"));
 	assert_non_null(strstr(out, "SEP001122330001"));
 	assert_non_null(strstr(out, "No Trust List Installed"));
+	assert_null(strstr(out, "CTL"));
 	free(out);
+}
+
+static void test_show_has_the_ctl(void **state)
+{
+	struct bytes ctl = list_ctl(&old_keys, 1000);
+	char sha1[SHA1_HEX], row[128], *out;
+	json_t *r;
+	int code;
+
+	(void)state;
+	serve("CTL" PHONE ".tlv", ctl);
+	serve("ITLFile.tlv", offers[FIRST]);
+	(void)itl_sha1_hex(ctl, sha1);
+	out = run(&code, ITLPHONE " --state %s/state --server 127.0.0.1 "
+				  "--tftp-port %u reset 2>/dev/null", dir, tftp.port);
+	(void)snprintf(row, sizeof row, "\n            CTL  -             %.12s\n", sha1);
+	assert_non_null(strstr(out, row));
+	free(out);
+	out = run(&code, ITLPHONE " --state %s/state show", dir);
+	(void)snprintf(row, sizeof row, "\n            CTL  %s  CN=test10pub\n", sha1);
+	assert_non_null(strstr(out, row));
+	free(out);
+	out = run(&code, ITLPHONE " --state %s/state --json show", dir);
+	r = json_loads(out, 0, NULL);
+	assert_string_equal(text(r, "ctl"), sha1);
+	assert_string_equal(text(r, "ctl_signer"), "CN=test10pub");
+	json_decref(r);
+	free(out);
+	free((void *)ctl.p);
 }
 
 static void test_refused_command_lines(void **state)
@@ -463,11 +625,15 @@ int main(void)
 		TEST(test_decisions),
 		TEST(test_fetches_in_a_phones_order),
 		TEST(test_own_list_and_ctl_come_first),
+		TEST(test_ctl),
+		TEST(test_ctl_first),
+		TEST(test_ctl_by_map_and_link),
 		TEST(test_configuration),
 		TEST(test_server_down),
 		TEST(test_http_first),
 		TEST(test_many_phones),
 		TEST(test_show),
+		TEST(test_show_has_the_ctl),
 		TEST(test_refused_command_lines),
 		TEST(test_man_page),
 	};

@@ -3,6 +3,7 @@
 #include "peer.h"
 #include "audit/audit.h"
 #include "base/file.h"
+#include "base/num.h"
 #include "base/proc.h"
 #include "base/sock.h"
 #include "itl/itl.h"
@@ -239,34 +240,50 @@ static void strangers_leave_room(void **state)
 
 static void ctl(void **state)
 {
+	static const struct {
+		unsigned role;
+		const char *dns;
+	} records[] = {{ITL_SAST, "test10pub"}, {ITL_CCM_TFTP, "test10pub"},
+		       {ITL_CCM_TFTP, "test10sub"}, {ITL_CAPF, "test10pub"},
+		       {ITL_SAST, "test10pub"}};
 	struct keyd_intent intent = keyd_intent_ctl(NOW);
-	uint8_t ticket[KEYD_TICKET_LEN], copy[65536];
-	struct frame *f = frame_of(KEYD_CTL);
+	uint8_t ticket[KEYD_TICKET_LEN], *list = NULL;
+	uid_t admin = live_uid(&live, LIVE_ADMIN);
+	struct keyd *k = client();
 	struct itl *l = NULL;
-	struct bytes list;
-	struct reader r;
+	size_t n = 0;
 	struct err e;
 
 	(void)state;
 	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
-	write_bytes(&f->w, bytes_of(ticket, sizeof ticket));
-	write_u32(&f->w, live_uid(&live, LIVE_ADMIN));
-	write_u32(&f->w, NOW);
-	assert_int_equal(ask(LIVE_FRONT, writer_bytes(&f->w), -1, &r, &e), RC_OK);
-	list = read_bytes32(&r);
-	memcpy(copy, list.p, list.n);
-	assert_ok(itl_parse(bytes_of(copy, list.n), 0, &l, &e), &e);
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_ctl(k, ticket, admin, NOW, &list, &n, &e), &e);
+	assert_ok(itl_parse(bytes_of(list, n), 0, &l, &e), &e);
 	assert_true(itl_is_ctl(l));
 	assert_ok(itl_verify_self(l, &e), &e);
-	const unsigned roles_in_order[] = {ITL_SAST, ITL_CCM_TFTP, ITL_CCM_TFTP,
-					   ITL_CAPF, ITL_SAST};
+	assert_int_equal(l->timestamp, NOW);
+	assert_ptr_equal(itl_find_signer(l, l), &l->records[0]);
+	assert_int_equal(l->nrecords, COUNT_OF(records));
+	for (size_t i = 0; i < COUNT_OF(records); i++) {
+		const struct itl_record *r = &l->records[i];
 
-	assert_int_equal(l->nrecords, 5);
-	for (size_t i = 0; i < 5; i++)
-		assert_int_equal(l->records[i].role, roles_in_order[i]);
+		assert_int_equal(r->role, records[i].role);
+		assert_string_equal((const char *)r->dns.p, records[i].dns);
+		assert_memory_equal(r->address.p, "\x7f\0\0\1", 4);
+		assert_true(r->cert.n > 0);
+	}
 	itl_free(l);
-	assert_int_equal(ask(LIVE_FRONT, writer_bytes(&f->w), -1, &r, &e),
-			 RC_REFUSED); /* used */
+	free(list);
+
+	/* used; and for another time */
+	assert_int_equal(keyd_ctl(k, ticket, admin, NOW, &list, &n, &e), RC_REFUSED);
+	live_be(&live, LIVE_ROOT);
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_ctl(k, ticket, admin, NOW + 1, &list, &n, &e),
+			 RC_REFUSED);
+	live_be(&live, LIVE_ROOT);
+	keyd_free(k);
 }
 
 /* Each pair of digest and padding: an answer, and keyd lives. RSA-1024 has no

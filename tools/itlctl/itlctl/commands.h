@@ -7,7 +7,7 @@
 typedef enum rc command_fn(struct ctl *c, struct err *e) MUST_CHECK;
 
 /* show.c */
-command_fn show_itl;
+command_fn show_itl, show_ctl;
 /* status.c */
 command_fn show_status;
 /* overview.c */
@@ -16,6 +16,8 @@ command_fn show_cluster;
 command_fn show_cert_own, show_cert_list, set_cert_regen;
 /* reset.c */
 command_fn reset_localkey;
+/* ctlupdate.c */
+command_fn ctl_update;
 /* remote.c */
 command_fn reset_remotekey;
 /* filetftp.c */

@@ -1,5 +1,6 @@
 /*
- * The dialogue of `utils itl reset` and of a TFTP restart (spec: commands).
+ * The dialogue of `utils itl reset`, of `utils ctl update` in the same words, and of
+ * a TFTP restart (spec: commands).
  *
  * Nodes report in any order; the lines are printed in configured order, the
  * publisher first: those of a node as soon as all nodes before it are done,
@@ -14,7 +15,7 @@
 
 struct dialogue;
 
-/* Of a reset (only == NULL: the nodes that the event "servers" names report), or
+/* Of a reset or a CTL (only == NULL: the nodes that the event "servers" names report), or
  * of one node's restart. out and c must outlive it. NULL out of memory. */
 struct dialogue *dialogue_new(FILE *out, const struct cluster *c,
 			      const struct cluster_node *only);

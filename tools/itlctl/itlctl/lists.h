@@ -39,8 +39,9 @@ enum rc list_file_parse(struct list_file *f, unsigned flags,
 enum rc list_show(struct ctl *c, const struct list_file *f, json_t *where,
 		  struct err *e) MUST_CHECK;
 
-/* The listing of a file that is not there; c->exit becomes 1. */
-enum rc list_show_missing(struct ctl *c, json_t *where, struct err *e) MUST_CHECK;
+/* The listing of a file that is not there; c->exit becomes 1. kind: "ITL", "CTL". */
+enum rc list_show_missing(struct ctl *c, const char *kind, json_t *where,
+			  struct err *e) MUST_CHECK;
 
 /* The list as JSON: see the manual. NULL out of memory. */
 json_t *list_json(const struct list_file *f, const struct err *reason);

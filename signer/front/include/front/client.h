@@ -8,8 +8,8 @@
  *
  * | do | who | members | result and events |
  * | --- | --- | --- | --- |
- * | status | all | | cluster, policy, publisher, op (null or {id,kind,who,started}), keyd ({token,...} or {error}), nodes: [{id,host,address,publisher,tftp,tvs, want,have (null or {sha1,kind,signer,made}), have_since, error, next_try}]; kind: "itl", "reset", or "other" (no key of this token signed it) |
- * | list | all | node | node, sha1, kind, since, bytes (base64) of what the node serves (`have`); rc not-found if nothing |
+ * | status | all | | cluster, policy, publisher, op (null or {id,kind,who,started}), keyd ({token,...} or {error}), nodes: [{id,host,address,publisher,tftp,tvs, want,have (null or {sha1,kind,signer,made}), have_since, ctl: {want,have,have_since} (the same of its CTL; where it shall serve none: null), error, next_try}]; kind: "itl", "reset", "ctl", or "other" (no key of this token signed it) |
+ * | list | all | node, file ("itl" if it is missing, or "ctl") | node, sha1, kind, since, bytes (base64) of what the node serves (`have`); rc not-found if nothing |
  * | certs | all | | certs: [{label,unit,node,generation,current,id,bits,subject,issuer,serial,not_before,not_after,sha1,sha256,pem}], error (null; or why the token could not be asked: then these are what it said last) |
  * | services | all | | services: [{name,node (null),state ("STARTED", "FAILED"),detail}] |
  * | init-plan | all | | keys: [{unit,node (null for the cluster's),bits,present}], nodes: [ids of TFTP nodes that do not serve what they shall], foreign: [hosts of those that serve a list which no key of this token signed] |
@@ -20,6 +20,7 @@
  * | backup-removed | group | vault (text), name | {} |
  * | vault-check | group | | vaults: [{vault (of vault.conf),name (of its newest object, or null),ok,error (null)}]: the daily check, now |
  * | alerts-check | group | | the result of alerts, after looking at once |
+ * | ctl-update | group | node (the publisher), timestamp (Unix time, about now), ticket, force | events below; sha1, signer, nodes: [{id,host,ok,error}], warnings: [text: whose phones accept which list only through a TVS] |
  * | tftp-restart | group | node, force | events below; node, sha1, kind, built (false: the list was up to date and only bounced) |
  * | reset-plan | group | how ("localkey", "remotekey"), node | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
  * | reset-preview | group | how, node, timestamp, source_sha1, ticket | sha1 |
@@ -34,10 +35,12 @@
  * `node` is an id or a host name. A plan's timestamp is kept for 15 minutes for
  * the same source, so that a reset has the SHA-1 that its preview announced.
  *
- * Events of reset: {"event":"servers","hosts":[...]}, {"event":"generated",
- * "sha1","signer"}, {"event":"transferring"}; then of reset and tftp-restart,
- * for each node as it happens: {"event":"transferred"|"restarting"|"restarted"|
- * "verified","node":ID,"host":HOST} or {"event":"failed","node","host","error":{}}.
+ * Events of reset and ctl-update: {"event":"servers","hosts":[...]},
+ * {"event":"generated","sha1","signer","kind" ("reset" or "ctl")},
+ * {"event":"transferring"}; then of these and tftp-restart, for each node as it
+ * happens: {"event":"transferred"|"restarting"|"restarted"|"verified","node":ID,
+ * "host":HOST} or {"event":"failed","node","host","error":{}}; "transferred" has
+ * "file" ("itl" or "ctl"), and comes for each file that the server did not serve.
  */
 #ifndef FRONT_CLIENT_H
 #define FRONT_CLIENT_H

@@ -206,6 +206,14 @@ enum rc keyd_reset_preview(struct keyd *k,
 			   enum keyd_how how, struct bytes source_list,
 			   uint32_t timestamp, uint8_t sha1[20], struct err *e) MUST_CHECK;
 
+/* The cluster's CTL, built from the token's certificates and cluster.conf, signed
+ * by the publisher's CallManager key or (policy itlrecovery) the recovery key.
+ * RC_USAGE if a server's address is no IPv4 address, RC_REFUSED over 65535 bytes.
+ * malloc()ed. */
+enum rc keyd_ctl(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		 uid_t uid, uint32_t timestamp, uint8_t **list, size_t *n,
+		 struct err *e) MUST_CHECK;
+
 /* A new generation of a unit's key, with its certificate. Takes seconds.
  * *out is filled (free its cert). */
 enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],

@@ -1,0 +1,71 @@
+#include "publish.h"
+#include "base/errjson.h"
+#include "loop.h"
+
+void publish_tell(struct call *c)
+{
+	json_t *hosts = json_array();
+
+	for (size_t i = 0; i < c->service->nloops; i++)
+		(void)json_array_append_new(
+			hosts, json_string(c->service->loops[i].node->host));
+	call_event(c, json_pack("{s:s, s:o}", "event", "servers", "hosts",
+				hosts));
+}
+
+enum rc publish_want(struct service *s, const struct list *list, int64_t op,
+		     struct err *e)
+{
+	const char *nodes[CLUSTER_MAX_NODES];
+
+	for (size_t i = 0; i < s->nloops; i++)
+		nodes[i] = s->loops[i].node->id;
+	return store_want(s->store, list, nodes, s->nloops, op, e);
+}
+
+/* Each node's outcome, and the first failure in *e. */
+static json_t *outcomes(struct service *s, enum rc *rc, struct err *e)
+{
+	json_t *nodes = json_array();
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = s->nloops; i-- > 0;) {
+		const struct loop *l = &s->loops[i];
+		bool ok = l->last.rc == RC_OK;
+
+		(void)json_array_insert_new(
+			nodes, 0,
+			json_pack("{s:s, s:s, s:b, s:o}", "id", l->node->id,
+				  "host", l->node->host, "ok", ok, "error",
+				  ok ? json_null()
+				     : err_json(&l->last)));
+		if (!ok) {
+			*e = l->last;
+			*rc = l->last.rc;
+		}
+	}
+	pthread_mutex_unlock(&s->lock);
+	return nodes;
+}
+
+enum rc publish_wait(struct call *c, const struct list *list, json_t **result,
+		     struct err *e)
+{
+	struct service *s = c->service;
+	struct loop *loops[CLUSTER_MAX_NODES];
+	enum rc rc = RC_OK;
+	json_t *nodes;
+
+	call_event(c, json_pack("{s:s, s:s, s:s, s:s}", "event", "generated",
+				"sha1", list->sha1, "signer", list->signer,
+				"kind", list_kind_name(list->kind)));
+	call_event(c, json_pack("{s:s}", "event", "transferring"));
+	for (size_t i = 0; i < s->nloops; i++)
+		loops[i] = &s->loops[i];
+	if (loops_work(s, loops, s->nloops, call_event, c, e) != RC_OK)
+		return e->rc;
+	nodes = outcomes(s, &rc, e);
+	*result = json_pack("{s:s, s:s, s:o}", "sha1", list->sha1, "signer",
+			    list->signer, "nodes", nodes);
+	return rc;
+}

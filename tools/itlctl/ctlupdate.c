@@ -1,0 +1,60 @@
+/* utils ctl update CTLFile: ticket, update. */
+#include "itlctl/answer.h"
+#include "itlctl/commands.h"
+#include "itlctl/dialogue.h"
+#include "itlctl/outcome.h"
+#include <time.h>
+
+static json_t *request(const struct ctl *c, uint32_t timestamp, const char *ticket)
+{
+	return json_pack("{s:s, s:s, s:I, s:s, s:b}", "do", "ctl-update", "node",
+			 c->node->id, "timestamp", (json_int_t)timestamp,
+			 "ticket", ticket, "force",
+			 c->opt.value[OPT_FORCE] != NULL);
+}
+
+static void show_warnings(const struct ctl *c, const json_t *result)
+{
+	json_t *text;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "warnings"), i, text)
+		(void)fprintf(c->session->err, "itlctl: warning: %s\n",
+			      json_is_string(text) ? json_string_value(text) : "");
+}
+
+static enum rc update(struct ctl *c, const struct secret *password,
+		      json_t **result, struct err *e)
+{
+	struct dialogue CLEANUP(dialogue_free) *d =
+		c->json ? NULL : dialogue_new(c->out, c->cluster, NULL);
+	uint32_t timestamp = (uint32_t)time(NULL);
+	struct keyd_intent intent = keyd_intent_ctl(timestamp);
+	char ticket[TICKET_HEX];
+
+	if (!c->json && !d)
+		return err_set(e, RC_ERROR, "ctl update", "out of memory", NULL,
+			       "dialogue");
+	if (ctl_ticket(c, password, &intent, ticket, e) != RC_OK)
+		return e->rc;
+	return ctl_call(c, request(c, timestamp, ticket),
+			c->json ? ctl_event_json : dialogue_event,
+			c->json ? (void *)c : (void *)d, result, e);
+}
+
+enum rc ctl_update(struct ctl *c, struct err *e)
+{
+	struct secret CLEANUP(secret_free) *password = NULL;
+	json_auto_t *result = NULL;
+
+	if (!ctl_on_publisher(c))
+		return ctl_not_publisher(c, "utils ctl update", e);
+	if (ctl_password(c, &password, e) != RC_OK ||
+	    update(c, password, &result, e) != RC_OK)
+		return e->rc;
+	outcome_show(c, result);
+	if (c->json)
+		return ctl_result(c, json_incref(result), e);
+	show_warnings(c, result);
+	return RC_OK;
+}
