@@ -8,10 +8,13 @@
 #include <jansson.h>
 
 enum rc job_put(json_t *job, struct err *e) MUST_CHECK;
+enum rc job_writable(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_fetch(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_hostkey(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_probe(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_store(json_t *job, struct err *e) MUST_CHECK;
+enum rc job_replace(json_t *job, struct err *e) MUST_CHECK;
+enum rc job_exec(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_load(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_list(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_remove(json_t *job, struct err *e) MUST_CHECK;

@@ -17,10 +17,13 @@ static const struct job {
 	bool puts; /* a file into a folder of this machine */
 } jobs[] = {
 	{"put", job_put, true},
+	{"writable", job_writable, false},
 	{"fetch", job_fetch, false},
 	{"hostkey", job_hostkey, false},
 	{"probe", job_probe, false},
 	{"store", job_store, false},
+	{"replace", job_replace, false},
+	{"exec", job_exec, false},
 	{"load", job_load, false},
 	{"list", job_list, false},
 	{"remove", job_remove, false},

@@ -5,6 +5,7 @@
 #include "sandbox.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
@@ -48,6 +49,24 @@ static const char *next_step(unsigned long code)
 	default:
 		return "look at the folder of the TFTP server";
 	}
+}
+
+/* Nothing of it is ever seen, or left. A file system without such files is asked. */
+enum rc job_writable(json_t *job, struct err *e)
+{
+	const char *folder;
+
+	if (job_members(job, e, "{s:s}", "folder", &folder) != RC_OK ||
+	    sandbox_files(folder, NULL, 0, e) != RC_OK)
+		return e->rc;
+	int CLEANUP(fd_close) fd =
+		open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+	if (fd >= 0 || ((errno == EOPNOTSUPP || errno == EISDIR) &&
+			faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0))
+		return RC_OK;
+	err_errno(e, RC_ERROR, "open", NULL, "%s", folder);
+	return err_hint(e, next_step(e->code));
 }
 
 enum rc job_put(json_t *job, struct err *e)

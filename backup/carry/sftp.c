@@ -5,6 +5,7 @@
 #include "carry/name.h"
 #include "job.h"
 #include <fcntl.h>
+#include <sodium.h>
 #include <string.h>
 
 #define MAX_NAME 255u
@@ -83,14 +84,31 @@ enum rc sftp_path(const char *folder, const char *name, char to[SFTP_PATH_MAX],
 	return RC_OK;
 }
 
-/* ---- the jobs ---- */
-
-static enum rc enter(struct ssh *s, struct err *e)
+enum rc sftp_path_new(const char *folder, const char *name, const char *end,
+		      char to[SFTP_PATH_MAX], struct err *e)
 {
-	return ssh_open(s, e) == RC_OK ? ssh_login(s, e) : e->rc;
+	uint8_t random[8];
+	char tmp[CARRY_JOB_MAX], hex[2 * sizeof random + 1];
+
+	randombytes_buf(random, sizeof random);
+	sodium_bin2hex(hex, sizeof hex, random, sizeof random);
+	(void)snprintf(tmp, sizeof tmp, ".%s.%s%s", name, hex, end);
+	if (!sftp_path_of(folder, tmp, to))
+		return err_set(e, RC_USAGE, "job", "the path is too long", NULL,
+			       "%.80s/%.80s", folder, name);
+	return RC_OK;
 }
 
-static enum rc be_folder(struct ssh *s, const char *folder, struct err *e)
+/* ---- the jobs ---- */
+
+enum rc sftp_enter(struct ssh *s, struct err *e)
+{
+	if (ssh_open(s, e) != RC_OK || ssh_login(s, e) != RC_OK)
+		return e->rc;
+	return ssh_sftp(s, e);
+}
+
+enum rc sftp_be_folder(struct ssh *s, const char *folder, struct err *e)
 {
 	sftp_attributes CLEANUP(sftp_attributes_free) a = sftp_stat(s->sftp, folder);
 
@@ -115,9 +133,9 @@ enum rc job_probe(json_t *job, struct err *e)
 
 	if (job_members(job, e, "{" SSH_MEMBERS ", s:s}", SSH_MEMBERS_OF(&s),
 			"folder", &folder) != RC_OK ||
-	    enter(&s, e) != RC_OK)
+	    sftp_enter(&s, e) != RC_OK)
 		return e->rc;
-	return be_folder(&s, folder, e);
+	return sftp_be_folder(&s, folder, e);
 }
 
 static enum rc bring_file(struct ssh *s, const char *path, size_t max,
@@ -164,7 +182,7 @@ enum rc job_load(json_t *job, struct err *e)
 	if (max < 0 || (unsigned)max > CARRY_OBJECT_MAX)
 		return err_set(e, RC_USAGE, "load", "out of range", NULL, "max=%d",
 			       max);
-	if (enter(&s, e) != RC_OK)
+	if (sftp_enter(&s, e) != RC_OK)
 		return e->rc;
 	return bring_file(&s, path, (size_t)max, e);
 }
@@ -207,7 +225,7 @@ enum rc job_list(json_t *job, struct err *e)
 
 	if (job_members(job, e, "{" SSH_MEMBERS ", s:s}", SSH_MEMBERS_OF(&s),
 			"folder", &folder) != RC_OK ||
-	    enter(&s, e) != RC_OK)
+	    sftp_enter(&s, e) != RC_OK)
 		return e->rc;
 	d = sftp_opendir(s.sftp, folder);
 	if (!d)
@@ -225,7 +243,7 @@ enum rc job_remove(json_t *job, struct err *e)
 
 	if (job_members(job, e, "{" SSH_MEMBERS ", s:s, s:s}", SSH_MEMBERS_OF(&s),
 			"folder", &folder, "name", &name) != RC_OK ||
-	    sftp_path(folder, name, path, e) != RC_OK || enter(&s, e) != RC_OK)
+	    sftp_path(folder, name, path, e) != RC_OK || sftp_enter(&s, e) != RC_OK)
 		return e->rc;
 	return sftp_unlink(s.sftp, path) == 0
 		       ? RC_OK

@@ -281,8 +281,11 @@ enum rc ssh_login(struct ssh *s, struct err *e)
 			       "somebody may be between you and it: nothing was sent",
 			       "%s: %s, not %s", s->where, s->key_text,
 			       s->fingerprint);
-	if (authenticate(s, e) != RC_OK)
-		return e->rc;
+	return authenticate(s, e);
+}
+
+enum rc ssh_sftp(struct ssh *s, struct err *e)
+{
 	s->sftp = sftp_new(s->session);
 	if (!s->sftp || sftp_init(s->sftp) != 0) {
 		if (!ssh_is_connected(s->session))

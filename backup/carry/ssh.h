@@ -22,7 +22,7 @@ struct ssh {
 	ssh_session session;
 	ssh_key key;       /* the server's */
 	char *key_text;    /* its fingerprint, "SHA256:..." */
-	sftp_session sftp; /* NULL before ssh_login() */
+	sftp_session sftp; /* NULL before ssh_sftp() */
 };
 
 /* The members of a job, for job_members(): "{" SSH_MEMBERS ", s:s}". */
@@ -38,8 +38,23 @@ struct ssh {
  * when this failed. */
 enum rc ssh_open(struct ssh *s, struct err *e) MUST_CHECK;
 
-/* After ssh_open(): the key must be the pinned one; log in; start SFTP. */
+/* After ssh_open(): the key must be the pinned one; log in. */
 enum rc ssh_login(struct ssh *s, struct err *e) MUST_CHECK;
+/* After ssh_login(): start SFTP. */
+enum rc ssh_sftp(struct ssh *s, struct err *e) MUST_CHECK;
+
+/* What came of a command. */
+struct ssh_ran {
+	bool refused;   /* the server runs no commands for this login; the rest is not set */
+	bool late;      /* it had not ended at the deadline */
+	int status;     /* its exit status; -1: none, a signal ended it */
+	char said[160]; /* the last line of its standard error, flattened; "" if none */
+};
+/* After ssh_login(), until the command or the session's time ends. Its standard input
+ * is empty; a process that it leaves in the background is not waited for. An error is
+ * the connection's. */
+enum rc ssh_exec(struct ssh *s, const char *command, struct ssh_ran *out,
+		 struct err *e) MUST_CHECK;
 
 void ssh_clear(struct ssh *s);
 static inline void ssh_clear_at(struct ssh *s)

@@ -2,6 +2,7 @@
 #ifndef VAULT_INTERNAL_H
 #define VAULT_INTERNAL_H
 
+#include "carry/remote.h"
 #include "vault/vault.h"
 
 struct vault_found {
@@ -36,20 +37,9 @@ struct vault {
 
 	char program[4096];     /* remote: carry's path, */
 	char known_hosts[4096]; /* the file, */
-	char fingerprint[128];  /* and the key that the server must have */
+	struct carry_host server; /* and where it goes, with both */
 };
 
 enum rc vault_name_check(const char *name, struct err *e) MUST_CHECK;
-
-/* ---- known_hosts ---- */
-
-/* The line that carry gives for a server: it may say nothing but that this host
- * has the key of this fingerprint. */
-bool known_hosts_line_ok(const char *line, const char *host, unsigned port,
-			 const char *fingerprint);
-
-/* Add a line to a file; it and its folder are made for the user alone. */
-enum rc known_hosts_add(const char *path, const char *line,
-			struct err *e) MUST_CHECK;
 
 #endif

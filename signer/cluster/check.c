@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -30,7 +31,7 @@ static enum rc bad(const struct where *w, const char *key, const char *why,
 		       value ? " = " : "", value ? value : "");
 }
 
-static bool all(const char *text, size_t n, const char *others)
+bool cluster_all(const char *text, size_t n, const char *others)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!isascii(text[i]) ||
@@ -43,13 +44,13 @@ static bool all(const char *text, size_t n, const char *others)
 bool cluster_id_ok(const char *id, size_t n)
 {
 	return n > 0 && n <= CLUSTER_ID_MAX && id[0] != '-' && id[0] != '_' &&
-	       all(id, n, "-_");
+	       cluster_all(id, n, "-_");
 }
 
 static bool host_ok(const char *host)
 {
 	return host[0] && host[0] != '-' && host[0] != '.' &&
-	       all(host, strlen(host), "-.");
+	       cluster_all(host, strlen(host), "-.");
 }
 
 static bool address_ok(const char *address)
@@ -98,7 +99,7 @@ static enum rc check_subject(const struct cluster *c, const struct where *w)
 			return bad(w, parts[i].key,
 				   "must be printable ASCII without ';', and not too long",
 				   parts[i].value);
-	if (c->country && (strlen(c->country) != 2 || !all(c->country, 2, "")))
+	if (c->country && (strlen(c->country) != 2 || !cluster_all(c->country, 2, "")))
 		return bad(w, "country", "must be two letters", c->country);
 	return RC_OK;
 }
@@ -135,11 +136,22 @@ static enum rc check_folders_and_users(const struct cluster *c,
 		return bad(w, "state-dir", "is too long", c->state_dir);
 	for (size_t i = 0; i < COUNT_OF(users); i++)
 		if (!users[i].value[0] || strlen(users[i].value) > MAX_USER ||
-		    !all(users[i].value, strlen(users[i].value), "-_.$"))
+		    !cluster_all(users[i].value, strlen(users[i].value), "-_.$"))
 			return bad(w, users[i].key,
 				   "is no name of a user or group",
 				   users[i].value);
 	return RC_OK;
+}
+
+/* Whoever logs in. */
+static bool same_folder(const struct cluster_node *a, const struct cluster_node *b)
+{
+	if (!a->folder || !b->folder || a->remote != b->remote)
+		return false;
+	return a->remote ? a->ssh.port == b->ssh.port &&
+				   !strcasecmp(a->ssh.host, b->ssh.host) &&
+				   !strcmp(a->ssh.path, b->ssh.path)
+			 : !strcmp(a->folder, b->folder);
 }
 
 static enum rc check_node_names(const struct cluster *c,
@@ -168,11 +180,56 @@ static enum rc check_node_names(const struct cluster *c,
 		    !strcasecmp(o->id, n->host) || !strcasecmp(o->host, n->id))
 			return bad(w, "host", "another node has this name",
 				   n->host);
-		if (o->folder && n->folder && !strcmp(o->folder, n->folder))
+		if (same_folder(o, n))
 			return bad(w, "folder", "another node has this folder",
 				   n->folder);
 	}
 	return RC_OK;
+}
+
+static enum rc set_known_hosts(struct cluster_node *n, const char *path,
+			       struct err *e)
+{
+	char CLEANUP_FREE *real = realpath(path, NULL);
+	const char *of = real ? real : path;
+	const char *slash = strrchr(of, '/');
+
+	if (asprintf(&n->known_hosts, "%.*sknown_hosts",
+		     slash ? num_int(num_size(slash - of)) + 1 : 0, of) < 0) {
+		n->known_hosts = NULL;
+		return err_errno(e, RC_ERROR, "asprintf", NULL, "known-hosts");
+	}
+	return RC_OK;
+}
+
+/* What is said of a login goes with a folder on an SSH server, and with none else. */
+static enum rc check_folder(struct cluster_node *n, const struct where *w)
+{
+	const struct {
+		const char *key, *value;
+	} login[] = {
+		{"identity", n->identity},
+		{"known-hosts", n->known_hosts},
+		{"agent", n->agent},
+	};
+	const char *why =
+		n->folder ? cluster_folder_read(n->folder, &n->ssh, &n->remote) : NULL;
+
+	if (why)
+		return bad(w, "folder", why,
+			   strchr(n->folder, '@') ? NULL : n->folder);
+	for (size_t i = 0; i < COUNT_OF(login); i++)
+		if (login[i].value && !n->remote)
+			return bad(w, login[i].key,
+				   "is for folders with sftp:// alone", NULL);
+	if (!n->remote)
+		return RC_OK;
+	if (!n->identity && !n->agent)
+		return bad(w, "folder", "a login needs identity, or agent", NULL);
+	if (n->agent && strlen(n->agent) >= CLUSTER_PATH_MAX)
+		return bad(w, "agent", "is too long for the name of a socket",
+			   n->agent);
+	return n->known_hosts ? RC_OK : set_known_hosts(n, w->path, w->e);
 }
 
 static enum rc check_node(const struct cluster *c, const struct cluster_node *n,
@@ -183,7 +240,7 @@ static enum rc check_node(const struct cluster *c, const struct cluster_node *n,
 	if (n->tftp && !n->folder)
 		return bad(w, "folder", "a node that serves lists needs it",
 			   NULL);
-	if (n->tftp && !n->restart)
+	if (n->tftp && !n->restart && !n->remote)
 		return bad(w, "restart", "a node that serves lists needs it",
 			   NULL);
 	if (!bits_ok(n->callmanager_bits, true, true))
@@ -241,7 +298,8 @@ enum rc cluster_check(struct cluster *c, const char *path, struct err *e)
 	for (size_t i = 0; i < c->nnodes; i++) {
 		(void)snprintf(w.section, sizeof w.section, "node %s",
 			       c->nodes[i].id);
-		if (check_node(c, &c->nodes[i], &w) != RC_OK)
+		if (check_folder(&c->nodes[i], &w) != RC_OK ||
+		    check_node(c, &c->nodes[i], &w) != RC_OK)
 			return e->rc;
 	}
 	return RC_OK;

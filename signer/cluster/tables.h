@@ -18,4 +18,11 @@ bool cluster_id_ok(const char *id, size_t n);
 enum rc cluster_check(struct cluster *c, const char *path,
 		      struct err *e) MUST_CHECK;
 
+/* folder.c: *remote: it is on an SSH server, *out. NULL, or why it is no folder. */
+const char *cluster_folder_read(const char *text, struct cluster_ssh *out,
+				bool *remote);
+
+/* check.c: n characters of [A-Za-z0-9] and others. */
+bool cluster_all(const char *text, size_t n, const char *others);
+
 #endif

@@ -11,7 +11,7 @@
 
 #define MAX_ANSWER 4096  /* bytes */
 #define LOOK_EVERY_MS 40 /* a rename in a tmpfs; a restart takes longer */
-#define ROOT_SECONDS 5   /* that root may take beside the command */
+#define ROOT_SECONDS 2   /* that root may take beside the command */
 
 static enum rc path_of(const struct cluster *c, enum cluster_path which,
 		       const struct cluster_node *n, char *to, size_t cap,

@@ -18,7 +18,7 @@ const struct conf_row front_door_rows[] = {
 };
 
 const struct conf_row front_node_rows[] = {
-	{"retry-seconds", CONF_UINT, AT(retry_seconds), "30", 1, 3600, NULL,
+	{"retry-seconds", CONF_UINT, AT(retry_seconds), "5", 1, 3600, NULL,
 	 "the longest pause before a node that failed is tried again"},
 	{"check-seconds", CONF_UINT, AT(check_seconds), "3600", 0, 604800, NULL,
 	 "how often a node is asked what it serves, unless something changed; 0: never"},

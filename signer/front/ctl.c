@@ -3,6 +3,7 @@
 #include "itl/accept.h"
 #include "lists.h"
 #include "ops.h"
+#include "probe.h"
 #include "publish.h"
 #include <string.h>
 
@@ -10,20 +11,23 @@ struct order {
 	uint8_t ticket[KEYD_TICKET_LEN];
 	uint32_t timestamp;
 	bool force;
+	bool all_or_none; /* every node, or no update at all */
 };
 
 static enum rc read_order(struct call *c, struct order *o, struct err *e)
 {
 	json_int_t timestamp;
 	const char *hex;
-	int force = 0;
+	int force = 0, all = 0;
 
-	if (call_members(c, e, "{s:I, s:s, s?b}", "timestamp", &timestamp,
-			 "ticket", &hex, "force", &force) != RC_OK ||
+	if (call_members(c, e, "{s:I, s:s, s?b, s?b}", "timestamp", &timestamp,
+			 "ticket", &hex, "force", &force, "all_or_none",
+			 &all) != RC_OK ||
 	    op_ticket(hex, o->ticket, e) != RC_OK ||
 	    op_timestamp(c, timestamp, &o->timestamp, e) != RC_OK)
 		return e->rc;
 	o->force = force;
+	o->all_or_none = all;
 	return RC_OK;
 }
 
@@ -158,6 +162,8 @@ static enum rc update(struct call *c, int64_t op, const struct order *o,
 {
 	struct list CLEANUP(list_clear) list = {0};
 
+	if (o->all_or_none && nodes_all_there(c, e) != RC_OK)
+		return e->rc;
 	publish_tell(c);
 	if (make_ctl(c, o, &list, e) != RC_OK ||
 	    ask_all_phones(c, &list, o->force, warnings, e) != RC_OK ||

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "ops.h"
+#include "probe.h"
 #include "show.h"
 #include "vaults.h"
 #include "watch.h"
@@ -40,6 +41,7 @@ static const struct command {
 	{"vault-check", GROUP, 0, op_vault_check},
 	{"alerts-check", GROUP, 0, op_alerts_check},
 	{"ctl-update", GROUP, NODE | PUBLISHER | KEYD, op_ctl_update},
+	{"node-check", GROUP, 0, op_node_check},
 	{"tftp-restart", GROUP, NODE | KEYD, op_tftp_restart},
 	{"reset-plan", GROUP, NODE | PUBLISHER | KEYD, op_reset_plan},
 	{"reset-preview", GROUP, NODE | PUBLISHER | KEYD, op_reset_preview},

@@ -151,13 +151,17 @@ static enum rc attempt(struct loop *l, int64_t *op, struct err *e)
 	struct target t;
 	struct err seen = {0};
 
+	node_attempt(0);
 	if (store_target(store, l->node->id, &t, e) != RC_OK)
 		return e->rc;
-	/* A file may have been changed since it was looked at. */
-	if (!l->looked || target_pending(&t))
+	/* A file may have been changed since it was looked at; but of a node that fails
+	 * only what it shall serve is of interest, and soon. */
+	if (target_pending(&t) ? l->failures == 0 : !l->looked) {
 		(void)!look(l, &seen);
-	if (store_target(store, l->node->id, &t, e) != RC_OK)
-		return e->rc;
+		if (store_target(store, l->node->id, &t, e) != RC_OK)
+			return e->rc;
+	}
+	node_attempt(node_attempt_seconds(l->service->cluster));
 	if (target_pending(&t)) {
 		/* Also if the server did not answer: a bounce may help it. */
 		*op = t.bounce;

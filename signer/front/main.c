@@ -1,13 +1,13 @@
 /* front: the door for administrators, and what each node shall serve. */
-#include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "cluster/program.h"
 #include "door.h"
+#include "folders.h"
+#include "node.h"
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 /* SIGTERM and SIGINT as a descriptor, for all threads that come. */
@@ -48,26 +48,22 @@ static enum rc serve(const struct service_setup *setup, struct err *e)
 	return rc;
 }
 
-/* For -n: the folder of each TFTP node is there. */
-static enum rc check_folders(const char *dir, const struct cluster *c,
-			     struct err *e)
+/* To standard error for -n, to the log for a service. */
+static void warn_slow_return(const struct cluster *c, const struct front_conf *f,
+			     bool check)
 {
-	for (size_t i = 0; i < c->nnodes; i++) {
-		const struct cluster_node *n = &c->nodes[i];
-		char path[4096], section[CLUSTER_ID_MAX + 8];
-		struct stat st;
+	unsigned worst = node_return_seconds(c, f->retry_seconds);
+	const char *const text =
+		"a node that was down serves its list again only after up to %u seconds, not %u: lower put-, restart-, fetch- or retry-seconds";
+	char said[200];
 
-		if (!n->tftp || (stat(n->folder, &st) == 0 && S_ISDIR(st.st_mode)))
-			continue;
-		(void)snprintf(section, sizeof section, "node %s", n->id);
-		if (file_path(path, sizeof path, dir, "cluster.conf", e) != RC_OK)
-			return e->rc;
-		return err_set(e, RC_USAGE, "configuration", "is no folder",
-			       "make it, and let front's user write there",
-			       "%s:%d: folder: %s", path,
-			       conf_line(path, section, "folder"), n->folder);
-	}
-	return RC_OK;
+	if (worst <= NODE_RETURN_SECONDS)
+		return;
+	(void)snprintf(said, sizeof said, text, worst, NODE_RETURN_SECONDS);
+	if (check)
+		fprintf(stderr, "front: warning: %s\n", said);
+	else
+		log_warn("event=slow-return msg=\"%s\"", said);
 }
 
 int main(int argc, char **argv)
@@ -91,8 +87,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "front: %s\n", err_text(&e, text, sizeof text));
 		return err_exit_code(RC_USAGE);
 	}
+	warn_slow_return(cluster, &conf, o.check);
 	if (o.check) {
-		rc = check_folders(o.config, cluster, &e);
+		rc = folders_check(o.config, cluster, &e);
 		if (rc != RC_OK)
 			fprintf(stderr, "front: %s\n",
 				err_text(&e, text, sizeof text));

@@ -23,8 +23,25 @@ enum rc publish_want(struct service *s, const struct list *list, int64_t op,
 	return store_want(s->store, list, nodes, s->nloops, op, e);
 }
 
+/* Of a node that failed: what phones still get there. */
+static void add_served(struct service *s, const char *id, enum served_file file,
+		       json_t *node)
+{
+	const struct served *f;
+	struct target t;
+	struct err ignored;
+
+	if (store_target(s->store, id, &t, &ignored) != RC_OK)
+		return;
+	f = file == FILE_CTL ? &t.ctl : &t.itl;
+	(void)json_object_set_new(node, "have", f->have[0] ? json_string(f->have)
+							    : json_null());
+	(void)json_object_set_new(node, "since", json_integer(f->since));
+}
+
 /* Each node's outcome, and the first failure in *e. */
-static json_t *outcomes(struct service *s, enum rc *rc, struct err *e)
+static json_t *outcomes(struct service *s, enum served_file file, enum rc *rc,
+			struct err *e)
 {
 	json_t *nodes = json_array();
 
@@ -32,14 +49,14 @@ static json_t *outcomes(struct service *s, enum rc *rc, struct err *e)
 	for (size_t i = s->nloops; i-- > 0;) {
 		const struct loop *l = &s->loops[i];
 		bool ok = l->last.rc == RC_OK;
+		json_t *node = json_pack("{s:s, s:s, s:b, s:o}", "id",
+					 l->node->id, "host", l->node->host, "ok",
+					 ok, "error",
+					 ok ? json_null() : err_json(&l->last));
 
-		(void)json_array_insert_new(
-			nodes, 0,
-			json_pack("{s:s, s:s, s:b, s:o}", "id", l->node->id,
-				  "host", l->node->host, "ok", ok, "error",
-				  ok ? json_null()
-				     : err_json(&l->last)));
+		(void)json_array_insert_new(nodes, 0, node);
 		if (!ok) {
+			add_served(s, l->node->id, file, node);
 			*e = l->last;
 			*rc = l->last.rc;
 		}
@@ -64,7 +81,7 @@ enum rc publish_wait(struct call *c, const struct list *list, json_t **result,
 		loops[i] = &s->loops[i];
 	if (loops_work(s, loops, s->nloops, call_event, c, e) != RC_OK)
 		return e->rc;
-	nodes = outcomes(s, &rc, e);
+	nodes = outcomes(s, list->kind == LIST_CTL ? FILE_CTL : FILE_ITL, &rc, e);
 	*result = json_pack("{s:s, s:s, s:o}", "sha1", list->sha1, "signer",
 			    list->signer, "nodes", nodes);
 	return rc;

@@ -7,6 +7,7 @@
 #include "node.h"
 #include "ops.h"
 #include "publish.h"
+#include "probe.h"
 #include "show.h"
 #include <string.h>
 #include <time.h>
@@ -262,10 +263,13 @@ enum rc op_reset_plan(struct call *c, json_t **result, struct err *e)
 	char signer[LABEL_MAX], *text;
 	enum keyd_how how = KEYD_LOCALKEY;
 	json_t *warnings;
+	int all = 0;
 
-	if (call_members(c, e, "{s:s}", "how", &text) != RC_OK ||
+	if (call_members(c, e, "{s:s, s?b}", "how", &text, "all_or_none", &all) !=
+		    RC_OK ||
 	    read_how(text, &how, e) != RC_OK ||
 	    store_op_idle(c->service->store, c->name, e) != RC_OK ||
+	    (all && nodes_all_there(c, e) != RC_OK) ||
 	    open_source(c, NULL, &s, e) != RC_OK)
 		return e->rc;
 	warnings = json_array();
@@ -290,6 +294,7 @@ struct order {
 	uint8_t ticket[KEYD_TICKET_LEN];
 	uint32_t timestamp;
 	bool force;
+	bool all_or_none; /* every node, or no reset at all */
 };
 
 static enum rc read_order(struct call *c, struct order *o, struct err *e)
@@ -297,11 +302,12 @@ static enum rc read_order(struct call *c, struct order *o, struct err *e)
 	json_int_t timestamp;
 	uint8_t sha1[SHA1_LEN];
 	const char *how, *hex;
-	int force = 0;
+	int force = 0, all = 0;
 
-	if (call_members(c, e, "{s:s, s:I, s:s, s:s, s?b}", "how", &how,
+	if (call_members(c, e, "{s:s, s:I, s:s, s:s, s?b, s?b}", "how", &how,
 			 "timestamp", &timestamp, "source_sha1", &o->source,
-			 "ticket", &hex, "force", &force) != RC_OK ||
+			 "ticket", &hex, "force", &force, "all_or_none",
+			 &all) != RC_OK ||
 	    read_how(how, &o->how, e) != RC_OK ||
 	    op_ticket(hex, o->ticket, e) != RC_OK ||
 	    op_timestamp(c, timestamp, &o->timestamp, e) != RC_OK)
@@ -310,6 +316,7 @@ static enum rc read_order(struct call *c, struct order *o, struct err *e)
 		return err_set(e, RC_USAGE, "request", "is no SHA-1", NULL,
 			       "\"source_sha1\"");
 	o->force = force;
+	o->all_or_none = all;
 	return RC_OK;
 }
 
@@ -362,7 +369,8 @@ static enum rc reset(struct call *c, int64_t op, const struct order *o,
 
 	if (open_source(c, o->source, &source, e) != RC_OK ||
 	    list_fits_phones(c->name, c->node, source.itl, o->force,
-			     e) != RC_OK)
+			     e) != RC_OK ||
+	    (o->all_or_none && nodes_all_there(c, e) != RC_OK))
 		return e->rc;
 	publish_tell(c);
 	if (make_list(c, op, o, &source, &list, e) != RC_OK)

@@ -12,6 +12,8 @@
 
 struct service;
 
+#define SERVICE_BUSY_MAX (2 * CLUSTER_MAX_NODES)
+
 /* The loop of one TFTP node (loop.c). The service's lock guards what changes. */
 struct loop {
 	struct service *service;
@@ -45,6 +47,8 @@ struct service {
 	bool stopping;
 	size_t nloops;
 	struct loop loops[CLUSTER_MAX_NODES]; /* in the order of dialogues */
+	size_t nbusy;          /* nodes that have a job: their ids (node.c) */
+	const char *busy[SERVICE_BUSY_MAX];
 	json_t *events;        /* of the operation that runs, not yet sent on */
 	bool resuming;
 	pthread_t resume;      /* ends an operation that a kill left */

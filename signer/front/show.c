@@ -351,7 +351,7 @@ static bool serves_foreign(struct service *s, const struct cluster_node *n,
 	return t->itl.have[0] &&
 	       store_list(s->store, t->itl.have, &l, &ignored) == RC_OK &&
 	       l.kind == LIST_OTHER &&
-	       (list_identify(s, n, &l, &ignored) != RC_OK || l.kind == LIST_OTHER);
+	       (list_identify(s, n, FILE_ITL, &l, &ignored) != RC_OK || l.kind == LIST_OTHER);
 }
 
 enum rc show_init_plan(struct call *c, json_t **result, struct err *e)

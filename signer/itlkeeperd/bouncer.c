@@ -95,6 +95,10 @@ static enum rc start(struct bouncer *b, struct job *j, struct err *e)
 	const char *const argv[] = {"sh", "-c", j->node->restart, NULL};
 	int fds[2];
 
+	if (j->node->remote)
+		return err_set(e, RC_REFUSED, "restart",
+			       "this node's command runs over SSH, and front asks for it",
+			       NULL, "%s", j->node->id);
 	if (!j->node->restart)
 		return err_set(e, RC_USAGE, "restart",
 			       "cluster.conf gives this node no command",

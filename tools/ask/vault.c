@@ -19,22 +19,26 @@ static const char *short_type(const char *type)
 	return type;
 }
 
-static enum rc confirm(void *arg, const struct vault_host_key *k, bool *yes,
-		       struct err *e)
+enum rc ask_host(FILE *out, const struct carry_host_key *k, bool *yes,
+		 struct err *e)
 {
-	const struct ask_vault *a = arg;
-
-	(void)fprintf(a->out,
+	(void)fprintf(out,
 		      "\nThe authenticity of host '%s (%s)' can't be\n"
 		      "established.\n"
 		      "%s key fingerprint is %s.\n",
 		      k->host, k->address, short_type(k->type), k->fingerprint);
-	(void)fflush(a->out);
+	(void)fflush(out);
 	/* --yes does not answer this: a password would go to whoever answers. */
 	if (ask_yes("Are you sure you want to continue connecting (yes/no)?",
 		    false, yes, e) != RC_OK)
 		return err_hint(e, "compare the fingerprint with its administrator's, and write the key into known_hosts (ssh-keyscan)");
 	return RC_OK;
+}
+
+static enum rc confirm(void *arg, const struct carry_host_key *k, bool *yes,
+		       struct err *e)
+{
+	return ask_host(((struct ask_vault *)arg)->out, k, yes, e);
 }
 
 /* The service's identity and agent are its user's and root's, perhaps not ours. */

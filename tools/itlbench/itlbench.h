@@ -8,7 +8,7 @@ struct settings {
 	const char *file;   /* of parse; of vault: the vault */
 	const char *config; /* DIR of cluster.conf and keyd.conf */
 	const char *module, *uri, *pin_file;
-	const char *password_file, *security_file; /* of vault */
+	const char *password_file, *security_file; /* of vault, nodes */
 	unsigned threads, window, bits;
 	double seconds; /* of each side of a measurement */
 };
@@ -26,7 +26,10 @@ enum rc measure_list(const struct settings *s, struct err *e) MUST_CHECK;
 /* A backup of the recovery key by its parts, on a running cluster. */
 enum rc measure_vault(const struct settings *s, struct err *e) MUST_CHECK;
 
-/* All but vault on a private token and cluster; as root. */
+/* A list on all nodes at once, beside one alone, on a running test cluster. */
+enum rc measure_nodes(const struct settings *s, struct err *e) MUST_CHECK;
+
+/* All but vault and nodes on a private token and cluster; as root. */
 enum rc measure_demo(const struct settings *s, struct err *e) MUST_CHECK;
 
 #endif

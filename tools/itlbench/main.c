@@ -29,10 +29,10 @@ static const struct option_row options[] = {
 	 .min = 1, .max = BENCH_THREADS_MAX,
 	 .help = "token: up to so many threads; demo: keyd's sessions (default 4)"},
 	{.name = "config", .arg = "DIR", .type = OPTION_TEXT, .at = AT(s.config),
-	 .help = "list, vault: the configuration (default " CLUSTER_DIR ")"},
+	 .help = "list, vault, nodes: the configuration (default " CLUSTER_DIR ")"},
 	{.name = "password-file", .arg = "F", .type = OPTION_TEXT,
 	 .at = AT(s.password_file),
-	 .help = "vault: file with the administrator password"},
+	 .help = "vault, nodes: file with the administrator password"},
 	{.name = "security-password-file", .arg = "F", .type = OPTION_TEXT,
 	 .at = AT(s.security_file),
 	 .help = "vault: file with the cluster security password"},
@@ -56,7 +56,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"demo", measure_demo, true, false,
-	 "all but vault, on a private token and cluster (as root)"},
+	 "all but vault and nodes, on a private token and cluster (as root)"},
 	{"token", measure_token, false, false,
 	 "the ceiling: bare C_Sign by threads, beside OpenSSL in memory"},
 	{"list", measure_list, false, false,
@@ -65,6 +65,8 @@ static const struct command {
 	 "[FILE]: a list's structure, beside an RSA-2048 verification"},
 	{"vault", measure_vault, true, true,
 	 "FOLDER|sftp://...: a backup there by its parts (a running cluster)"},
+	{"nodes", measure_nodes, false, false,
+	 "a list on all nodes at once, beside one alone (a running test cluster)"},
 };
 
 static void usage(FILE *to)
@@ -97,7 +99,7 @@ static enum rc run_command(struct settings *s, int nwords, char **words,
 		return c->run(s, e);
 	}
 	return err_set(e, RC_USAGE, "itlbench", "no such command",
-		       "demo, token, list, parse or vault; see --help", "%s",
+		       "demo, token, list, parse, vault or nodes; see --help", "%s",
 		       nwords > 0 ? words[0] : "the command line");
 }
 

@@ -7,10 +7,11 @@
 
 static json_t *request(const struct ctl *c, uint32_t timestamp, const char *ticket)
 {
-	return json_pack("{s:s, s:s, s:I, s:s, s:b}", "do", "ctl-update", "node",
+	return json_pack("{s:s, s:s, s:I, s:s, s:b, s:b}", "do", "ctl-update", "node",
 			 c->node->id, "timestamp", (json_int_t)timestamp,
 			 "ticket", ticket, "force",
-			 c->opt.value[OPT_FORCE] != NULL);
+			 c->opt.value[OPT_FORCE] != NULL, "all_or_none",
+			 c->opt.value[OPT_ALL_OR_NONE] != NULL);
 }
 
 static void show_warnings(const struct ctl *c, const json_t *result)

@@ -131,13 +131,25 @@ static void node_event(const struct dialogue *d, const json_t *event,
 		l->done = true;
 }
 
+void dialogue_missing(FILE *out, const json_t *event)
+{
+	char text[1200];
+
+	if (!strcmp(answer_text(event, "event"), "missing"))
+		(void)fprintf(out, "Missing host %s: %s\n",
+			      answer_text(event, "host"),
+			      answer_any(event, "error", text, sizeof text));
+}
+
 void dialogue_event(void *arg, json_t *event)
 {
 	struct dialogue *d = arg;
 	const char *name = answer_text(event, "event");
 	struct node_lines *l = find(d, answer_text(event, "node"));
 
-	if (!strcmp(name, "servers")) {
+	if (!strcmp(name, "missing")) {
+		dialogue_missing(d->out, event);
+	} else if (!strcmp(name, "servers")) {
 		servers(d, json_object_get(event, "hosts"));
 	} else if (!strcmp(name, "generated")) {
 		d->ctl = !strcmp(answer_text(event, "kind"), "ctl");

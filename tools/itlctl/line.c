@@ -31,6 +31,8 @@ const struct ctl_option options[OPT_COUNT] = {
 			 "take the recovery key from the backup in a vault, or from a file in one"},
 	[OPT_IMPORT] = {"import", "DIR",
 			"take the keys of a running cluster from the files of a folder"},
+	[OPT_ALL_OR_NONE] = {"all-or-none", NULL,
+			     "change nothing unless every TFTP node is there"},
 	[OPT_HELP] = {"help", NULL, "say how the command is used"},
 	[OPT_VERSION] = {"version", NULL, "print the version"},
 };

@@ -3,7 +3,7 @@
 
 void outcome_show(struct ctl *c, json_t *result)
 {
-	char text[1200];
+	char text[1200], since[ANSWER_TIME];
 	bool failed = false;
 	json_t *node;
 	size_t i;
@@ -16,10 +16,15 @@ void outcome_show(struct ctl *c, json_t *result)
 		if (json_is_true(json_object_get(node, "ok")))
 			continue;
 		failed = true;
-		if (!c->json)
-			(void)fprintf(c->out, "Failed on host %s: %s\n",
-				      answer_text(node, "host"),
-				      answer_any(node, "error", text, sizeof text));
+		if (c->json)
+			continue;
+		(void)fprintf(c->out, "Failed on host %s: %s\n",
+			      answer_text(node, "host"),
+			      answer_any(node, "error", text, sizeof text));
+		if (answer_has(node, "have"))
+			(void)fprintf(c->out, "It still serves %s, since %s\n",
+				      answer_text(node, "have"),
+				      answer_time(node, "since", since));
 	}
 	if (failed && !c->json)
 		(void)fprintf(c->out,

@@ -19,6 +19,17 @@ void reset_plan_clear(struct reset_plan *p)
 	*p = (struct reset_plan){0};
 }
 
+static bool all_or_none(const struct ctl *c)
+{
+	return c->opt.value[OPT_ALL_OR_NONE] != NULL;
+}
+
+/* The only events of a plan. */
+static void show_missing(void *arg, json_t *event)
+{
+	dialogue_missing(((struct ctl *)arg)->out, event);
+}
+
 /* The ticket is for what keyd will see, so the source must be what it says. */
 enum rc reset_plan(struct ctl *c, enum keyd_how how, struct reset_plan *p,
 		   struct err *e)
@@ -28,9 +39,11 @@ enum rc reset_plan(struct ctl *c, enum keyd_how how, struct reset_plan *p,
 
 	reset_plan_clear(p);
 	p->how = how;
-	if (ctl_call(c, json_pack("{s:s, s:s, s:s}", "do", "reset-plan", "how",
-				  how_name(how), "node", c->node->id),
-		     NULL, NULL, &p->answer, e) != RC_OK ||
+	if (ctl_call(c, json_pack("{s:s, s:s, s:s, s:b}", "do", "reset-plan", "how",
+				  how_name(how), "node", c->node->id,
+				  "all_or_none", all_or_none(c)),
+		     c->json ? ctl_event_json : show_missing, c, &p->answer,
+		     e) != RC_OK ||
 	    answer_unpack(p->answer, "reset-plan", e,
 			  "{s:s, s:s, s:I, s:s, s:o, s:o}",
 			  "source", &source, "source_sha1", &p->sha1,
@@ -55,11 +68,12 @@ enum rc reset_plan(struct ctl *c, enum keyd_how how, struct reset_plan *p,
 static json_t *request(const struct ctl *c, const struct reset_plan *p,
 		       const char *what, const char *ticket)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:b}", "do", what,
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:b, s:b}", "do", what,
 			 "how", how_name(p->how), "node", c->node->id,
 			 "timestamp", p->timestamp, "source_sha1", p->sha1,
 			 "ticket", ticket, "force",
-			 c->opt.value[OPT_FORCE] != NULL);
+			 c->opt.value[OPT_FORCE] != NULL, "all_or_none",
+			 all_or_none(c));
 }
 
 static enum rc ticket_for(struct ctl *c, const struct reset_plan *p, bool preview,

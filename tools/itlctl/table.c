@@ -18,6 +18,7 @@ enum {
 	PORT = OPT_BIT(OPT_PORT),
 	RESTORE = OPT_BIT(OPT_RESTORE),
 	IMPORT = OPT_BIT(OPT_IMPORT),
+	ALL_OR_NONE = OPT_BIT(OPT_ALL_OR_NONE),
 };
 
 const struct command commands[] = {
@@ -37,14 +38,15 @@ const struct command commands[] = {
 	 "show where backups of the recovery key are, and which of them count"},
 	{"show alerts", "", show_alerts, NEED_FRONT, JSON, "show what wants attention"},
 	{"utils itl reset localkey", "", reset_localkey, NEED_FRONT | NEED_KEYD,
-	 NODE | JSON | FORCE | DRY_RUN | YES | PASSWORD,
+	 NODE | JSON | FORCE | DRY_RUN | YES | PASSWORD | ALL_OR_NONE,
 	 "sign the publisher's list anew with the recovery key, for all nodes"},
 	{"utils itl reset remotekey", "HOST USER PATH", reset_remotekey,
 	 NEED_FRONT | NEED_KEYD,
-	 NODE | JSON | FORCE | DRY_RUN | YES | PASSWORD | SECURITY | SFTP | PORT | P12,
+	 NODE | JSON | FORCE | DRY_RUN | YES | PASSWORD | SECURITY | SFTP | PORT | P12 |
+		 ALL_OR_NONE,
 	 "import a recovery key from an SFTP server, and sign the list with it"},
 	{"utils ctl update CTLFile", "", ctl_update, NEED_FRONT | NEED_KEYD,
-	 NODE | JSON | FORCE | YES | PASSWORD,
+	 NODE | JSON | FORCE | YES | PASSWORD | ALL_OR_NONE,
 	 "make the CTL anew from the present certificates, for all nodes"},
 	{"utils service restart Cisco Tftp", "", service_restart_tftp, NEED_FRONT,
 	 NODE | JSON | FORCE, "bring back a node's own list and restart its TFTP service"},
@@ -80,6 +82,8 @@ const struct command commands[] = {
 	 "compare two lists, record by record"},
 	{"file accept", "NEW", file_accept, NEED_NOTHING, JSON | INSTALLED,
 	 "say whether a phone would accept a list, and why"},
+	{"node check", "[NAME]", node_check, NEED_FRONT, JSON,
+	 "see whether the TFTP nodes are there, and accept keys of SSH servers"},
 	{"node", "NAME", session_node, NEED_CLUSTER | NEED_LINES, 0,
 	 "stand on another node (at the prompt)"},
 	{"help", "[WORD...]", session_help, NEED_NOTHING, 0,

@@ -319,6 +319,35 @@ static void test_fetch_refused(void **state)
 	}
 }
 
+static json_t *writable(const char *folder)
+{
+	return json_pack("{s:s, s:s}", "do", "writable", "folder", folder);
+}
+
+static void test_writable(void **state)
+{
+	const char *dir = *state;
+	char path[300];
+	struct err e;
+
+	assert_ok(run(writable(dir), bytes_of(NULL, 0), NULL, NULL, &e), &e);
+	snprintf(path, sizeof path, "%s/file", dir);
+	fclose(fopen(path, "w"));
+	assert_int_equal(run(writable(path), bytes_of(NULL, 0), NULL, NULL, &e),
+			 RC_ERROR);
+	snprintf(path, sizeof path, "%s/none", dir);
+	assert_int_equal(run(writable(path), bytes_of(NULL, 0), NULL, NULL, &e),
+			 RC_ERROR);
+	assert_string_equal(e.name, "ENOENT");
+	assert_non_null(strstr(e.hint, "make the folder"));
+	/* Not even root's own right to write everywhere is left. */
+	assert_int_equal(mkdir(path, 0500), 0);
+	assert_int_equal(run(writable(path), bytes_of(NULL, 0), NULL, NULL, &e),
+			 RC_ERROR);
+	assert_string_equal(e.name, "EACCES");
+	assert_int_equal(rmdir(path), 0); /* nothing was left in it */
+}
+
 /* Whatever carry itself thinks of a bound, its parent keeps it. */
 static void test_too_much(void **state)
 {
@@ -396,7 +425,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 	const struct CMUnitTest tests[] = {
 		TEST(test_put),	  TEST(test_put_refused),   TEST(test_jobs),
-		TEST(test_put_late),
+		TEST(test_put_late), TEST(test_writable),
 		TEST(test_fetch), TEST(test_fetch_refused), TEST(test_killed),
 		TEST(test_stopped), TEST(test_too_much),
 	};

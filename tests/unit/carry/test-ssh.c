@@ -7,6 +7,7 @@
 #include "carry/carry.h"
 #include "carry/run.h"
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -163,6 +164,19 @@ static void not_a_job(void **state)
 		{"load", json_pack("{s:s, s:s, s:i}", "folder", ".", "name", ".x", "max",
 				   1)},
 		{"remove", json_pack("{s:s, s:s}", "folder", ".", "name", "")},
+		{"replace", json_pack("{s:s, s:s, s:i}", "folder", ".", "name", "x",
+				      "mode", 0644)},
+		{"replace", json_pack("{s:s, s:s, s:i}", "folder", "/a b", "name", "x",
+				      "mode", 0644)},
+		{"replace", json_pack("{s:s, s:s, s:i}", "folder", "/$(id)", "name",
+				      "x", "mode", 0644)},
+		{"replace", json_pack("{s:s, s:s, s:i}", "folder", "/a", "name", "../x",
+				      "mode", 0644)},
+		{"replace", json_pack("{s:s, s:s, s:i}", "folder", "/a", "name", "x",
+				      "mode", 0755)},
+		{"exec", json_pack("{s:s}", "command", "")},
+		{"exec", json_pack("{s:s}", "command", "true\nfalse")},
+		{"exec", json_pack("{}")},
 	};
 	struct err e;
 
@@ -200,6 +214,243 @@ static void passwords(void **state)
 	assert_non_null(strstr(e.what, "descriptor 6"));
 }
 
+/* ---- replace ---- */
+
+static json_t *replace_job(const char *folder)
+{
+	return job("replace", json_pack("{s:s, s:s, s:i}", "folder", folder, "name",
+					"ITLFile.tlv", "mode", 0644));
+}
+
+static void shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void shell(const char *fmt, ...)
+{
+	char command[1200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	assert_true(vsnprintf(command, sizeof command, fmt, ap) < (int)sizeof command);
+	va_end(ap);
+	if (system(command) != 0)
+		fail_msg("%s", command);
+}
+
+/* A folder of the user's; its umask would keep others out. */
+static char *own_folder(const char *name)
+{
+	static char path[400];
+
+	shell("install -d -o 64100 -g 64100 %s/%s", dir, name);
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return path;
+}
+
+static void is_there(const char *folder)
+{
+	shell("test \"$(cat %s/ITLFile.tlv)\" = content", folder);
+	shell("test \"$(stat -c %%a %s/ITLFile.tlv)\" = 644", folder);
+	shell("test \"$(ls -A %s)\" = ITLFile.tlv", folder); /* and nothing else */
+}
+
+static void replaces(void **state)
+{
+	const char *folder = own_folder("replaces");
+	json_t *j = NULL;
+	struct err e;
+
+	(void)state;
+	assert_ok(run(replace_job(folder), NULL, 0, &j, &e), &e);
+	assert_true(json_is_true(json_object_get(j, "atomic")));
+	assert_string_equal(text_of(j, "note"), "");
+	json_decref(j);
+	is_there(folder);
+	/* Over another one, a read-only one, a link; leftovers of before go. */
+	shell("cd %s && echo old >ITLFile.tlv && chmod 0400 ITLFile.tlv && "
+	      "touch .ITLFile.tlv.0123456789abcdef.tmp .ITLFile.tlv.0123456789abcdef.old",
+	      folder);
+	assert_ok(run(replace_job(folder), NULL, 0, &j, &e), &e);
+	assert_true(json_is_true(json_object_get(j, "atomic")));
+	json_decref(j);
+	is_there(folder);
+	shell("cd %s && ln -sf /etc/passwd ITLFile.tlv", folder);
+	assert_ok(run(replace_job(folder), NULL, 0, NULL, &e), &e);
+	is_there(folder);
+}
+
+static void keeps_what_is_not_its_own(void **state)
+{
+	const char *folder = own_folder("keeps");
+	struct err e;
+
+	(void)state;
+	shell("cd %s && touch .ITLFile.tlv.x.tmp .CTLFile.tlv.0123456789abcdef.tmp "
+	      ".ITLFile.tlv.0123456789abcdef.tmpx .ITLFile.tlv.my-own-old-notes.tmp",
+	      folder);
+	assert_ok(run(replace_job(folder), NULL, 0, NULL, &e), &e);
+	shell("test $(ls -A %s | wc -l) = 5", folder);
+	/* A folder of that name is nobody's to move. */
+	shell("cd %s && rm ITLFile.tlv && mkdir ITLFile.tlv", folder);
+	assert_int_equal(run(replace_job(folder), NULL, 0, NULL, &e), RC_ERROR);
+	assert_non_null(strstr(e.why, "not a file"));
+	shell("test -d %s/ITLFile.tlv", folder);
+	assert_int_equal(run(replace_job("/no/such/folder"), NULL, 0, NULL, &e),
+			 RC_NOTFOUND);
+	shell("rmdir %s/ITLFile.tlv && chown root %s && chmod 0755 %s", folder, folder,
+	      folder);
+	assert_int_equal(run(replace_job(folder), NULL, 0, NULL, &e), RC_REFUSED);
+}
+
+/* A server of its own, for a login of another kind. */
+static void with_options(const char *options, void (*test)(const char *folder))
+{
+	struct sshd before = sshd;
+	char was[sizeof fingerprint], path[300];
+	FILE *f;
+
+	strcpy(was, fingerprint);
+	snprintf(path, sizeof path, "%s/other", dir);
+	shell("mkdir -p -m 0711 %s && find %s -path '*/vault/*' -delete", path, path);
+	sshd_start(&sshd, path, options);
+	snprintf(path, sizeof path, "ssh-keygen -lf %.200s/host_ed25519.pub | cut -d ' ' -f 2",
+		 sshd.dir);
+	f = popen(path, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(fingerprint, sizeof fingerprint, f));
+	assert_int_equal(pclose(f), 0);
+	fingerprint[strcspn(fingerprint, "\n")] = '\0';
+	test(sshd.vault);
+	sshd_stop(&sshd);
+	sshd = before;
+	strcpy(fingerprint, was);
+}
+
+static const char *expected_note;
+
+static void replace_twice(const char *folder)
+{
+	json_t *j = NULL;
+	struct err e;
+
+	/* Where nothing stood there is no moment without it. */
+	assert_ok(run(replace_job(folder), NULL, 0, &j, &e), &e);
+	assert_true(json_is_true(json_object_get(j, "atomic")));
+	json_decref(j);
+	is_there(folder);
+	shell("cd %s && echo old >ITLFile.tlv", folder);
+	assert_ok(run(replace_job(folder), NULL, 0, &j, &e), &e);
+	assert_true(json_is_false(json_object_get(j, "atomic")));
+	assert_non_null(strstr(text_of(j, "note"), "a moment without the file"));
+	assert_non_null(strstr(text_of(j, "note"), expected_note));
+	print_message("%s\n", text_of(j, "note"));
+	json_decref(j);
+	is_there(folder);
+}
+
+/* The command "succeeds", and does nothing. */
+static void sftp_alone(void **state)
+{
+	(void)state;
+	expected_note = "the login has SFTP alone";
+	with_options("force='internal-sftp -u 0077'", replace_twice);
+}
+
+/* It fails, and says so with an escape. */
+static void no_shell(void **state)
+{
+	(void)state;
+	expected_note = "mv did not do it: ?]0;no shell?, status 1";
+	with_options("shell=noshell", replace_twice);
+}
+
+static void no_rename(const char *folder)
+{
+	struct err e;
+
+	shell("cd %s && echo old >ITLFile.tlv && chown 64100 ITLFile.tlv", folder);
+	assert_int_not_equal(run(replace_job(folder), NULL, 0, NULL, &e), RC_OK);
+	print_message("%s: %s; %s\n", e.what, e.why, e.hint);
+	shell("test \"$(cat %s/ITLFile.tlv)\" = old", folder);
+	shell("test \"$(ls -A %s)\" = ITLFile.tlv", folder);
+}
+
+/* The old one is moved aside, and back. */
+static void no_rename_of_new(void **state)
+{
+	char option[400];
+
+	(void)state;
+	shell("cp %s %s/no-link.so && chmod 0644 %s/no-link.so", NO_LINK, dir, dir);
+	snprintf(option, sizeof option, "preload=%s/no-link.so shell=noshell", dir);
+	with_options(option, no_rename);
+}
+
+static void neither_way(void **state)
+{
+	(void)state;
+	with_options("force=internal-sftp deny=rename", no_rename);
+}
+
+/* ---- exec ---- */
+
+static enum rc exec(const char *command, int seconds, struct err *e)
+{
+	return run(job("exec", json_pack("{s:s, s:i}", "command", command, "seconds",
+					 seconds)),
+		   NULL, 0, NULL, e);
+}
+
+static void runs_commands(void **state)
+{
+	char command[400];
+	struct err e;
+
+	(void)state;
+	snprintf(command, sizeof command, "test \"$(id -un)\" = %s && echo out", sshd.user);
+	assert_ok(exec(command, 10, &e), &e);
+	assert_int_equal(exec("echo first >&2; printf 'no such unit\\n' >&2; exit 5", 10,
+			      &e), RC_ERROR);
+	assert_string_equal(e.why, "the command failed: no such unit, status 5");
+	assert_int_equal(exec("kill -9 $$", 10, &e), RC_ERROR);
+	assert_non_null(strstr(e.why, "status -1"));
+	/* Nothing of it reaches a terminal raw, however much it is. */
+	assert_int_equal(exec("printf '\\033[31mred\\007' >&2; false", 10, &e), RC_ERROR);
+	assert_non_null(strstr(e.why, "?[31mred?, status 1"));
+	assert_int_equal(exec("yes | head -c 3000000; yes | head -c 3000000 >&2; "
+			      "printf %2000s x >&2; exit 3", 20, &e), RC_ERROR);
+	assert_non_null(strstr(e.why, "status 3"));
+	/* It reads nothing, and what it leaves behind is not waited for. */
+	assert_ok(exec("cat", 10, &e), &e);
+	assert_ok(exec("sleep 40 & exit 0", 10, &e), &e);
+}
+
+static void hangs(void **state)
+{
+	double began = proc_now();
+	struct err e;
+
+	(void)state;
+	assert_int_equal(exec("echo working >&2; exec sleep 60", 2, &e), RC_ERROR);
+	assert_string_equal(e.why, "the command did not end in time: working, status -1");
+	assert_true(proc_now() - began < 20);
+}
+
+static void runs_no_commands(const char *folder)
+{
+	struct err e;
+
+	(void)folder;
+	assert_int_equal(exec("true", 10, &e), RC_ERROR);
+	/* What its shell says comes from the server. */
+	print_message("%s\n", e.why);
+	assert_null(strchr(e.why, '\033'));
+}
+
+static void login_without_shell(void **state)
+{
+	(void)state;
+	with_options("shell=noshell nosftp", runs_no_commands);
+}
+
 static void too_many_files(void **state)
 {
 	char command[500];
@@ -229,7 +480,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hostkey),	  cmocka_unit_test(pinned),
 		cmocka_unit_test(not_a_job),	  cmocka_unit_test(passwords),
-		cmocka_unit_test(too_many_files),
+		cmocka_unit_test(too_many_files), cmocka_unit_test(replaces),
+		cmocka_unit_test(keeps_what_is_not_its_own),
+		cmocka_unit_test(sftp_alone),	  cmocka_unit_test(no_shell),
+		cmocka_unit_test(no_rename_of_new), cmocka_unit_test(neither_way),	  cmocka_unit_test(runs_commands),
+		cmocka_unit_test(hangs),	  cmocka_unit_test(login_without_shell),
 	};
 
 	return cmocka_run_group_tests(tests, start_all, stop_all);

@@ -9,6 +9,11 @@
 #include <string.h>
 
 /* The smallest file, with the names of the specification's transcripts. */
+#define REMOTE(folder, more)                                                   \
+	"[node n1]\nhost = test10pub\naddress = ::1\nfolder = " folder "\n" more
+#define REMOTE_2(folder)                                                       \
+	"[node n2]\nhost = test10sub\naddress = ::1\nfolder = " folder "\n" LOGIN
+#define LOGIN "identity = /k\n"
 #define HEAD "[cluster]\nname = test10\npublisher = n1\n"
 #define N1                                                                     \
 	"[node n1]\nhost = test10pub\naddress = 127.0.0.1\nfolder = /srv/1\n"  \
@@ -161,6 +166,13 @@ static void refuses_with_file_and_line(void **state)
 		{HEAD N1 "[node ../n]\nhost = x\n", 10, "a node's identifier"},
 		{HEAD N1 "[node n2]\nhost = x\n", 10, "missing in this section"},
 		{"[cluster]\nname = a/b\npublisher = n1\n" N1, 2, "1 to 32"},
+		{HEAD N1 "identity = /k\n", 9, "sftp:// alone"},
+		{HEAD N1 "known-hosts = /k\n", 9, "sftp:// alone"},
+		{HEAD N1 "agent = /k\n", 9, "sftp:// alone"},
+		{HEAD REMOTE("srv/tftp", ""), 7, "absolute path, or sftp://"},
+		{HEAD REMOTE("sftp://u@h/", ""), 7, "a login needs identity"},
+		{HEAD REMOTE("sftp://u@h/", LOGIN) REMOTE_2("sftp://v@H:22/"), 12,
+		 "another node has this folder"},
 	};
 
 	(void)state;
@@ -176,6 +188,64 @@ static void refuses_with_file_and_line(void **state)
 		(void)snprintf(at, sizeof at, "cluster.conf:%d:", rows[i].line);
 		if (!strstr(e.what, at))
 			fail_msg("%s instead of %s", e.what, at);
+	}
+}
+
+static void folders_of_ssh_servers(void **state)
+{
+	static const struct {
+		const char *folder, *user, *host; /* NULL: refused */
+		unsigned port;
+		const char *path;
+	} rows[] = {
+		{"sftp://u@h/", "u", "h", 22, "/"},
+		{"sftp://a.b_c-1@tftp2.example.net:2222/srv/tftp-1/a_b.c", "a.b_c-1",
+		 "tftp2.example.net", 2222, "/srv/tftp-1/a_b.c"},
+		{"sftp://u@192.0.2.1:65535/d", "u", "192.0.2.1", 65535, "/d"},
+		{"sftp://u@[2001:db8::1]:23/..d", "u", "2001:db8::1", 23, "/..d"},
+		{.folder = "sftp://u@h"}, {.folder = "sftp://h/d"},
+		{.folder = "sftp://@h/d"}, {.folder = "sftp://u@/d"},
+		{.folder = "sftp://u:secret@h/d"}, {.folder = "sftp://-u@h/d"},
+		{.folder = "sftp://u@-h/d"}, {.folder = "sftp://u@.h/d"},
+		{.folder = "sftp://u@h:/d"}, {.folder = "sftp://u@h:0/d"},
+		{.folder = "sftp://u@h:65536/d"}, {.folder = "sftp://u@h:22x/d"},
+		{.folder = "sftp://u@[::1/d"}, {.folder = "sftp://u@[1.2.3.4]/d"},
+		{.folder = "sftp://u@h/a b"}, {.folder = "sftp://u@h/a$b"},
+		{.folder = "sftp://u@h/a'b"}, {.folder = "sftp://u@h/a%20b"},
+		{.folder = "sftp://u@h/~/b"}, {.folder = "sftp://u@h/a;b"},
+		{.folder = "sftp://u@h/\xc3\xa4"}, {.folder = "sftp://u@h//a"},
+		{.folder = "sftp://u@h/a/"}, {.folder = "sftp://u@h/a/../b"},
+		{.folder = "sftp://u@h/./a"}, {.folder = "sftp://u@h/a/.."},
+		{.folder = "sftp:///d"}, {.folder = "scp://u@h/d"},
+		{.folder = "sftp://u@h/d@e"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct cluster CLEANUP(cluster_free) *c = NULL;
+		const struct cluster_node *n;
+		struct err e = {0};
+		char text[600];
+
+		print_message("%s\n", rows[i].folder);
+		snprintf(text, sizeof text, HEAD REMOTE("%s", LOGIN), rows[i].folder);
+		if (!rows[i].user) {
+			assert_int_equal(read_text_as(text, &c, &e), RC_USAGE);
+			assert_non_null(strstr(e.what, "cluster.conf:7: folder"));
+			assert_null(strstr(e.what, "secret"));
+			continue;
+		}
+		assert_ok(read_text_as(text, &c, &e), &e);
+		n = &c->nodes[0];
+		assert_true(n->remote);
+		assert_string_equal(n->ssh.user, rows[i].user);
+		assert_string_equal(n->ssh.host, rows[i].host);
+		assert_int_equal(n->ssh.port, rows[i].port);
+		assert_string_equal(n->ssh.path, rows[i].path);
+		assert_string_equal(n->identity, "/k");
+		assert_non_null(strstr(n->known_hosts, "/known_hosts"));
+		assert_int_equal(n->known_hosts[0], '/');
+		assert_null(n->restart);
 	}
 }
 
@@ -337,6 +407,7 @@ int main(void)
 		cmocka_unit_test(smallest_file_and_defaults),
 		cmocka_unit_test(every_key_reaches_its_place),
 		cmocka_unit_test(refuses_with_file_and_line),
+		cmocka_unit_test(folders_of_ssh_servers),
 		cmocka_unit_test(too_many_nodes),
 		cmocka_unit_test(no_file),
 		cmocka_unit_test(nodes_by_name_and_in_order),

@@ -421,7 +421,7 @@ static void test_conf(void **state)
 	(void)state;
 	assert_ok(front_conf_read(dir, &c, &e), &e); /* no file at all */
 	assert_int_equal(c.silent_seconds, 60);
-	assert_int_equal(c.retry_seconds, 30);
+	assert_int_equal(c.retry_seconds, 5);
 	assert_string_equal(c.syslog, "/dev/log");
 	assert_true(c.mail_starttls);
 	assert_null(c.mail_server);

@@ -321,6 +321,53 @@ static void test_reset_foreign_list(void **state)
 	free((void *)(uintptr_t)foreign.p);
 }
 
+/* A node that went between plan and reset is still looked for. */
+static void test_all_or_none(void **state)
+{
+	struct fixture *f = *state;
+	json_t *p, *r, *events;
+	struct err e = {0};
+
+	NEEDS_ROOT(state);
+	p = plan(f, &e);
+	assert_ok(p ? RC_OK : e.rc, &e);
+	fixture_tftpd(f, 1, false);
+	r = order("reset", p, fake_ticket);
+	json_object_set_new(r, "all_or_none", json_true());
+	assert_null(fixture_ask_events(f, r, &events, &e));
+	assert_int_equal(e.rc, RC_REFUSED);
+	assert_string_equal(e.what, "test10sub");
+	assert_non_null(strstr(e.why, "1 of 2 TFTP nodes is missing"));
+	assert_int_equal(json_array_size(events), 1);
+	assert_string_equal(text(json_array_get(events, 0), "event"), "missing");
+	assert_string_equal(text(json_array_get(events, 0), "node"), "n2");
+	json_decref(events);
+	assert_want(f, 0, "want", "kind", "itl");
+	assert_want(f, 1, "want", "kind", "itl");
+	json_decref(p);
+
+	/* The plan says so too, before anything else is done. */
+	r = json_pack("{s:s, s:s, s:s, s:b}", "do", "reset-plan", "how", "localkey",
+		      "node", "n1", "all_or_none", 1);
+	assert_null(fixture_ask(f, r, &e));
+	assert_int_equal(e.rc, RC_REFUSED);
+
+	/* Without it the other is served, and this one is told with what it has. */
+	p = plan(f, &e);
+	r = fixture_ask(f, order("reset", p, fake_ticket), &e);
+	assert_ok(r ? RC_OK : e.rc, &e);
+	assert_serves(f, 0, text(r, "sha1"));
+	json_t *node = json_array_get(json_object_get(r, "nodes"), 1);
+	assert_true(json_is_false(json_object_get(node, "ok")));
+	assert_int_equal(strlen(text(node, "have")), 40);
+	assert_string_not_equal(text(node, "have"), text(r, "sha1"));
+	assert_true(json_integer_value(json_object_get(node, "since")) > 0);
+	json_decref(p);
+	json_decref(r);
+	fixture_tftpd(f, 1, true);
+	fixture_wait_settled(f, 1, true);
+}
+
 int main(void)
 {
 #define TEST(f, s) cmocka_unit_test_setup_teardown(f, s, fixture_stop)
@@ -329,6 +376,7 @@ int main(void)
 		TEST(test_remotekey, asking_start_served),
 		TEST(test_remotekey_itlrecovery, asking_start_recovery),
 		TEST(test_reset_refused, asking_start_served),
+		TEST(test_all_or_none, asking_start_served),
 		TEST(test_reset_bad_list, asking_start_served),
 		TEST(test_reset_foreign_list, asking_start_served),
 	};

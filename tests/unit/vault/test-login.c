@@ -130,7 +130,7 @@ struct asked {
 	char text[300];
 };
 
-static enum rc confirm(void *arg, const struct vault_host_key *k, bool *yes,
+static enum rc confirm(void *arg, const struct carry_host_key *k, bool *yes,
 		       struct err *e)
 {
 	struct asked *q = arg;

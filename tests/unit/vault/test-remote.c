@@ -193,7 +193,7 @@ static void second_rename_fails(void **state)
 /* ---- wires that are cut ---- */
 
 /* The server, by the proxy's port. */
-static enum rc yes_to_all(void *arg, const struct vault_host_key *k, bool *yes,
+static enum rc yes_to_all(void *arg, const struct carry_host_key *k, bool *yes,
 			  struct err *e)
 {
 	(void)arg, (void)k, (void)e;

@@ -298,23 +298,30 @@ static void known_hosts_grow(void **state)
 	uint8_t CLEANUP_FREE *text = NULL;
 	struct stat st;
 	struct err e;
+	mode_t mask;
 	size_t n;
 
 	(void)state;
 	assert_ok(file_path(sub, sizeof sub, dir, ".ssh", &e), &e);
 	assert_ok(file_path(path, sizeof path, sub, "known_hosts", &e), &e);
-	assert_ok(known_hosts_add(path, "one", &e), &e);
+	assert_ok(known_hosts_add(path, "one", 0600, &e), &e);
 	assert_int_equal(stat(sub, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(unlink(path), 0);
+	mask = umask(077);
+	assert_ok(known_hosts_add(path, "one", 0644, &e), &e);
+	umask(mask);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644); /* for another user to read */
 	/* A last line that somebody left without its end. */
 	assert_ok(file_replace(path, bytes_of_text("one\ntwo"), 0644, &e), &e);
-	assert_ok(known_hosts_add(path, "three", &e), &e);
-	assert_ok(known_hosts_add(path, "four", &e), &e);
+	assert_ok(known_hosts_add(path, "three", 0600, &e), &e);
+	assert_ok(known_hosts_add(path, "four", 0600, &e), &e);
 	assert_ok(file_read(path, 100, &text, &n, &e), &e);
 	assert_string_equal((char *)text, "one\ntwo\nthree\nfour\n");
-	assert_int_equal(known_hosts_add(dir, "x", &e), RC_ERROR);
+	assert_int_equal(known_hosts_add(dir, "x", 0600, &e), RC_ERROR);
 	support_tmpdir_remove(dir);
 }
 

@@ -41,6 +41,8 @@ command_fn key_incomplete, key_tidy;
 command_fn audit_verify_log;
 /* filecmd.c */
 command_fn file_show, file_verify, file_diff, file_accept;
+/* nodecheck.c */
+command_fn node_check;
 /* session.c */
 command_fn session_node, session_help, session_exit;
 

@@ -26,4 +26,7 @@ CLEANUP_DEFINE(struct dialogue *, dialogue_free);
 /* An event of the door; arg is the struct dialogue. */
 void dialogue_event(void *arg, json_t *event);
 
+/* A line for a node that --all-or-none misses; nothing for other events. */
+void dialogue_missing(FILE *out, const json_t *event);
+
 #endif

@@ -6,8 +6,8 @@
  * over a newer one. It holds no state and gets no environment.
  *
  *   0  the job: one JSON object, at most CARRY_JOB_MAX bytes
- *   3  the content of a put, a store, a mail
- *   4  what a fetch, a load, a list, a host key brought
+ *   3  the content of a put, a replace, a store, a mail
+ *   4  what a fetch, a replace, a load, a list, a host key brought
  *   5  a password, to its end (only if the job says so); a pipe, never a file
  *   6  a connection to the user's SSH agent (only if the job says so)
  *   1  nothing, or one error as JSON (base/errjson.h)
@@ -18,10 +18,13 @@
  * | do | members | |
  * | --- | --- | --- |
  * | put | folder, name, mode | write aside, fsync, rename: FOLDER/NAME is the old file or the new one |
+ * | writable | folder | a file could be put there; none is |
  * | fetch | url (tftp:// or http://), seconds, max | no redirects, no proxies; not-found if the server has no such file; verify if it is larger than max bytes |
  * | hostkey | SSH | what known_hosts says of the server: {"state": "known", "unknown" or "changed", "type", "fingerprint", "address", "entry" (a line for known_hosts), "known" (the fingerprint of before, if changed), "file" (which has that one)} |
  * | probe | SSH | log in, and see that "folder" is one |
  * | store | SSH, folder, name, aside (null) | write aside, fsync where offered, read back and compare, rename; what stands there: refused, or first renamed to "aside"; leftovers of before (carry/name.h) are removed |
+ * | replace | SSH, folder, name, mode | a put over SSH: write aside, fsync where offered, read back and compare, `mv -fT`; folder: an absolute path (carry/name.h). Where the login runs no commands the old file is moved aside first: {"atomic": bool, "note": why not, or ""} |
+ * | exec | SSH, command | run it; the error has its exit status and the last line of its standard error |
  * | load | SSH, folder, name, max | the file |
  * | list | SSH, folder | [{"name", "size"}] |
  * | remove | SSH, folder, name | |
@@ -40,7 +43,7 @@
 #define CARRY_AGENT_FD 6
 
 #define CARRY_JOB_MAX 8192u         /* bytes of a job */
-#define CARRY_CONTENT_MAX 65535u    /* bytes of a put or a fetch: ITL_MAX */
+#define CARRY_CONTENT_MAX 65535u    /* bytes of a put, a replace, a fetch: ITL_MAX */
 #define CARRY_OBJECT_MAX (8u << 20) /* bytes of a store, a load, a list, a mail */
 #define CARRY_LIST_MAX 5000u        /* files of a folder that are gone through */
 #define CARRY_ERROR_MAX 8192u       /* bytes of an error */

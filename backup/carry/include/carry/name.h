@@ -18,6 +18,16 @@ static inline bool carry_name_is_plain(const char *name)
 	return name[0] && name[0] != '.';
 }
 
+/* A folder in whose files commands may be run: an absolute path in which no shell
+ * finds anything to do. */
+static inline bool carry_folder_is_plain(const char *folder)
+{
+	for (const char *s = folder; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("._/-", *s))
+			return false;
+	return folder[0] == '/';
+}
+
 /* ".ITLRecovery*.tmp": what the store of a backup leaves if it is cut off. One that
  * still runs has such a file too, so the next store removes those alone that are
  * older than CARRY_LEFTOVER_AGE seconds. */

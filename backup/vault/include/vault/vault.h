@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/conf.h"
 #include "base/secret.h"
+#include "carry/remote.h"
 #include <stdint.h>
 
 /* ---- where ---- */
@@ -56,11 +57,6 @@ CLEANUP_DEFINE(struct vault_conf *, vault_conf_free);
 
 /* ---- how ---- */
 
-struct vault_host_key {
-	const char *host, *address, *type; /* "ssh-ed25519" */
-	const char *fingerprint;           /* "SHA256:..." */
-};
-
 /* All borrowed, as long as the vault is open. Tried in this order, where set:
  * agent, identity, password. */
 struct vault_access {
@@ -70,8 +66,7 @@ struct vault_access {
 	const char *known_hosts; /* file; NULL: ~/.ssh/known_hosts */
 	/* A host that no file knows: ask. Yes adds it to known_hosts. NULL: no.
 	 * One whose key has changed is refused without a question. */
-	enum rc (*confirm)(void *arg, const struct vault_host_key *key, bool *yes,
-			   struct err *e);
+	carry_confirm *confirm;
 	void *arg;
 	unsigned seconds; /* for each job; 0: 60 */
 	int stop_fd;      /* readable: give up; -1: none */

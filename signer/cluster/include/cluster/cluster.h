@@ -33,16 +33,28 @@ enum rc unit_from_name(const char *name, enum unit *out,
 /* CallManager and TVS are a node's; the others the cluster's. */
 bool unit_is_of_node(enum unit u);
 
+/* A folder on an SSH server. */
+struct cluster_ssh {
+	char user[33], host[256]; /* an IPv6 address without brackets */
+	unsigned port;
+	char path[200]; /* absolute; [A-Za-z0-9._/-] alone */
+};
+
 struct cluster_node {
 	char id[CLUSTER_ID_MAX + 1]; /* given once, never the host name */
 	char *host;      /* "test10pub": what people type and dialogues print */
 	char *address;   /* where phones and we reach it */
 	bool tftp;       /* serves lists */
 	bool tvs;        /* runs a TVS */
-	char *folder;    /* of its TFTP server, local */
+	char *folder;    /* of its TFTP server, as configured */
+	bool remote;     /* it is on an SSH server: */
+	struct cluster_ssh ssh;
+	char *identity, *agent; /* of the login; one of them may be NULL */
+	char *known_hosts;      /* never NULL if remote */
 	unsigned tftp_port;
 	unsigned http_port; /* 0: no HTTP */
-	char *restart;   /* command that root runs to bounce its TFTP service */
+	char *restart;   /* bounces its TFTP service: root runs it, or the SSH login
+			    (then NULL: nothing needs to be restarted) */
 	unsigned callmanager_bits, tvs_bits; /* 0: the cluster's key-bits */
 };
 

@@ -20,11 +20,12 @@
  * | backup-removed | group | vault (text), name | {} |
  * | vault-check | group | | vaults: [{vault (of vault.conf),name (of its newest object, or null),ok,error (null)}]: the daily check, now |
  * | alerts-check | group | | the result of alerts, after looking at once |
- * | ctl-update | group | node (the publisher), timestamp (Unix time, about now), ticket, force | events below; sha1, signer, nodes: [{id,host,ok,error}], warnings: [text: whose phones accept which list only through a TVS] |
+ * | ctl-update | group | node (the publisher), timestamp (Unix time, about now), ticket, force, all_or_none | events below; sha1, signer, nodes (as of reset), warnings: [text: whose phones accept which list only through a TVS] |
+ * | node-check | group | node (or all TFTP nodes) | nodes: [{id,host,folder,ok,error (null),key (null, or of an SSH server that no known_hosts has: {ssh_host,address,type,fingerprint,entry (its line)})}]: each was probed now, nothing was changed |
  * | tftp-restart | group | node, force | events below; node, sha1, kind, built (false: the list was up to date and only bounced) |
- * | reset-plan | group | how ("localkey", "remotekey"), node | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
- * | reset-preview | group | how, node, timestamp, source_sha1, ticket | sha1 |
- * | reset | group | how, node, timestamp, source_sha1, ticket, force | events below; sha1, signer, nodes: [{id,host,ok,error}] |
+ * | reset-plan | group | how ("localkey", "remotekey"), node, all_or_none | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
+ * | reset-preview | group | the members of reset | sha1 |
+ * | reset | group | how, node, timestamp, source_sha1, ticket, force, all_or_none (refused if a node is missing; events below) | events below; sha1, signer, nodes: [{id,host,ok,error; if not ok: have (what it served last; null), since}] |
  *
  * While an operation runs, another one, and a plan or preview of a reset, is
  * answered with rc busy, which names it, whose it is, and since when.
@@ -35,6 +36,8 @@
  * `node` is an id or a host name. A plan's timestamp is kept for 15 minutes for
  * the same source, so that a reset has the SHA-1 that its preview announced.
  *
+ * Event of reset, reset-plan and ctl-update with all_or_none, for each node that is missing:
+ * {"event":"missing","node","host","error":{}}.
  * Events of reset and ctl-update: {"event":"servers","hosts":[...]},
  * {"event":"generated","sha1","signer","kind" ("reset" or "ctl")},
  * {"event":"transferring"}; then of these and tftp-restart, for each node as it

@@ -35,6 +35,11 @@ enum rc ask_line(const char *prompt, const char *preset, char *to, size_t cap,
 enum rc ask_yes(const char *prompt, bool sure, bool *yes,
 		struct err *e) MUST_CHECK;
 
+/* Show an unknown host's key in the original's words, on `out`, and ask; no option
+ * answers this. */
+enum rc ask_host(FILE *out, const struct carry_host_key *key, bool *yes,
+		 struct err *e) MUST_CHECK;
+
 /* ---- a vault ---- */
 
 /*

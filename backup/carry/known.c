@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "carry/name.h"
-#include "vault.h"
+#include "carry/remote.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -59,7 +59,8 @@ static enum rc failed(const char *op, const char *path, struct err *e)
 			 "%s", path);
 }
 
-enum rc known_hosts_add(const char *path, const char *line, struct err *e)
+enum rc known_hosts_add(const char *path, const char *line, unsigned mode,
+			struct err *e)
 {
 	char dir[PATH_MAX], text[MAX_KEY * 2];
 	char last = '\n';
@@ -72,11 +73,14 @@ enum rc known_hosts_add(const char *path, const char *line, struct err *e)
 	if (mkdir(dirname(strcpy(dir, path)), 0700) != 0 && errno != EEXIST)
 		return failed("mkdir", path, e);
 	int CLEANUP(fd_close) fd =
-		open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+		open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, mode);
 
 	if (fd < 0 || fstat(fd, &st) != 0 ||
 	    (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1))
 		return failed("open", path, e);
+	/* A new one, whatever the umask. */
+	if (st.st_size == 0 && fchmod(fd, (mode_t)mode) != 0)
+		return failed("chmod", path, e);
 	/* One write: others may append at the same time. */
 	n = snprintf(text, sizeof text, "%s%s\n", last == '\n' ? "" : "\n", line);
 	if (n >= num_int(sizeof text))
