@@ -215,17 +215,13 @@ static void find_missing(struct parse *p)
 	}
 }
 
-enum rc conf_read(const char *path, const struct conf_section *sections,
-		  void *arg, struct err *e)
+static enum rc read_stream(FILE *f, const char *path,
+			   const struct conf_section *sections, void *arg,
+			   struct err *e)
 {
-	FILE CLEANUP(file_close) *f = fopen(path, "re");
-	struct parse *p;
+	struct parse *p = calloc(1, sizeof *p);
 	int bad;
 
-	if (!f)
-		return err_errno(e, errno == ENOENT ? RC_NOTFOUND : RC_ERROR,
-				 "open", NULL, "%s", path);
-	p = calloc(1, sizeof *p);
 	if (!p)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "%s", path);
 	*p = (struct parse){
@@ -243,6 +239,29 @@ enum rc conf_read(const char *path, const struct conf_section *sections,
 	bad = p->failed;
 	free(p);
 	return bad ? e->rc : RC_OK;
+}
+
+enum rc conf_read(const char *path, const struct conf_section *sections,
+		  void *arg, struct err *e)
+{
+	FILE CLEANUP(file_close) *f = fopen(path, "re");
+
+	if (!f)
+		return err_errno(e, errno == ENOENT ? RC_NOTFOUND : RC_ERROR,
+				 "open", NULL, "%s", path);
+	return read_stream(f, path, sections, arg, e);
+}
+
+enum rc conf_parse(const char *path, struct bytes content,
+		   const struct conf_section *sections, void *arg, struct err *e)
+{
+	/* "r": it writes nothing there. */
+	FILE CLEANUP(file_close) *f =
+		fmemopen((void *)(uintptr_t)content.p, content.n, "r");
+
+	if (!f)
+		return err_errno(e, RC_ERROR, "fmemopen", NULL, "%s", path);
+	return read_stream(f, path, sections, arg, e);
 }
 
 struct find {

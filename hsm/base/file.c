@@ -61,8 +61,8 @@ bool file_write_all(int fd, struct bytes b)
 	return true;
 }
 
-enum rc file_replace(const char *path, struct bytes content, mode_t mode,
-		     struct err *e)
+static enum rc replace(const char *path, struct bytes content, mode_t mode,
+		       uid_t uid, gid_t gid, struct err *e)
 {
 	char dir[PATH_MAX], base[PATH_MAX], tmp[NAME_MAX + 1];
 	const char *name, *folder;
@@ -89,7 +89,8 @@ enum rc file_replace(const char *path, struct bytes content, mode_t mode,
 	if (fd < 0)
 		return err_errno(e, RC_ERROR, "create", NULL, "%s", path);
 	/* fchmod: the mode asked for, whatever the umask. */
-	if (fchmod(fd, mode) != 0 || !file_write_all(fd, content) ||
+	if ((uid != (uid_t)-1 && fchown(fd, uid, gid) != 0) ||
+	    fchmod(fd, mode) != 0 || !file_write_all(fd, content) ||
 	    fsync(fd) != 0) {
 		err_errno(e, RC_ERROR, "write", NULL, "%s", path);
 		(void)unlinkat(at, tmp, 0);
@@ -104,6 +105,27 @@ enum rc file_replace(const char *path, struct bytes content, mode_t mode,
 		return err_errno(e, RC_ERROR, "fsync folder", NULL, "%s",
 				 folder);
 	return RC_OK;
+}
+
+enum rc file_replace(const char *path, struct bytes content, mode_t mode,
+		     struct err *e)
+{
+	return replace(path, content, mode, (uid_t)-1, (gid_t)-1, e);
+}
+
+enum rc file_replace_as(const char *path, const char *like, struct bytes content,
+			struct err *e)
+{
+	struct stat st;
+
+	if (lstat(like, &st) != 0)
+		return err_errno(e, errno == ENOENT ? RC_NOTFOUND : RC_ERROR,
+				 "stat", NULL, "%s", like);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, RC_ERROR, "stat", "is not a regular file",
+			       "a link is not followed: change the file that it names",
+			       "%s", like);
+	return replace(path, content, st.st_mode & 07777, st.st_uid, st.st_gid, e);
 }
 
 enum rc file_make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid,

@@ -1,8 +1,10 @@
 #include "cluster/cluster.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/num.h"
 #include "tables.h"
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -34,25 +36,36 @@ static const struct conf_section sections[] = {
 	{0},
 };
 
-enum rc cluster_read(const char *dir, struct cluster **out, struct err *e)
+enum rc cluster_read_file(const char *path, struct cluster **out, struct err *e)
 {
 	struct cluster CLEANUP(cluster_free) *c = calloc(1, sizeof *c);
-	char path[PATH_MAX];
+	uint8_t CLEANUP_FREE *text = NULL;
+	uint8_t hash[crypto_hash_sha256_BYTES];
+	size_t n = 0;
 
 	if (!c)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "cluster.conf");
-	if (file_path(path, sizeof path, dir, "cluster.conf", e) != RC_OK)
+	if (file_read(path, CLUSTER_FILE_MAX, &text, &n, e) != RC_OK ||
+	    conf_parse(path, bytes_of(text, n), sections, c, e) != RC_OK ||
+	    cluster_check(c, path, e) != RC_OK)
 		return e->rc;
-	if (conf_read(path, sections, c, e) != RC_OK) {
-		if (e->rc == RC_NOTFOUND)
-			err_hint(e, "write it (man itlkeeper-cluster.conf), or name its folder with --config");
-		return e->rc;
-	}
-	if (cluster_check(c, path, e) != RC_OK)
-		return e->rc;
+	(void)crypto_hash_sha256(hash, text, n);
+	hex_of(bytes_of(hash, sizeof hash), c->sha256, sizeof c->sha256);
 	*out = c;
 	c = NULL;
 	return RC_OK;
+}
+
+enum rc cluster_read(const char *dir, struct cluster **out, struct err *e)
+{
+	char path[PATH_MAX];
+	enum rc rc = file_path(path, sizeof path, dir, CLUSTER_FILE, e);
+
+	if (rc == RC_OK)
+		rc = cluster_read_file(path, out, e);
+	if (rc == RC_NOTFOUND)
+		err_hint(e, "write it (man itlkeeper-cluster.conf), or name its folder with --config");
+	return rc;
 }
 
 void cluster_free(struct cluster *c)

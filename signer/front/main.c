@@ -5,6 +5,7 @@
 #include "door.h"
 #include "folders.h"
 #include "node.h"
+#include "takeup.h"
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
@@ -25,10 +26,13 @@ static enum rc take_signals(int *fd, struct err *e)
 	return RC_OK;
 }
 
-static enum rc serve(const struct service_setup *setup, struct err *e)
+/* *again: it ended to take up another cluster.conf. */
+static enum rc serve(const struct service_setup *setup, const char *dir,
+		     bool *again, struct err *e)
 {
 	struct service *s = NULL;
 	struct door *d = NULL;
+	struct takeup *t = NULL;
 	int CLEANUP(fd_close) end = -1;
 	enum rc rc;
 
@@ -36,6 +40,8 @@ static enum rc serve(const struct service_setup *setup, struct err *e)
 	    service_start(setup, &s, e) != RC_OK)
 		return e->rc;
 	rc = door_open(s, &d, e);
+	if (rc == RC_OK)
+		rc = takeup_start(s, dir, &t, e);
 	if (rc == RC_OK) {
 		log_info("event=start cluster=%s nodes=%zu vaults=%zu",
 			 setup->cluster->name, s->nloops, setup->vaults->n);
@@ -43,6 +49,7 @@ static enum rc serve(const struct service_setup *setup, struct err *e)
 		rc = door_serve(d, end, e);
 	}
 	service_halt(s);
+	*again = takeup_join(t);
 	door_free(d);
 	service_stop(s);
 	return rc;
@@ -75,6 +82,7 @@ int main(int argc, char **argv)
 	struct err e = {0};
 	char text[1200];
 	int status = program_options("front", argc, argv, &o);
+	bool again = false;
 	enum rc rc;
 
 	if (status >= 0)
@@ -95,7 +103,8 @@ int main(int argc, char **argv)
 				err_text(&e, text, sizeof text));
 		return rc == RC_OK ? 0 : err_exit_code(RC_USAGE);
 	}
-	rc = serve(&(struct service_setup){cluster, &conf, vaults, NULL}, &e);
+	rc = serve(&(struct service_setup){cluster, &conf, vaults, NULL}, o.config,
+		   &again, &e);
 	if (rc != RC_OK)
 		log_error("end", &e);
 	else
@@ -103,5 +112,5 @@ int main(int argc, char **argv)
 	(void)fflush(NULL);
 	/* At once: this process may not be traced, so a leak check at the end
 	 * of a build that has one could only fail. */
-	_exit(err_exit_code(rc));
+	_exit(rc == RC_OK && again ? PROGRAM_EXIT_CONFIG : err_exit_code(rc));
 }

@@ -112,6 +112,8 @@ enum rc ops_resume(struct service *s, struct err *e)
 
 	if (store_op_running(s->store, &o, e) != RC_OK)
 		return e->rc == RC_NOTFOUND ? RC_OK : e->rc;
+	if (!strcmp(o.kind, STORE_CONFIG_OP))
+		return RC_OK; /* takeup.c ends it */
 	log_warn("event=resume op=%lld kind=%s who=\"%s\"", (long long)o.id,
 		 o.kind, o.who);
 	errno = pthread_create(&s->resume, NULL, resume, s);

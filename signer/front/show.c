@@ -165,13 +165,13 @@ static json_t *show_keyd(struct service *s)
 
 	if (service_keyd_status(s, &st, &e) != RC_OK)
 		return json_pack("{s:o}", "error", err_json(&e));
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:I, s:I}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:I, s:I, s:s}",
 			 "token", st.token, "manufacturer", st.manufacturer,
 			 "model", st.model, "serial", st.serial, "sessions",
 			 (int)st.sessions, "keys", (int)st.keys, "password_set",
 			 st.password_set, "audit_entries",
 			 (json_int_t)st.audit_entries, "started",
-			 (json_int_t)st.started);
+			 (json_int_t)st.started, "config", st.config);
 }
 
 static json_t *show_op(struct service *s)
@@ -202,8 +202,8 @@ enum rc show_status(struct call *c, json_t **result, struct err *e)
 		}
 		(void)json_array_append_new(nodes, show_node(s, n, &t));
 	}
-	*result = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "cluster",
-			    s->cluster->name, "policy",
+	*result = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "cluster",
+			    s->cluster->name, "config", s->cluster->sha256, "policy",
 			    s->cluster->policy == POLICY_CALLMANAGER
 				    ? "callmanager"
 				    : "itlrecovery",

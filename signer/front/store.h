@@ -136,6 +136,21 @@ enum rc store_op_idle(struct store *s, const char *kind,
 enum rc store_op_running(struct store *s, struct op *out,
 			 struct err *e) MUST_CHECK;
 
+/* ---- cluster.conf: which one state was made with (store_config.c) ---- */
+
+#define STORE_CONFIG_OP "config" /* kind of the operation that takes one up */
+
+/* The last one that was taken up: its SHA-256 in hex; "" before the first. */
+enum rc store_config(struct store *s, char sha256[CLUSTER_HASH],
+		     struct err *e) MUST_CHECK;
+/* It was taken up without an operation: with front's start. "config=HASH ...". */
+enum rc store_config_done(struct store *s, const char *params,
+			  struct err *e) MUST_CHECK;
+/* What is known of nodes that are none any more goes: what they shall serve and
+ * serve, their histories and holds. Lists stay. *gone: how many nodes that were. */
+enum rc store_keep_nodes(struct store *s, const struct cluster *c, size_t *gone,
+			 struct err *e) MUST_CHECK;
+
 /* ---- keys: what the token last said ---- */
 
 /* Replaces them all. */

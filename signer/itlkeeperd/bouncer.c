@@ -76,6 +76,14 @@ void bouncer_free(struct bouncer *b)
 	free(b);
 }
 
+bool bouncer_idle(const struct bouncer *b)
+{
+	for (size_t i = 0; i < b->c->nnodes; i++)
+		if (b->jobs[i].pid)
+			return false;
+	return true;
+}
+
 static void answer(const struct bouncer *b, const struct job *j, int status,
 		   const char *last)
 {

@@ -22,6 +22,10 @@ enum rc bouncer_open(const struct cluster *c, uid_t writer,
 void bouncer_free(struct bouncer *b);
 CLEANUP_DEFINE(struct bouncer *, bouncer_free);
 
+/* No command runs: it may be freed, and another one opened in its place. What was
+ * asked for meanwhile waits in the folder. */
+bool bouncer_idle(const struct bouncer *b);
+
 /* Take and start what was asked for; also call it once at the start. Kills what
  * is past its deadline. */
 void bouncer_work(struct bouncer *b);

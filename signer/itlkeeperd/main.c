@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "bouncer.h"
+#include "cluster/change.h"
 #include "cluster/program.h"
 #include "events.h"
 #include "folders.h"
@@ -14,6 +15,52 @@
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
+/* The cluster.conf of now, which the bouncer works with. Users and folders stay what
+ * they were at the start. */
+struct following {
+	struct cluster_watch watch;
+	struct cluster *now;  /* owned; NULL: that of the start */
+	struct bouncer *b;    /* owned */
+	uid_t writer;
+	double next_look;
+};
+
+static void following_clear_at(struct following *f)
+{
+	bouncer_free(f->b);
+	cluster_free(f->now);
+}
+
+/* What was asked for waits in its folder while the bouncers change. */
+static void follow(struct following *f, double *deadline)
+{
+	struct cluster CLEANUP(cluster_free) *next = NULL;
+	struct cluster *old = f->now;
+	struct bouncer *b = NULL;
+	double now = proc_now();
+	struct err e;
+
+	if (now >= f->next_look) {
+		f->next_look = now + CLUSTER_LOOK_SECONDS;
+		if (cluster_watch_look(&f->watch, &next, &e) != RC_OK)
+			log_error("config", &e);
+	}
+	if (f->next_look < *deadline)
+		*deadline = f->next_look;
+	if (!next || !bouncer_idle(f->b))
+		return;
+	if (bouncer_open(next, f->writer, &b, &e) != RC_OK) {
+		log_error("config", &e);
+		return;
+	}
+	log_info("event=config-changed from=%.12s to=%.12s nodes=%zu",
+		 f->watch.now->sha256, next->sha256, next->nnodes);
+	bouncer_free(f->b);
+	f->b = b;
+	f->watch.now = f->now = next;
+	next = old;
+}
+
 static void reap(struct services *s, struct bouncer *b)
 {
 	int status;
@@ -24,7 +71,7 @@ static void reap(struct services *s, struct bouncer *b)
 			(void)bouncer_ended(b, pid, status);
 }
 
-static void serve(struct services *s, struct bouncer *b, int signals)
+static void serve(struct services *s, struct following *f, int signals)
 {
 	for (bool ready = false;;) {
 		struct pollfd fds[1 + BOUNCER_MAX_FDS] = {
@@ -33,17 +80,18 @@ static void serve(struct services *s, struct bouncer *b, int signals)
 		size_t n;
 
 		services_work(s, &deadline);
-		bouncer_work(b);
-		n = bouncer_poll(b, fds + 1, &deadline);
+		follow(f, &deadline);
+		bouncer_work(f->b);
+		n = bouncer_poll(f->b, fds + 1, &deadline);
 		if (!ready)
 			ready = sd_notify(0, "READY=1") >= 0;
 		if (events_poll(fds, n + 1, deadline) < 0 && errno != EINTR)
 			return;
 		/* What a command still said comes before its end. */
-		bouncer_polled(b, fds + 1, n);
+		bouncer_polled(f->b, fds + 1, n);
 		if (events_stop(signals))
 			return;
-		reap(s, b);
+		reap(s, f->b);
 	}
 }
 
@@ -63,11 +111,10 @@ static enum rc check(const char *config, int *status, struct err *e)
 static enum rc run(const char *config, struct err *e)
 {
 	struct cluster CLEANUP(cluster_free) *c = NULL;
-	struct bouncer CLEANUP(bouncer_free) *b = NULL;
+	struct following CLEANUP(following_clear) f = {0};
 	int CLEANUP(fd_close) lock = -1;
 	int CLEANUP(fd_close) signals = -1;
 	struct services s;
-	uid_t front;
 	gid_t gid;
 
 	if (geteuid() != 0)
@@ -77,14 +124,15 @@ static enum rc run(const char *config, struct err *e)
 	if (cluster_read(config, &c, e) != RC_OK ||
 	    services_open(c, config, &s, e) != RC_OK ||
 	    folders_make(c, &lock, e) != RC_OK ||
-	    proc_user(c->front_user, &front, &gid, e) != RC_OK ||
-	    bouncer_open(c, front, &b, e) != RC_OK ||
+	    proc_user(c->front_user, &f.writer, &gid, e) != RC_OK ||
+	    bouncer_open(c, f.writer, &f.b, e) != RC_OK ||
 	    events_catch_signals(&signals, e) != RC_OK)
 		return e->rc;
+	f.watch = (struct cluster_watch){.dir = config, .now = c};
 	log_info("event=start version=" ITLKEEPER_VERSION
 		 " config=\"%s\" cluster=%s nodes=%zu",
 		 config, c->name, c->nnodes);
-	serve(&s, b, signals);
+	serve(&s, &f, signals);
 	(void)sd_notify(0, "STOPPING=1");
 	services_stop(&s);
 	log_info("event=stop");

@@ -1,4 +1,5 @@
 #include "service.h"
+#include "cluster/change.h"
 #include "cluster/program.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -139,6 +140,14 @@ bool services_ended(struct services *s, pid_t pid, int w)
 		return true;
 	}
 	life = now - v->started;
+	/* It asked for it. Not without end, should it do so at every start. */
+	if (WIFEXITED(w) && WEXITSTATUS(w) == PROGRAM_EXIT_CONFIG &&
+	    life >= CLUSTER_LOOK_SECONDS) {
+		v->next_start = now;
+		log_info("event=restart program=%s pid=%d msg=\"it takes up the changed cluster.conf\"",
+			 v->kind->name, pid);
+		return true;
+	}
 	pause = service_next_pause(life, &v->pause);
 	v->next_start = now + pause;
 	log_warn("event=ended program=%s pid=%d %s=%d life=%.1f restart-in=%.1f",

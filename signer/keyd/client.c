@@ -157,6 +157,7 @@ enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 	s.sealed = read_u8(&r) == 1;
 	s.audit_entries = read_u64(&r);
 	s.started = (int64_t)read_u64(&r);
+	read_text(&r, s.config, sizeof s.config);
 	if (!reader_done(&r))
 		return call_malformed(k, e);
 	*out = s;

@@ -80,7 +80,7 @@ static enum rc load_keys(struct service *s, struct err *e)
 static void note_start(struct service *s)
 {
 	const struct hsm_token_info *t = hsm_token_info(s->token);
-	char detail[160];
+	char detail[256];
 	struct audit_entry entry = {
 		.time = s->started,
 		.who = "keyd",
@@ -91,10 +91,10 @@ static void note_start(struct service *s)
 	};
 
 	(void)snprintf(detail, sizeof detail,
-		       "version=%s token=\"%s\" serial=%s keys=%zu%s",
+		       "version=%s token=\"%s\" serial=%s keys=%zu%s config=%s",
 		       ITLKEEPER_VERSION, t->label, t->serial,
 		       keyring_count(&s->keys),
-		       s->put_back ? " token-put-back=1" : "");
+		       s->put_back ? " token-put-back=1" : "", s->config->cluster->sha256);
 	release_note(s->release, &entry);
 	log_info("event=start %s", detail);
 }
@@ -136,8 +136,9 @@ static enum rc open_listener(const struct cluster *c, int *out, struct err *e)
 	return RC_OK;
 }
 
-static enum rc run(struct service *s, struct err *e)
+static enum rc run(struct service *s, const char *dir, struct err *e)
 {
+	static struct takeup takeup;
 	struct hsm_module *module = NULL;
 	char path[CLUSTER_PATH_MAX];
 	const struct cluster *c = s->config->cluster;
@@ -167,11 +168,14 @@ static enum rc run(struct service *s, struct err *e)
 	if (open_listener(c, &listener, e) != RC_OK)
 		return e->rc;
 	(void)sd_notify(0, "READY=1");
-	return server_run(s, listener, e);
+	takeup_open(&takeup, dir, s->config);
+	return server_run(s, listener, &takeup, e);
 }
 
 static int exit_code(const struct err *e)
 {
+	if (e->rc == RC_OK)
+		return PROGRAM_EXIT_CONFIG;
 	return e->rc == RC_PIN ? PROGRAM_EXIT_PIN : err_exit_code(e->rc);
 }
 
@@ -199,7 +203,11 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit of the log is an error, no end */
 	s.started = (int64_t)time(NULL);
-	if (proc_harden(&e) != RC_OK || run(&s, &e) != RC_OK)
+	if (proc_harden(&e) != RC_OK || run(&s, o.config, &e) != RC_OK) {
 		log_error("end", &e);
+	} else {
+		e.rc = RC_OK;
+		log_info("event=end status=%d", PROGRAM_EXIT_CONFIG);
+	}
 	_exit(exit_code(&e)); /* no finaliser of a module may hold us up */
 }

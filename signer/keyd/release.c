@@ -31,6 +31,7 @@ struct release {
 	pthread_cond_t synced; /* a batch is on disk */
 	struct audit_chain chain;
 	struct batch open;
+	bool flushing;          /* a batch was taken, and is on its way */
 	int in_flight;          /* requests that are not appended yet */
 	uint64_t appended, done; /* entries */
 };
@@ -121,11 +122,13 @@ static void *run(void *arg)
 		r->open = taken;
 		taken = swap;
 		upto = r->appended;
+		r->flushing = true;
 		(void)pthread_mutex_unlock(&r->lock);
 
 		flush(r, &taken);
 
 		(void)pthread_mutex_lock(&r->lock);
+		r->flushing = false;
 		r->done = upto;
 		(void)pthread_cond_broadcast(&r->synced);
 		(void)pthread_mutex_unlock(&r->lock);
@@ -200,6 +203,16 @@ void release_note(struct release *r, const struct audit_entry *entry)
 	while (r->done < mine)
 		(void)pthread_cond_wait(&r->synced, &r->lock);
 	(void)pthread_mutex_unlock(&r->lock);
+}
+
+bool release_idle(struct release *r)
+{
+	bool idle;
+
+	(void)pthread_mutex_lock(&r->lock);
+	idle = r->in_flight == 0 && r->open.n == 0 && !r->flushing;
+	(void)pthread_mutex_unlock(&r->lock);
+	return idle;
 }
 
 uint64_t release_entries(struct release *r)

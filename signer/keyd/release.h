@@ -41,6 +41,9 @@ void release_answer(struct release *r, struct conn *conn, uint32_t id,
 /* An entry without an answer: returns when it is on disk. */
 void release_note(struct release *r, const struct audit_entry *entry);
 
+/* Nothing is in flight, and all that was answered is on its way. */
+bool release_idle(struct release *r);
+
 uint64_t release_entries(struct release *r);
 
 #endif

@@ -23,6 +23,7 @@ enum rc request_status(struct request *q, struct err *e)
 	write_u8(&q->out, atomic_load(&q->service->sealed));
 	write_u64(&q->out, release_entries(q->service->release));
 	write_u64(&q->out, (uint64_t)q->service->started);
+	write_text(&q->out, q->service->config->cluster->sha256);
 	return RC_OK;
 }
 

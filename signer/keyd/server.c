@@ -392,17 +392,19 @@ static bool read_some(struct server *v, struct conn *c)
 	return true;
 }
 
-/* What to poll for: with a full queue, all wait. */
-static size_t poll_set(struct server *v, int listener, struct pollfd *set)
+/* What to poll for: with a full queue, all wait; and so do they for the next keyd. */
+static size_t poll_set(struct server *v, int listener, bool reads,
+		       struct pollfd *set)
 {
 	size_t queued;
 
 	(void)pthread_mutex_lock(&v->lock);
 	queued = v->queued;
 	(void)pthread_mutex_unlock(&v->lock);
-	set[0] = (struct pollfd){.fd = listener, .events = POLLIN};
+	set[0] = (struct pollfd){.fd = listener, .events = reads ? POLLIN : 0};
 	for (size_t i = 0; i < v->nconns; i++) {
-		bool ready = queued < SERVER_MAX_QUEUE && may_read(v->conns[i]);
+		bool ready = reads && queued < SERVER_MAX_QUEUE &&
+			     may_read(v->conns[i]);
 
 		set[i + 1] = (struct pollfd){.fd = v->conns[i]->fd,
 					     .events = ready ? POLLIN : 0};
@@ -430,7 +432,17 @@ static void read_all(struct server *v, struct pollfd *set)
 			drop(v, i);
 }
 
-enum rc server_run(struct service *s, int listener, struct err *e)
+/* How long to poll: the watchdog's step; less to look again soon at who may not be
+ * read now, and to find a quiet moment. */
+static int patience(const struct pollfd *set, size_t n, bool ending)
+{
+	for (size_t i = 1; i < n && !ending; i++)
+		if (!set[i].events)
+			return 1; /* it may have drained */
+	return ending ? TAKEUP_STEP_MS : 1000;
+}
+
+enum rc server_run(struct service *s, int listener, struct takeup *t, struct err *e)
 {
 	static struct server v;
 	struct pollfd set[SERVER_MAX_CONNECTIONS + 1];
@@ -449,14 +461,16 @@ enum rc server_run(struct service *s, int listener, struct err *e)
 	if (start_workers(&v, e) != RC_OK)
 		return e->rc;
 	for (;;) {
-		size_t n = poll_set(&v, listener, set);
-		int wait = 1000; /* the watchdog's step */
+		bool ending = takeup_wanted(t);
+		size_t n = poll_set(&v, listener, takeup_may_read(t), set);
+		int ready = poll(set, n, patience(set, n, ending));
 
-		for (size_t i = 1; i < n; i++)
-			if (!set[i].events)
-				wait = 1; /* look again soon: it may have drained */
-		(void)poll(set, n, wait);
 		watch(&v);
+		if (ending && ready == 0 && release_idle(s->release)) {
+			/* First: who is hung up on must not find it again. */
+			fd_close(listener);
+			return RC_OK;
+		}
 		read_all(&v, set);
 		if (set[0].revents & POLLIN)
 			accept_one(&v, listener);

@@ -3,6 +3,7 @@
 #define KEYD_SERVER_H
 
 #include "service.h"
+#include "takeup.h"
 
 #define SERVER_MAX_CONNECTIONS 256
 #define SERVER_RESERVED 128  /* of them for front, tvs and root */
@@ -19,7 +20,9 @@
 #define SERVER_SECRETS_OF_ROOT 16   /* so that the others cannot shut him out */
 #define SERVER_SECRETS_OF_TVS 64
 
-/* Serve for ever on a listening socket; returns only on failure. */
-enum rc server_run(struct service *s, int listener, struct err *e) MUST_CHECK;
+/* Serve on a listening socket. RC_OK: cluster.conf changed, nothing is in flight,
+ * and keyd shall start anew; else it failed. */
+enum rc server_run(struct service *s, int listener, struct takeup *t,
+		   struct err *e) MUST_CHECK;
 
 #endif

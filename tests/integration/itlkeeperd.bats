@@ -219,3 +219,45 @@ ask() { # NODE: as front does
 	run runuser -u nobody -- "$dir/bin/itlkeeperd" --config "$dir/etc"
 	[ "$status" = 3 ]
 }
+
+# The stand-ins of this file do not look at cluster.conf; the launcher does.
+@test "a program that takes up a changed configuration is started at once" {
+	launch
+	sleep 1.2 # the launcher believes no program that says so at its start
+	echo 75 >"$dir/told/keyd.exit"
+	kill -KILL "$(newest keyd)" # its next one ends with 75 at once: a fault
+	wait_until grep -q 'event=ended program=keyd .*status=75' "$dir/log"
+	rm "$dir/told/keyd.exit"
+	cat >"$dir/bin/keyd" <<-END
+		#!/bin/sh
+		echo \$\$ >>$dir/told/keyd.pids
+		sleep 1.5
+		exit 75
+	END
+	wait_until grep -q 'event=restart program=keyd' "$dir/log"
+	starts=$(wc -l <"$dir/told/keyd.pids")
+	wait_until has_starts keyd $((starts + 2)) # no pause that grows
+}
+
+@test "the launcher takes up a changed configuration, and a bad one not" {
+	launch
+	echo nonsense >>"$dir/etc/cluster.conf"
+	wait_until contains "$dir/log" 'neither [section] nor key = value'
+	ask n1
+	wait_until test -s "$dir/run/restarted/n1"
+	sed -i '$d' "$dir/etc/cluster.conf"
+	cat >>"$dir/etc/cluster.conf" <<-END
+		[node n3]
+		host = three
+		address = 127.0.0.1
+		folder = $dir/3
+		restart = echo third >>$dir/told/ran
+	END
+	ask n3 # before it is known: the request waits
+	wait_until test -s "$dir/run/restarted/n3"
+	grep -q third "$dir/told/ran"
+	grep -q 'event=config-changed .*nodes=3' "$dir/log"
+	[ "$(grep -c 'neither \[section\]' "$dir/log")" = 1 ]
+	# The programs were left alone.
+	[ "$(wc -l <"$dir/told/keyd.pids")" = 1 ]
+}

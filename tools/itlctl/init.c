@@ -3,6 +3,7 @@
 #include "itlctl/answer.h"
 #include "itlctl/certs.h"
 #include "itlctl/commands.h"
+#include "itlctl/initnode.h"
 #include "itlctl/restore.h"
 #include "base/num.h"
 #include "base/proc.h"
@@ -321,6 +322,72 @@ static enum rc init_imported(struct init *in, const char *dir, struct err *e)
 	print_ready(in);
 	adopt_tell_end(c, in->adopted);
 	return RC_OK;
+}
+
+/* ---- one node of a cluster that runs ---- */
+
+enum rc init_node_password(struct ctl *c, const struct cluster_node *n,
+			   struct secret **out, struct err *e)
+{
+	const struct keyd_intent intent = keyd_intent_generate(UNIT_TVS, n->id);
+	struct secret CLEANUP(secret_free) *password = NULL;
+	bool callmanager = !n->tftp, tvs = !n->tvs; /* present, or not needed */
+	struct keyd_key *keys = NULL;
+	char ticket[TICKET_HEX];
+	size_t nkeys = 0;
+
+	if (keyd_keys(c->keyd, &keys, &nkeys, e) != RC_OK)
+		return e->rc;
+	for (size_t i = 0; i < nkeys; i++) {
+		bool own = keys[i].current && !strcmp(keys[i].label.node, n->id);
+
+		callmanager |= own && keys[i].label.unit == UNIT_CALLMANAGER;
+		tvs |= own && keys[i].label.unit == UNIT_TVS;
+	}
+	keyd_keys_free(keys, nkeys);
+	if (callmanager && tvs)
+		return RC_OK;
+	/* A ticket that is never used says whether it is the password. */
+	if (ctl_password(c, &password, e) != RC_OK ||
+	    ctl_ticket(c, password, &intent, ticket, e) != RC_OK)
+		return e->rc;
+	*out = password;
+	password = NULL;
+	return RC_OK;
+}
+
+/* Of an array of texts, or of objects with a member `node`, only the node's. */
+static void keep_node(json_t *array, const char *name)
+{
+	for (size_t i = json_array_size(array); i-- > 0;) {
+		json_t *at = json_array_get(array, i);
+		const char *is = json_string_value(
+			json_is_object(at) ? json_object_get(at, "node") : at);
+
+		if (!is || strcmp(is, name) != 0)
+			(void)json_array_remove(array, i);
+	}
+}
+
+enum rc init_node(struct ctl *c, const char *id, struct secret **password,
+		  json_t *generated, json_t *restarted, struct err *e)
+{
+	struct init CLEANUP(init_clear) in = {
+		.c = c, .pw.admin = *password, .generated = json_incref(generated),
+		.restarted = json_incref(restarted)};
+
+	*password = NULL;
+	if (get_plan(&in, e) != RC_OK)
+		return e->rc;
+	keep_node(in.keys, id);
+	keep_node(in.nodes, id);
+	keep_node(json_object_get(in.plan, "foreign"), ctl_host(c, id));
+	if (check_foreign(&in, e) != RC_OK ||
+	    (count_missing(in.keys) && !in.pw.admin &&
+	     ctl_password(c, &in.pw.admin, e) != RC_OK) ||
+	    init_keys(&in, e) != RC_OK)
+		return e->rc;
+	return init_lists(&in, e);
 }
 
 enum rc cluster_init(struct ctl *c, struct err *e)

@@ -16,7 +16,7 @@ int main(int argc, char **argv)
 	const char *const *args = (const char *const *)(argv + 1);
 	struct line line;
 	struct err e;
-	unsigned given;
+	option_set given;
 
 	(void)setlocale(LC_CTYPE, ""); /* libedit; dates and numbers stay "C" */
 	if (wipe_openssl(&e) != RC_OK || proc_harden(&e) != RC_OK)

@@ -33,13 +33,21 @@ const struct ctl_option options[OPT_COUNT] = {
 			"take the keys of a running cluster from the files of a folder"},
 	[OPT_ALL_OR_NONE] = {"all-or-none", NULL,
 			     "change nothing unless every TFTP node is there"},
+	[OPT_HOST] = {"host", "NAME", "the node's host name"},
+	[OPT_ADDRESS] = {"address", "ADDRESS", "where phones reach the node"},
+	[OPT_FOLDER] = {"folder", "DIR", "folder of the node's TFTP server"},
+	[OPT_TFTP_PORT] = {"tftp-port", "N", "port of the node's TFTP server (default: 69)"},
+	[OPT_HTTP_PORT] = {"http-port", "N", "port of the node's HTTP server (default: it has none)"},
+	[OPT_RESTART] = {"restart", "COMMAND", "what root runs to restart the node's TFTP service"},
+	[OPT_NO_TFTP] = {"no-tftp", NULL, "the node serves no lists"},
+	[OPT_NO_TVS] = {"no-tvs", NULL, "the node runs no TVS"},
 	[OPT_HELP] = {"help", NULL, "say how the command is used"},
 	[OPT_VERSION] = {"version", NULL, "print the version"},
 };
 
-unsigned options_given(const struct option_values *v)
+option_set options_given(const struct option_values *v)
 {
-	unsigned given = 0;
+	option_set given = 0;
 
 	for (unsigned i = 0; i < OPT_COUNT; i++)
 		if (v->value[i])

@@ -123,7 +123,7 @@ enum rc ctl_not_publisher(const struct ctl *c, const char *command,
 /* What the line does not give, the session does, where the command takes it. */
 static struct option_values with_session(const struct session *s,
 					 const struct option_values *line,
-					 unsigned takes)
+					 option_set takes)
 {
 	struct option_values v = *line;
 
@@ -135,10 +135,10 @@ static struct option_values with_session(const struct session *s,
 	return v;
 }
 
-static enum rc check_options(const struct command *row, unsigned given,
+static enum rc check_options(const struct command *row, option_set given,
 			     struct err *e)
 {
-	unsigned wrong = given & ~(row->options | OPT_ALWAYS);
+	option_set wrong = given & ~(row->options | OPT_ALWAYS);
 
 	for (unsigned i = 0; i < OPT_COUNT; i++)
 		if (wrong & OPT_BIT(i))
@@ -153,7 +153,7 @@ static enum rc run_row(struct session *s, const struct command *row,
 		       const struct line *line, size_t nwords, int *code,
 		       struct err *e)
 {
-	unsigned takes = row->options | OPT_BIT(OPT_CONFIG);
+	option_set takes = row->options | OPT_BIT(OPT_CONFIG);
 	struct ctl c = {.session = s,
 			.opt = with_session(s, &line->opt, takes),
 			.nargs = line->nwords - nwords,

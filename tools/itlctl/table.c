@@ -19,6 +19,9 @@ enum {
 	RESTORE = OPT_BIT(OPT_RESTORE),
 	IMPORT = OPT_BIT(OPT_IMPORT),
 	ALL_OR_NONE = OPT_BIT(OPT_ALL_OR_NONE),
+	OF_NODE = OPT_BIT(OPT_HOST) | OPT_BIT(OPT_ADDRESS) | OPT_BIT(OPT_FOLDER) |
+		  OPT_BIT(OPT_TFTP_PORT) | OPT_BIT(OPT_HTTP_PORT) |
+		  OPT_BIT(OPT_RESTART) | OPT_BIT(OPT_NO_TFTP) | OPT_BIT(OPT_NO_TVS),
 };
 
 const struct command commands[] = {
@@ -84,6 +87,23 @@ const struct command commands[] = {
 	 "say whether a phone would accept a list, and why"},
 	{"node check", "[NAME]", node_check, NEED_FRONT, JSON,
 	 "see whether the TFTP nodes are there, and accept keys of SSH servers"},
+	{"node list", "", node_list, NEED_CLUSTER, JSON, "list the nodes of cluster.conf"},
+	{"node add", "ID [KEY=VALUE...]", node_add, NEED_FRONT | NEED_KEYD,
+	 OF_NODE | JSON | FORCE | DRY_RUN | PASSWORD,
+	 "add a node, with its keys and its first list"},
+	{"node remove", "NODE", node_remove, NEED_FRONT | NEED_KEYD,
+	 JSON | FORCE | DRY_RUN, "take a node out of the cluster"},
+	{"node rename", "NODE", node_rename, NEED_FRONT | NEED_KEYD,
+	 OPT_BIT(OPT_HOST) | OPT_BIT(OPT_ADDRESS) | JSON | FORCE | DRY_RUN,
+	 "give a node another host name"},
+	{"node set", "NODE KEY=VALUE [KEY=VALUE...]", node_set, NEED_FRONT | NEED_KEYD,
+	 JSON | FORCE | DRY_RUN | PASSWORD, "change a node's keys in cluster.conf"},
+	{"cluster publisher", "NODE", cluster_publish, NEED_FRONT | NEED_KEYD,
+	 JSON | FORCE | DRY_RUN, "make another node the publisher"},
+	{"cluster policy", "POLICY", cluster_policy, NEED_FRONT | NEED_KEYD,
+	 JSON | FORCE | DRY_RUN, "say who signs ordinary lists: callmanager or itlrecovery"},
+	{"cluster domain", "DOMAIN", cluster_domain, NEED_FRONT | NEED_KEYD,
+	 JSON | FORCE | DRY_RUN, "change what follows the hosts in certificates' names"},
 	{"node", "NAME", session_node, NEED_CLUSTER | NEED_LINES, 0,
 	 "stand on another node (at the prompt)"},
 	{"help", "[WORD...]", session_help, NEED_NOTHING, 0,

@@ -39,6 +39,21 @@ enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 	return RC_OK;
 }
 
+/* A token without keys. */
+enum rc keyd_keys(struct keyd *k, struct keyd_key **keys, size_t *n, struct err *e)
+{
+	(void)k, (void)e;
+	*keys = NULL;
+	*n = 0;
+	return RC_OK;
+}
+
+void keyd_keys_free(struct keyd_key *keys, size_t n)
+{
+	(void)n;
+	free(keys);
+}
+
 static bool is_password(const struct secret *s)
 {
 	return s->n == strlen(PASSWORD) && !memcmp(s->p, PASSWORD, s->n);

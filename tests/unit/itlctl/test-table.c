@@ -22,7 +22,7 @@ static const struct {
 	const char *line;
 	enum rc rc;
 	const char *words; /* or what the error names */
-	unsigned given;
+	option_set given;
 } lines[] = {
 	{"", RC_OK, "", 0},
 	{"show itl", RC_OK, "show itl", 0},
@@ -86,6 +86,12 @@ static const struct {
 	{"utils service restart Cisco Tftp", RC_OK, "utils service restart Cisco Tftp"},
 	{"file verify a", RC_OK, "file verify"},
 	{"file verify a b", RC_OK, "file verify"},
+	{"node n2", RC_OK, "node"},
+	{"node list", RC_OK, "node list"},
+	{"node add n4", RC_OK, "node add"},
+	{"node add", RC_USAGE, "node add ID [KEY=VALUE...]: an argument is missing"},
+	{"node set n2 tftp=no", RC_OK, "node set"},
+	{"node n2 n3", RC_USAGE, "node NAME: too many arguments"},
 	{"file diff a", RC_USAGE, "argument is missing"},
 	{"help show cert own UNIT", RC_OK, "help"},
 	{"show ilt", RC_USAGE, "the nearest: show itl"},
@@ -212,9 +218,9 @@ static size_t count(const char *text, const char *what)
 	return n;
 }
 
-static unsigned options_named(const char *text)
+static option_set options_named(const char *text)
 {
-	unsigned named = 0;
+	option_set named = 0;
 
 	while ((text = strstr(text, ".Fl -"))) {
 		size_t n = strspn(text += 5, "abcdefghijklmnopqrstuvwxyz0123456789-");

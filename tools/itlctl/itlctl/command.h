@@ -9,7 +9,7 @@ struct command {
 	const char *args;  /* "UNIT"; "FILE [CERT|LIST]"; "": none */
 	enum rc (*run)(struct ctl *c, struct err *e);
 	unsigned needs;    /* enum need */
-	unsigned options;  /* OPT_BIT()s; beside --config, --help, --version */
+	option_set options; /* OPT_BIT()s; beside --config, --help, --version */
 	const char *help;  /* one line */
 };
 

@@ -33,6 +33,10 @@ enum rc service_restart(struct ctl *c, const struct cluster_node *node,
 			json_t **result, struct err *e) MUST_CHECK;
 /* init.c */
 command_fn cluster_init;
+/* node.c */
+command_fn node_list, node_add, node_remove, node_rename, node_set;
+/* clusterset.c */
+command_fn cluster_publish, cluster_policy, cluster_domain;
 /* password.c */
 command_fn set_password_admin, set_password_security;
 /* keytidy.c */

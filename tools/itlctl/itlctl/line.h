@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum option {
 	OPT_CONFIG,
@@ -27,13 +28,22 @@ enum option {
 	OPT_RESTORE,
 	OPT_IMPORT,
 	OPT_ALL_OR_NONE,
+	OPT_HOST, /* of a node, named as the keys of cluster.conf */
+	OPT_ADDRESS,
+	OPT_FOLDER,
+	OPT_TFTP_PORT,
+	OPT_HTTP_PORT,
+	OPT_RESTART,
+	OPT_NO_TFTP,
+	OPT_NO_TVS,
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_COUNT
 };
 
-#define OPT_BIT(option) (1u << (option))
-_Static_assert(OPT_COUNT <= sizeof(unsigned) * 8, "a set of options is an unsigned");
+typedef uint64_t option_set; /* OPT_BIT()s */
+#define OPT_BIT(option) (UINT64_C(1) << (option))
+_Static_assert(OPT_COUNT <= sizeof(option_set) * 8, "each option has a bit");
 
 struct ctl_option {
 	const char *name; /* without the dashes */
@@ -47,8 +57,8 @@ struct option_values {
 	const char *value[OPT_COUNT];
 };
 
-/* The options that were given, as OPT_BIT()s. */
-unsigned options_given(const struct option_values *v);
+/* The options that were given. */
+option_set options_given(const struct option_values *v);
 
 #define LINE_MAX_WORDS 16
 

@@ -10,6 +10,7 @@
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,6 +52,12 @@ struct conf_section {
  */
 enum rc conf_read(const char *path, const struct conf_section *sections,
 		  void *arg, struct err *e) MUST_CHECK;
+
+/* The same of bytes that were read from `path`: for whoever must know that he
+ * parses just what he hashed. */
+enum rc conf_parse(const char *path, struct bytes content,
+		   const struct conf_section *sections, void *arg,
+		   struct err *e) MUST_CHECK;
 
 /* Set the rows' defaults in *base: for a section that the file may not have,
  * before conf_read(). */

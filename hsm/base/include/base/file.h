@@ -19,6 +19,11 @@ enum rc file_read(const char *path, size_t max, uint8_t **out, size_t *n,
 enum rc file_replace(const char *path, struct bytes content, mode_t mode,
 		     struct err *e) MUST_CHECK;
 
+/* The same, with the mode and the owner of the regular file `like`, which may be
+ * path itself. */
+enum rc file_replace_as(const char *path, const char *like, struct bytes content,
+			struct err *e) MUST_CHECK;
+
 /* All of b to a descriptor, however often write(2) stops short; errno if not. */
 bool file_write_all(int fd, struct bytes b) MUST_CHECK;
 

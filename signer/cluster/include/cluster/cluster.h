@@ -16,8 +16,11 @@
 #include <stddef.h>
 
 #define CLUSTER_DIR ITLKEEPER_SYSCONFDIR /* /etc/itlkeeper; default of every program's --config */
+#define CLUSTER_FILE "cluster.conf"
+#define CLUSTER_FILE_MAX (1u << 20) /* bytes */
 #define CLUSTER_MAX_NODES 64
 #define CLUSTER_ID_MAX 32 /* bytes of a node's or the cluster's identifier */
+#define CLUSTER_HASH 65 /* a SHA-256 in hex, and the NUL */
 #define CLUSTER_CN_MAX 64 /* X.520's upper bound of a common name */
 
 enum cluster_policy { POLICY_CALLMANAGER, POLICY_ITLRECOVERY };
@@ -75,6 +78,7 @@ struct cluster {
 	unsigned put_seconds, restart_seconds, fetch_seconds; /* deadlines */
 	size_t nnodes;
 	struct cluster_node nodes[CLUSTER_MAX_NODES]; /* in configured order */
+	char sha256[CLUSTER_HASH]; /* of the file as it was read, in hex */
 };
 
 /* Read DIR/cluster.conf and check it as a whole: the publisher is a node and
@@ -82,6 +86,9 @@ struct cluster {
  * use (3072 for TVS and CAPF alone), common names fit. cluster_free() it. */
 enum rc cluster_read(const char *dir, struct cluster **out,
 		     struct err *e) MUST_CHECK;
+/* The same of a file by its name: of one that may become cluster.conf. */
+enum rc cluster_read_file(const char *path, struct cluster **out,
+			  struct err *e) MUST_CHECK;
 void cluster_free(struct cluster *c);
 CLEANUP_DEFINE(struct cluster *, cluster_free);
 

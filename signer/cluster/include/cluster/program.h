@@ -9,6 +9,9 @@
  * before somebody looked. */
 #define PROGRAM_EXIT_PIN 77
 
+/* Of keyd and front: cluster.conf changed, and is well; start it again at once. */
+#define PROGRAM_EXIT_CONFIG 75
+
 struct program_options {
 	const char *config; /* --config DIR; CLUSTER_DIR */
 	bool check;         /* -n, --check */

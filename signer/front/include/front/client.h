@@ -8,7 +8,7 @@
  *
  * | do | who | members | result and events |
  * | --- | --- | --- | --- |
- * | status | all | | cluster, policy, publisher, op (null or {id,kind,who,started}), keyd ({token,...} or {error}), nodes: [{id,host,address,publisher,tftp,tvs, want,have (null or {sha1,kind,signer,made}), have_since, ctl: {want,have,have_since} (the same of its CTL; where it shall serve none: null), error, next_try}]; kind: "itl", "reset", "ctl", or "other" (no key of this token signed it) |
+ * | status | all | | cluster, config (SHA-256 of the cluster.conf that front runs; keyd.config: that keyd runs), policy, publisher, op (null or {id,kind,who,started}), keyd ({token,...} or {error}), nodes: [{id,host,address,publisher,tftp,tvs, want,have (null or {sha1,kind,signer,made}), have_since, ctl: {want,have,have_since} (the same of its CTL; where it shall serve none: null), error, next_try}]; kind: "itl", "reset", "ctl", or "other" (no key of this token signed it) |
  * | list | all | node, file ("itl" if it is missing, or "ctl") | node, sha1, kind, since, bytes (base64) of what the node serves (`have`); rc not-found if nothing |
  * | certs | all | | certs: [{label,unit,node,generation,current,id,bits,subject,issuer,serial,not_before,not_after,sha1,sha256,pem}], error (null; or why the token could not be asked: then these are what it said last) |
  * | services | all | | services: [{name,node (null),state ("STARTED", "FAILED"),detail}] |

@@ -37,6 +37,7 @@ struct keyd_status {
 	bool sealed; /* the current recovery key can never leave again */
 	uint64_t audit_entries;
 	int64_t started; /* Unix time */
+	char config[CLUSTER_HASH]; /* SHA-256 of the cluster.conf that it runs */
 };
 enum rc keyd_status(struct keyd *k, struct keyd_status *out,
 		    struct err *e) MUST_CHECK;
