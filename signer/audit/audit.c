@@ -1,23 +1,27 @@
-#include "audit/audit.h"
+/* Writing the log's lines, and going on behind the last one. */
+#include "internal.h"
 #include "base/hex.h"
 #include "base/num.h"
-#include <jansson.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
-
-/* What follows a line's own text: ,"h":"<64 hex>"} and a newline. */
-#define HASH_MARK ",\"h\":\""
-#define HASH_TAIL_LEN (sizeof HASH_MARK - 1 + 2 * AUDIT_HASH_LEN + 3)
 
 /* Escaped bytes of each text; what is longer is cut. */
 #define WORD_MAX 96    /* who, event, key, rc */
 #define DIGEST_MAX 128 /* hex of the longest digest */
 #define DETAIL_MAX 1000
 
-_Static_assert(4 * WORD_MAX + 2 * DIGEST_MAX + DETAIL_MAX + 160 +
+#define BASE64_LEN(n) (((n) + 2) / 3 * 4)
+
+_Static_assert(4 * WORD_MAX + 2 * DIGEST_MAX + DETAIL_MAX + 200 +
 			       HASH_TAIL_LEN <
 		       AUDIT_LINE_MAX,
 	       "the longest entry fits a line");
+_Static_assert(2 * WORD_MAX + 2 * 64 + BASE64_LEN(AUDIT_CERT_MAX) +
+			       BASE64_LEN(AUDIT_SIGNATURE_MAX) + 240 +
+			       HASH_TAIL_LEN <
+		       AUDIT_LINE_MAX,
+	       "the longest certificate fits a line");
 
 /* A line being written; its room is checked once, at the end. */
 struct line {
@@ -73,8 +77,65 @@ static void add_hex(struct line *l, const char *name, struct bytes b)
 		add_member(l, name, hex_of(b, hex, sizeof hex), DIGEST_MAX);
 }
 
-static void chain_hash(const uint8_t head[AUDIT_HASH_LEN], const char *text,
-		       size_t n, uint8_t out[AUDIT_HASH_LEN])
+static void add_number(struct line *l, const char *name, uint64_t v)
+{
+	char text[48];
+
+	(void)snprintf(text, sizeof text, ",\"%s\":%llu", name,
+		       (unsigned long long)v);
+	add(l, text);
+}
+
+/* At most AUDIT_CERT_MAX bytes: the callers' bound. */
+static void add_base64(struct line *l, const char *name, struct bytes b)
+{
+	const int variant = sodium_base64_VARIANT_ORIGINAL;
+	char text[BASE64_LEN(AUDIT_CERT_MAX) + 1];
+
+	if (!b.n)
+		return;
+	add(l, ",\"");
+	add(l, name);
+	add(l, "\":\"");
+	add(l, sodium_bin2base64(text, sizeof text, b.p, b.n, variant));
+	add(l, "\"");
+}
+
+/* The begin of every entry: number, time, who. */
+static struct line begin(const struct audit_chain *c, int64_t time,
+			 const char *who, unsigned uid, char *text)
+{
+	struct line l = {.p = text};
+	char number[64];
+
+	(void)snprintf(number, sizeof number, "{\"n\":%llu,\"t\":%lld",
+		       (unsigned long long)c->next, (long long)time);
+	add(&l, number);
+	add_member(&l, "who", who, WORD_MAX);
+	add_number(&l, "uid", uid);
+	return l;
+}
+
+static size_t end_with_hash(struct line *l, const uint8_t head[AUDIT_HASH_LEN])
+{
+	char hex[AUDIT_HASH_HEX];
+
+	add(l, HASH_MARK);
+	add(l, hex_of(bytes_of(head, AUDIT_HASH_LEN), hex, sizeof hex));
+	add(l, "\"}\n");
+	l->p[l->n] = '\0';
+	return l->n;
+}
+
+static size_t end(struct audit_chain *c, struct line *l)
+{
+	audit_chain_hash(c->head, l->p, l->n, c->head);
+	c->next++;
+	return end_with_hash(l, c->head);
+}
+
+void audit_chain_hash(const uint8_t head[AUDIT_HASH_LEN], const char *text,
+		      size_t n, uint8_t out[AUDIT_HASH_LEN])
 {
 	crypto_generichash_state s;
 
@@ -89,90 +150,225 @@ void audit_chain_start(struct audit_chain *c)
 	*c = (struct audit_chain){.next = 1};
 }
 
+struct audit_point audit_chain_point(const struct audit_chain *c)
+{
+	struct audit_point p = {.entry = c->next - 1};
+
+	memcpy(p.head, c->head, sizeof p.head);
+	return p;
+}
+
+char *audit_point_text(const struct audit_point *p, char to[AUDIT_POINT_MAX])
+{
+	char hex[AUDIT_HASH_HEX];
+
+	(void)snprintf(to, AUDIT_POINT_MAX, "%llu:%s", (unsigned long long)p->entry,
+		       hex_of(bytes_of(p->head, sizeof p->head), hex, sizeof hex));
+	return to;
+}
+
 size_t audit_format(struct audit_chain *c, const struct audit_entry *entry,
 		    char text[AUDIT_LINE_MAX])
 {
-	char number[96], hex[2 * AUDIT_HASH_LEN + 1];
-	struct line l = {.p = text};
+	struct line l = begin(c, entry->time, entry->who, entry->uid, text);
 
-	(void)snprintf(number, sizeof number, "{\"n\":%llu,\"t\":%lld",
-		       (unsigned long long)c->next, (long long)entry->time);
-	add(&l, number);
-	add_member(&l, "who", entry->who, WORD_MAX);
-	(void)snprintf(number, sizeof number, ",\"uid\":%u", entry->uid);
-	add(&l, number);
+	if (entry->pid)
+		add_number(&l, "pid", entry->pid);
 	add_member(&l, "event", entry->event, WORD_MAX);
 	add_member(&l, "key", entry->key, WORD_MAX);
 	add_hex(&l, "digest", entry->digest);
 	add_hex(&l, "ticket", entry->ticket);
 	add_member(&l, "detail", entry->detail, DETAIL_MAX);
 	add_member(&l, "rc", entry->rc, WORD_MAX);
-	chain_hash(c->head, l.p, l.n, c->head);
-	add(&l, HASH_MARK);
-	add(&l, hex_of(bytes_of(c->head, sizeof c->head), hex, sizeof hex));
-	add(&l, "\"}\n");
-	l.p[l.n] = '\0';
-	c->next++;
-	return l.n;
+	return end(c, &l);
 }
 
-/* A line apart: what is hashed, what it says of itself. */
-struct parsed {
-	const char *text;
-	size_t n; /* hashed bytes */
-	uint64_t number;
-	int64_t time;
-	uint8_t hash[AUDIT_HASH_LEN];
-};
-
-/* NULL, or what is wrong with the line (n bytes, with its newline). */
-static const char *parse(const char *line, size_t n, struct parsed *out)
+size_t audit_format_continues(const struct audit_chain *c,
+			      char text[AUDIT_LINE_MAX])
 {
-	char hex[2 * AUDIT_HASH_LEN + 1], again[sizeof hex];
-	const char *mark;
-	json_t *j, *number, *time;
+	struct line l = {.p = text};
+	char number[48];
+
+	(void)snprintf(number, sizeof number, "{\"continues\":%llu",
+		       (unsigned long long)(c->next - 1));
+	add(&l, number);
+	return end_with_hash(&l, c->head);
+}
+
+/* ---- signed entries ---- */
+
+void audit_sha256(struct bytes b, uint8_t to[32])
+{
+	(void)crypto_hash_sha256(to, b.p, b.n);
+}
+
+size_t audit_checkpoint_text(const struct audit_checkpoint *c,
+			     char to[AUDIT_TEXT_MAX])
+{
+	char cert[65], head[AUDIT_HASH_HEX];
+
+	return (size_t)snprintf(
+		to, AUDIT_TEXT_MAX,
+		"itlkeeper audit checkpoint 1\ncluster=%.64s\ncertificate=%s\n"
+		"entry=%llu\nhead=%s\ntime=%lld\n",
+		c->cluster, hex_of(bytes_of(c->cert, 32), cert, sizeof cert),
+		(unsigned long long)c->upto.entry,
+		hex_of(bytes_of(c->upto.head, AUDIT_HASH_LEN), head, sizeof head),
+		(long long)c->time);
+}
+
+size_t audit_certificate_text(const struct audit_certificate *c,
+			      char to[AUDIT_TEXT_MAX])
+{
+	uint8_t sha256[32];
+	char hex[65];
+
+	audit_sha256(c->der, sha256);
+	return (size_t)snprintf(
+		to, AUDIT_TEXT_MAX,
+		"itlkeeper audit certificate 1\ncluster=%.64s\ncertificate=%s\n",
+		c->cluster, hex_of(bytes_of(sha256, 32), hex, sizeof hex));
+}
+
+size_t audit_format_checkpoint(struct audit_chain *c,
+			       const struct audit_checkpoint *p,
+			       char text[AUDIT_LINE_MAX])
+{
+	struct line l = begin(c, p->time, "keyd", p->uid, text);
+
+	add_member(&l, "event", AUDIT_CHECKPOINT, WORD_MAX);
+	add_member(&l, "key", p->key, WORD_MAX);
+	add_hex(&l, "digest", bytes_of(p->cert, sizeof p->cert));
+	add_member(&l, "cluster", p->cluster, WORD_MAX);
+	add_number(&l, "upto", p->upto.entry);
+	add_hex(&l, "head", bytes_of(p->upto.head, sizeof p->upto.head));
+	add_base64(&l, "signature", p->signature);
+	add_member(&l, "rc", "ok", WORD_MAX);
+	return end(c, &l);
+}
+
+size_t audit_format_certificate(struct audit_chain *c,
+				const struct audit_certificate *p,
+				char text[AUDIT_LINE_MAX])
+{
+	struct line l = begin(c, p->time, "keyd", p->uid, text);
+	uint8_t sha256[32];
+
+	audit_sha256(p->der, sha256);
+	add_member(&l, "event", AUDIT_CERTIFICATE, WORD_MAX);
+	add_member(&l, "key", p->key, WORD_MAX);
+	add_hex(&l, "digest", bytes_of(sha256, sizeof sha256));
+	add_member(&l, "cluster", p->cluster, WORD_MAX);
+	add_base64(&l, "certificate", p->der);
+	if (p->signature.n)
+		add_hex(&l, "by", bytes_of(p->by, sizeof p->by));
+	add_base64(&l, "signature", p->signature);
+	add_member(&l, "rc", "ok", WORD_MAX);
+	return end(c, &l);
+}
+
+/* ---- reading ---- */
+
+/* A number as snprintf() writes it; *p moves behind it. */
+static bool read_number(const char **p, const char *end, uint64_t *out)
+{
+	const char *start = *p;
+	uint64_t v = 0;
+
+	for (; *p < end && **p >= '0' && **p <= '9'; ++*p) {
+		if (v > (UINT64_MAX - 9) / 10)
+			return false;
+		v = v * 10 + (uint64_t)(**p - '0');
+	}
+	*out = v;
+	return *p > start && (*start != '0' || *p == start + 1);
+}
+
+bool audit_point_read(const char *text, struct audit_point *out)
+{
+	const char *colon = strchr(text, ':'), *p = text;
+	struct audit_point point;
+
+	if (!colon || !read_number(&p, colon, &point.entry) || p != colon ||
+	    !hex_read(colon + 1, point.head, sizeof point.head))
+		return false;
+	*out = point;
+	return true;
+}
+
+static bool read_word(const char **p, const char *end, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (num_size(end - *p) < n || memcmp(*p, word, n) != 0)
+		return false;
+	*p += n;
+	return true;
+}
+
+static bool read_time(const char **p, const char *end, int64_t *out)
+{
+	bool negative = read_word(p, end, "-");
+	uint64_t v;
+
+	if (!read_number(p, end, &v) || v > INT64_MAX)
+		return false;
+	*out = negative ? -(int64_t)v : (int64_t)v;
+	return true;
+}
+
+static bool is_printable(const char *p, size_t n)
+{
+	unsigned odd = 0;
+
+	for (size_t i = 0; i < n; i++)
+		odd |= (unsigned char)(p[i] - ' ') > '~' - ' ';
+	return !odd;
+}
+
+static bool is_hex(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!((p[i] >= '0' && p[i] <= '9') || (p[i] >= 'a' && p[i] <= 'f')))
+			return false;
+	return true;
+}
+
+const char *audit_line_read(const char *line, size_t n, struct audit_line *out)
+{
+	const char *p = line, *end;
 
 	if (n <= HASH_TAIL_LEN || n > AUDIT_LINE_MAX)
 		return "the line's length is none of an entry";
-	mark = line + n - HASH_TAIL_LEN;
-	memcpy(hex, mark + sizeof HASH_MARK - 1, sizeof hex - 1);
-	hex[sizeof hex - 1] = '\0';
-	if (memcmp(mark, HASH_MARK, sizeof HASH_MARK - 1) != 0 ||
+	end = line + n - HASH_TAIL_LEN;
+	*out = (struct audit_line){.text = line, .n = n - HASH_TAIL_LEN};
+	out->hex = end + sizeof HASH_MARK - 1;
+	if (memcmp(end, HASH_MARK, sizeof HASH_MARK - 1) != 0 ||
 	    memcmp(line + n - 3, "\"}\n", 3) != 0 ||
-	    !hex_read(hex, out->hash, sizeof out->hash) ||
-	    strcmp(hex, hex_of(bytes_of(out->hash, sizeof out->hash), again,
-			       sizeof again)) != 0)
+	    !is_hex(out->hex, 2 * AUDIT_HASH_LEN))
 		return "the line does not end in its hash";
-	j = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
-	number = json_object_get(j, "n");
-	time = json_object_get(j, "t");
-	if (!json_is_integer(number) || json_integer_value(number) < 1 ||
-	    !json_is_integer(time)) {
-		json_decref(j);
+	if (!is_printable(line, n - 1))
+		return "the line has bytes that no entry has";
+	out->continues = read_word(&p, end, "{\"continues\":");
+	if (out->continues)
+		return read_number(&p, end, &out->number) && p == end
+			       ? NULL
+			       : "the line is not an entry";
+	if (!read_word(&p, end, "{\"n\":") || !read_number(&p, end, &out->number) ||
+	    out->number < 1 || !read_word(&p, end, ",\"t\":") ||
+	    !read_time(&p, end, &out->time) || !read_word(&p, end, ",\"who\":\""))
 		return "the line is not an entry";
-	}
-	out->text = line;
-	out->n = n - HASH_TAIL_LEN;
-	out->number = (uint64_t)json_integer_value(number);
-	out->time = json_integer_value(time);
-	json_decref(j);
 	return NULL;
-}
-
-/* Bytes behind the last newline. */
-static size_t torn_bytes(struct bytes log)
-{
-	const uint8_t *last = log.n ? memrchr(log.p, '\n', log.n) : NULL;
-
-	return last ? num_size(log.p + log.n - last) - 1 : log.n;
 }
 
 enum rc audit_chain_resume(struct audit_chain *c, struct bytes tail,
 			   size_t *torn, struct err *e)
 {
-	size_t cut = torn_bytes(tail), n = tail.n - cut;
+	const uint8_t *last = tail.n ? memrchr(tail.p, '\n', tail.n) : NULL;
+	size_t n = last ? num_size(last - tail.p) + 1 : 0, cut = tail.n - n;
 	const uint8_t *before;
-	struct parsed p;
+	char hex[AUDIT_HASH_HEX] = "";
+	struct audit_line l;
 	const char *why;
 
 	if (n == 0 && cut < AUDIT_LINE_MAX) { /* nothing but a torn first line */
@@ -187,51 +383,14 @@ enum rc audit_chain_resume(struct audit_chain *c, struct bytes tail,
 	} else {
 		before = tail.p;
 	}
-	why = parse((const char *)before, n, &p);
+	why = audit_line_read((const char *)before, n, &l);
 	if (why)
 		return err_set(e, RC_VERIFY, "resume", why,
 			       "keep the file, look at its end, move it aside",
 			       "the audit log's last line");
-	c->next = p.number + 1;
-	memcpy(c->head, p.hash, sizeof c->head);
+	memcpy(hex, l.hex, sizeof hex - 1);
+	c->next = l.number + 1;
+	(void)hex_read(hex, c->head, sizeof c->head);
 	*torn = cut;
-	return RC_OK;
-}
-
-static enum rc broken(struct err *e, uint64_t line, const char *why)
-{
-	return err_set(e, RC_VERIFY, "verify", why,
-		       "the log was changed there: compare it with a copy",
-		       "the audit log, line %llu", (unsigned long long)line);
-}
-
-enum rc audit_verify(struct bytes log, struct audit_report *out, struct err *e)
-{
-	struct audit_report r = {.torn = torn_bytes(log)};
-	const char *p = (const char *)log.p, *end = p + (log.n - r.torn);
-	uint8_t expected[AUDIT_HASH_LEN];
-
-	while (p < end) {
-		const char *stop = memchr(p, '\n', num_size(end - p));
-		size_t n = num_size(stop - p) + 1;
-		struct parsed l;
-		const char *why = parse(p, n, &l);
-
-		if (why)
-			return broken(e, r.entries + 1, why);
-		if (l.number != r.entries + 1)
-			return broken(e, r.entries + 1,
-				      "an entry is missing, added or moved");
-		chain_hash(r.head, l.text, l.n, expected);
-		if (memcmp(expected, l.hash, sizeof expected) != 0)
-			return broken(e, r.entries + 1,
-				      "the hash does not fit the line and the one before");
-		memcpy(r.head, expected, sizeof r.head);
-		if (r.entries++ == 0)
-			r.first_time = l.time;
-		r.last_time = l.time;
-		p += n;
-	}
-	*out = r;
 	return RC_OK;
 }

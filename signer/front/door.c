@@ -3,6 +3,7 @@
 #include "base/errjson.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "heads.h"
 #include "ops.h"
 #include "probe.h"
 #include "show.h"
@@ -35,6 +36,7 @@ static const struct command {
 	{"init-plan", ALL, KEYD, show_init_plan},
 	{"backups", ALL, 0, show_backups},
 	{"alerts", ALL, 0, show_alerts},
+	{"audit", ALL, 0, show_audit},
 	{"generate", GROUP, KEYD, op_generate},
 	{"backup-proved", GROUP, KEYD, op_backup_proved},
 	{"backup-removed", GROUP, 0, op_backup_removed},

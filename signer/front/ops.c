@@ -1,5 +1,6 @@
 #include "ops.h"
 #include "base/log.h"
+#include "heads.h"
 #include "loop.h"
 #include <errno.h>
 #include <pwd.h>
@@ -41,6 +42,7 @@ void op_end(struct call *c, int64_t id, enum rc rc, const struct err *e)
 		err_text(e, note, sizeof note);
 	if (store_op_end(s->store, id, rc == RC_OK, note, &failed) != RC_OK)
 		log_error("state", &failed);
+	heads_record(s);
 	log_info("event=op-end op=%lld kind=%s rc=%s msg=\"%s\"", (long long)id,
 		 c->name, rc_name(rc), service_quotable(note));
 }
@@ -101,6 +103,7 @@ static void *resume(void *arg)
 	pthread_mutex_unlock(&s->lock);
 	if (store_op_end(s->store, o.id, well, note, &e) != RC_OK)
 		log_error("state", &e);
+	heads_record(s);
 	log_info("event=op-end op=%lld kind=%s msg=\"%s\"", (long long)o.id,
 		 o.kind, note);
 	return NULL;

@@ -142,7 +142,14 @@ static const char *const migrations[] = {
 	" wall INTEGER NOT NULL,"
 	" boot TEXT NOT NULL,"
 	" mono REAL NOT NULL,"
-	" PRIMARY KEY (unit, node)) STRICT;",
+	" PRIMARY KEY (unit, node)) STRICT;"
+
+	/* Where the audit log was when a list was published. */
+	"CREATE TABLE head ("
+	" sha1 TEXT PRIMARY KEY REFERENCES list,"
+	" entry INTEGER NOT NULL,"
+	" head BLOB NOT NULL CHECK (length(head) = 32),"
+	" time INTEGER NOT NULL) STRICT;",
 };
 
 /* ---- opening ---- */

@@ -208,6 +208,23 @@ enum rc store_vault_checked(struct store *s, const char *vault,
 			    const struct backup_check *backups, size_t n,
 			    struct err *e) MUST_CHECK;
 
+/* ---- the audit log's heads ---- */
+
+struct audit_head {
+	char sha1[SHA1_HEX]; /* the list that was published */
+	char kind[8], node[CLUSTER_ID_MAX + 1];
+	uint64_t entry;      /* the log's last one then, and its h */
+	uint8_t head[32];
+	int64_t time;
+};
+
+/* For all lists that nodes want and that have none yet. */
+enum rc store_heads_add(struct store *s, uint64_t entry, const uint8_t head[32],
+			int64_t time, struct err *e) MUST_CHECK;
+/* Oldest first, malloc()ed. */
+enum rc store_heads(struct store *s, struct audit_head **out, size_t *n,
+		    struct err *e) MUST_CHECK;
+
 /* ---- alerts: those that stand ---- */
 
 #define ALERT_NAME_MAX 112

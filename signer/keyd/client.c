@@ -141,6 +141,7 @@ enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 {
 	struct writer none = writer_of(NULL, 0);
 	struct keyd_status s = {0};
+	struct bytes head;
 	struct reader r;
 
 	if (call_keyd(k, KEYD_STATUS, &none, true, &r, e) != RC_OK)
@@ -156,10 +157,12 @@ enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 	s.security_set = (int64_t)read_u64(&r);
 	s.sealed = read_u8(&r) == 1;
 	s.audit_entries = read_u64(&r);
+	head = read_bytes(&r, sizeof s.audit_head);
 	s.started = (int64_t)read_u64(&r);
 	read_text(&r, s.config, sizeof s.config);
 	if (!reader_done(&r))
 		return call_malformed(k, e);
+	memcpy(s.audit_head, head.p, head.n);
 	*out = s;
 	return RC_OK;
 }

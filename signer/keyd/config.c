@@ -29,6 +29,12 @@ const struct conf_row keyd_service_rows[] = {
 	{.key = "generate-seconds", .type = CONF_UINT, .at = AT(generate_seconds),
 	 .def = "600", .min = 1, .max = 3600,
 	 .help = "the same for the generation of a key"},
+	{.key = "audit-checkpoint-seconds", .type = CONF_UINT,
+	 .at = AT(checkpoint_seconds), .def = "60", .min = 1, .max = 3600,
+	 .help = "an entry of the audit log waits so long for a signed one behind it"},
+	{.key = "audit-rotate-mib", .type = CONF_UINT, .at = AT(rotate_mib),
+	 .def = "64", .min = 0, .max = 65536,
+	 .help = "a new file of the audit log begins at this size; 0: never"},
 	{0},
 };
 

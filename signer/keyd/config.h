@@ -13,6 +13,7 @@ struct keyd_config {
 	char *module, *uri, *pin; /* "credential:NAME" | "file:/PATH" | "prompt" */
 	unsigned sessions;
 	unsigned deadline_seconds, generate_seconds;
+	unsigned checkpoint_seconds, rotate_mib; /* of the audit log */
 	uid_t keyd_uid, front_uid, tvs_uid;
 	gid_t group;
 };

@@ -81,6 +81,7 @@ static void note_start(struct service *s)
 {
 	const struct hsm_token_info *t = hsm_token_info(s->token);
 	char detail[256];
+	struct err e;
 	struct audit_entry entry = {
 		.time = s->started,
 		.who = "keyd",
@@ -95,7 +96,9 @@ static void note_start(struct service *s)
 		       ITLKEEPER_VERSION, t->label, t->serial,
 		       keyring_count(&s->keys),
 		       s->put_back ? " token-put-back=1" : "", s->config->cluster->sha256);
-	release_note(s->release, &entry);
+	/* keyd lives without it, and signs nothing until the log can be written. */
+	if (release_note(s->release, &entry, &e) != RC_OK)
+		log_error("start", &e);
 	log_info("event=start %s", detail);
 }
 
@@ -113,6 +116,20 @@ static enum rc lock_state(const char *dir, struct err *e)
 		return err_errno(e, RC_BUSY, "lock", "another keyd runs here",
 				 "%s", dir);
 	return RC_OK;
+}
+
+static enum rc open_log(struct service *s, struct err *e)
+{
+	char path[CLUSTER_PATH_MAX];
+	struct release_setup setup = {
+		.path = path,
+		.group = s->config->group,
+		.rotate = (uint64_t)s->config->rotate_mib << 20,
+		.checkpoint_seconds = s->config->checkpoint_seconds,
+	};
+
+	cluster_path(s->config->cluster, PATH_AUDIT_LOG, path);
+	return release_open(&setup, &s->release, e);
 }
 
 /* The one that systemd's socket unit made, so that nobody who asks while keyd is
@@ -158,11 +175,10 @@ static enum rc run(struct service *s, const char *dir, struct err *e)
 	proofs_init(&s->proofs);
 	limit_init(&s->limit);
 	(void)pthread_mutex_init(&s->generating, NULL);
-	cluster_path(c, PATH_AUDIT_LOG, path);
 	if (login(s, &module, e) != RC_OK ||
 	    provider_context(&s->provider, e) != RC_OK ||
 	    load_keys(s, e) != RC_OK ||
-	    release_open(path, s->config->group, &s->release, e) != RC_OK)
+	    open_log(s, e) != RC_OK)
 		return e->rc;
 	note_start(s);
 	if (open_listener(c, &listener, e) != RC_OK)

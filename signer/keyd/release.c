@@ -1,13 +1,13 @@
 #include "release.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/num.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "base/proc.h"
+#include "logfile.h"
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 struct answer {
 	struct conn *conn; /* NULL: a note */
@@ -21,19 +21,36 @@ struct batch {
 	struct answer *answers;
 	size_t n, cap;
 	bool last;
+	struct audit_chain end; /* of its lines */
+	uint64_t upto, notes;   /* release.appended, coverage.notes at its end */
+};
+
+/* What is known of checkpoints; entries are counted since the start. */
+struct coverage {
+	unsigned seconds;
+	uint64_t notes, synced; /* entries but the log's own: made, on disk */
+	uint64_t point, covered; /* by the one being made; by the last one */
+	double since; /* proc_now() when the first that is not covered was made; 0 */
+	double not_before;
+	bool busy, hurry;
 };
 
 struct release {
-	int fd;
-	off_t size; /* of the log, synced */
-	pthread_mutex_t lock;
+	struct logfile file; /* the release thread's own */
+	pthread_mutex_t lock;  /* of all that follows */
 	pthread_cond_t work;   /* something was appended */
-	pthread_cond_t synced; /* a batch is on disk */
-	struct audit_chain chain;
+	pthread_cond_t synced; /* a batch is on disk, or is given up */
+	struct audit_chain chain, on_disk;
 	struct batch open;
-	bool flushing;          /* a batch was taken, and is on its way */
-	int in_flight;          /* requests that are not appended yet */
-	uint64_t appended, done; /* entries */
+	bool flushing;           /* a batch was taken, and is on its way */
+	int in_flight;           /* requests that are not appended yet */
+	uint64_t appended, done; /* entries; done counts those given up too */
+	uint64_t faults;         /* batches given up */
+	bool stuck;
+	struct err why;          /* stuck */
+	double probe;            /* stuck: proc_now() of the next try */
+	unsigned long refused;   /* stuck: requests */
+	struct coverage cover;
 };
 
 static void die(const char *what)
@@ -43,97 +60,6 @@ static void die(const char *what)
 	err_errno(&e, RC_ERROR, what, NULL, "the audit log");
 	log_error("audit", &e);
 	_exit(1);
-}
-
-/* The log cannot be written: nothing of this batch may leave. */
-static void refuse_batch(struct release *r, struct batch *b)
-{
-	struct err e;
-
-	err_errno(&e, RC_ERROR, "write",
-		  "free space where keyd's state is; nothing is signed until the log can be written",
-		  "the audit log");
-	log_error("audit", &e);
-	(void)!ftruncate(r->fd, r->size);
-	for (size_t i = 0; i < b->n; i++)
-		if (b->answers[i].conn)
-			conn_send_error(b->answers[i].conn, b->answers[i].id,
-					&e);
-	_exit(1); /* the chain in memory is ahead of the log: start anew from it */
-}
-
-static void send_answer(struct answer *a)
-{
-	struct conn *c = a->conn;
-	bool secret = a->frame.locked != NULL;
-
-	conn_send(c, bytes_of(a->frame.p, a->frame.n));
-	wire_frame_free(&a->frame);
-	if (secret)
-		atomic_fetch_sub(&c->room->used, 1);
-	atomic_fetch_sub(&c->in_flight, 1);
-	conn_unref(c);
-}
-
-static void flush(struct release *r, struct batch *b)
-{
-	if (b->nlines && (!file_write_all(r->fd, bytes_of(b->lines, b->nlines)) ||
-			  fdatasync(r->fd) != 0))
-		refuse_batch(r, b);
-	r->size += (off_t)b->nlines;
-	for (size_t i = 0; i < b->n; i++)
-		if (b->answers[i].conn)
-			send_answer(&b->answers[i]);
-	if (b->last) {
-		log_warn("event=end hint=\"the token no longer answers as it must; starting anew\"");
-		_exit(1);
-	}
-	b->n = b->nlines = 0;
-}
-
-/* Others are on their way: let them share the sync. Called locked. */
-static void wait_for_more(struct release *r)
-{
-	struct timespec until;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += RELEASE_WAIT_MS * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	while (r->in_flight > 0 && r->open.n < RELEASE_BATCH && !r->open.last)
-		if (pthread_cond_timedwait(&r->work, &r->lock, &until) != 0)
-			return;
-}
-
-static void *run(void *arg)
-{
-	struct release *r = arg;
-	struct batch taken = {0}, swap;
-	uint64_t upto;
-
-	for (;;) {
-		(void)pthread_mutex_lock(&r->lock);
-		while (r->open.n == 0)
-			(void)pthread_cond_wait(&r->work, &r->lock);
-		wait_for_more(r);
-		swap = r->open;
-		r->open = taken;
-		taken = swap;
-		upto = r->appended;
-		r->flushing = true;
-		(void)pthread_mutex_unlock(&r->lock);
-
-		flush(r, &taken);
-
-		(void)pthread_mutex_lock(&r->lock);
-		r->flushing = false;
-		r->done = upto;
-		(void)pthread_cond_broadcast(&r->synced);
-		(void)pthread_mutex_unlock(&r->lock);
-	}
-	return NULL;
 }
 
 static void *grow(void *p, size_t *cap, size_t need, size_t width)
@@ -150,24 +76,285 @@ static void *grow(void *p, size_t *cap, size_t need, size_t width)
 	return p;
 }
 
+/* ---- answers ---- */
+
+/* What was to be said, or the error in its place. */
+static void send_answer(struct answer *a, const struct err *instead)
+{
+	struct conn *c = a->conn;
+	bool secret = a->frame.locked != NULL;
+
+	if (!c)
+		return;
+	if (instead)
+		conn_send_error(c, a->id, instead);
+	else
+		conn_send(c, bytes_of(a->frame.p, a->frame.n));
+	wire_frame_free(&a->frame);
+	if (secret)
+		atomic_fetch_sub(&c->room->used, 1);
+	atomic_fetch_sub(&c->in_flight, 1);
+	conn_unref(c);
+}
+
+static void send_batch(struct batch *b, const struct err *instead)
+{
+	for (size_t i = 0; i < b->n; i++)
+		send_answer(&b->answers[i], instead);
+	b->n = b->nlines = 0;
+}
+
+/* ---- the log is stuck ---- */
+
+/* Nothing of this batch may leave, nor of the next one, whose lines follow its own:
+ * forget both, and go back to what is on disk. */
+static void get_stuck(struct release *r, struct batch *b, const struct err *e)
+{
+	struct batch next;
+	bool last;
+
+	log_error("audit", e);
+	(void)pthread_mutex_lock(&r->lock);
+	next = r->open;
+	r->open = (struct batch){.last = next.last};
+	last = b->last || next.last;
+	r->chain = r->on_disk;
+	r->cover.notes = r->cover.synced;
+	r->cover.covered = 0; /* a checkpoint may have been among them */
+	r->stuck = true;
+	r->why = *e;
+	r->probe = proc_now() + 1;
+	r->refused = b->n + next.n;
+	r->faults++;
+	r->done = r->appended;
+	(void)pthread_cond_broadcast(&r->synced);
+	(void)pthread_mutex_unlock(&r->lock);
+	send_batch(b, e);
+	send_batch(&next, e);
+	free(next.lines);
+	free(next.answers);
+	if (last)
+		_exit(1);
+}
+
+/* Called locked, stuck: does an entry get through? */
+static void probe(struct release *r)
+{
+	struct audit_chain chain = r->on_disk;
+	char line[AUDIT_LINE_MAX], detail[160];
+	struct audit_entry entry = {
+		.time = (int64_t)time(NULL),
+		.who = "keyd",
+		.uid = getuid(),
+		.event = "log-stuck",
+		.detail = detail,
+		.rc = "ok",
+	};
+	enum logfile_end end;
+	struct err e;
+	size_t n;
+
+	(void)snprintf(detail, sizeof detail, "refused=%lu why=%s", r->refused,
+		       r->why.name);
+	n = audit_format(&chain, &entry, line);
+	end = logfile_append(&r->file, bytes_of(line, n), &e);
+	if (end == LOGFILE_LOST) {
+		log_error("audit", &e);
+		_exit(1);
+	}
+	if (end == LOGFILE_STUCK) {
+		r->why = e;
+		r->probe = proc_now() + 1;
+		return;
+	}
+	log_info("event=audit-writable refused=%lu", r->refused);
+	r->stuck = false;
+	r->chain = r->on_disk = chain;
+	r->cover.synced = ++r->cover.notes;
+	if (r->cover.since == 0)
+		r->cover.since = proc_now();
+}
+
+static enum rc still_stuck(const struct release *r, struct err *e)
+{
+	if (!r->stuck)
+		return RC_OK;
+	*e = r->why;
+	return e->rc;
+}
+
+enum rc release_open_for(struct release *r, struct err *e)
+{
+	enum rc rc;
+
+	(void)pthread_mutex_lock(&r->lock);
+	rc = still_stuck(r, e);
+	r->refused += rc != RC_OK;
+	(void)pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
+/* ---- the release thread ---- */
+
+static struct timespec in_seconds(double seconds)
+{
+	struct timespec t;
+	long nsec = (long)(seconds * 1e9);
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += nsec / 1000000000;
+	t.tv_nsec += nsec % 1000000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_nsec -= 1000000000;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+/* Something to write or to answer. Called locked. */
+static void wait_for_work(struct release *r)
+{
+	for (;;) {
+		struct timespec next = in_seconds(1);
+
+		if (r->stuck && proc_now() >= r->probe)
+			probe(r);
+		if (r->open.n)
+			return;
+		if (r->stuck)
+			(void)pthread_cond_timedwait(&r->work, &r->lock, &next);
+		else
+			(void)pthread_cond_wait(&r->work, &r->lock);
+	}
+}
+
+/* Others are on their way: let them share the sync. Called locked. */
+static void wait_for_more(struct release *r)
+{
+	struct timespec until = in_seconds(RELEASE_WAIT_MS / 1000.0);
+
+	while (r->in_flight > 0 && r->open.n < RELEASE_BATCH && !r->open.last)
+		if (pthread_cond_timedwait(&r->work, &r->lock, &until) != 0)
+			return;
+}
+
+/* When the file ends where `chain` says. */
+static void rotate(struct release *r, const struct audit_chain *chain)
+{
+	struct err e = {0};
+	bool done;
+	enum logfile_end end = logfile_rotate(&r->file, chain, &done, &e);
+
+	if (end != LOGFILE_DONE)
+		log_error("audit-rotate", &e);
+	if (end == LOGFILE_LOST)
+		_exit(1);
+	if (!done)
+		return;
+	log_info("event=audit-rotate last=%llu",
+		 (unsigned long long)(chain->next - 1));
+	(void)pthread_mutex_lock(&r->lock);
+	r->cover.hurry = true;
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+/* Who is answered may ask for the head at once. */
+static void is_on_disk(struct release *r, const struct batch *b)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	r->done = b->upto;
+	r->on_disk = b->end;
+	r->cover.synced = b->notes;
+	(void)pthread_cond_broadcast(&r->synced);
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+static void flush(struct release *r, struct batch *b)
+{
+	struct err e;
+	enum logfile_end end =
+		logfile_append(&r->file, bytes_of(b->lines, b->nlines), &e);
+
+	if (end == LOGFILE_STUCK) {
+		get_stuck(r, b, &e);
+		return;
+	}
+	if (end == LOGFILE_LOST) {
+		log_error("audit", &e);
+		send_batch(b, &e);
+		_exit(1);
+	}
+	is_on_disk(r, b);
+	send_batch(b, NULL);
+	if (b->last) {
+		log_warn("event=end hint=\"the token no longer answers as it must; starting anew\"");
+		_exit(1);
+	}
+	rotate(r, &b->end);
+}
+
+static void *run(void *arg)
+{
+	struct release *r = arg;
+	struct batch taken = {0}, swap;
+
+	for (;;) {
+		(void)pthread_mutex_lock(&r->lock);
+		wait_for_work(r);
+		wait_for_more(r);
+		swap = r->open;
+		r->open = taken;
+		taken = swap;
+		taken.end = r->chain;
+		taken.notes = r->cover.notes;
+		taken.upto = r->appended;
+		r->flushing = true;
+		(void)pthread_mutex_unlock(&r->lock);
+
+		flush(r, &taken);
+
+		(void)pthread_mutex_lock(&r->lock);
+		r->flushing = false;
+		(void)pthread_mutex_unlock(&r->lock);
+	}
+	return NULL;
+}
+
+/* ---- appending ---- */
+
+/* Room for a line more. Called locked. */
+static char *room(struct batch *b)
+{
+	b->lines = grow(b->lines, &b->lines_cap, b->nlines + AUDIT_LINE_MAX, 1);
+	return b->lines + b->nlines;
+}
+
 /* Called locked. */
-static void append(struct release *r, const struct answer *a,
-		   const struct audit_entry *entry)
+static void append_answer(struct release *r, const struct answer *a)
 {
 	struct batch *b = &r->open;
 
-	if (entry) {
-		b->lines = grow(b->lines, &b->lines_cap,
-				b->nlines + AUDIT_LINE_MAX, 1);
-		b->nlines += audit_format(&r->chain, entry,
-					  b->lines + b->nlines);
-		r->appended++;
-	}
 	b->answers = grow(b->answers, &b->cap, b->n + 1, sizeof *b->answers);
 	b->answers[b->n++] = *a;
 	/* Wake the release thread for what it waits for, and not for each. */
 	if (b->n == 1 || b->n == RELEASE_BATCH || r->in_flight == 0 || b->last)
 		(void)pthread_cond_signal(&r->work);
+}
+
+/* Called locked. */
+static void append(struct release *r, const struct answer *a,
+		   const struct audit_entry *entry)
+{
+	if (entry) {
+		char *line = room(&r->open);
+
+		r->open.nlines += audit_format(&r->chain, entry, line);
+		r->appended++;
+		r->cover.notes++;
+		if (r->cover.since == 0)
+			r->cover.since = proc_now();
+	}
+	append_answer(r, a);
 }
 
 void release_expect(struct release *r)
@@ -182,27 +369,35 @@ void release_answer(struct release *r, struct conn *conn, uint32_t id,
 		    bool last)
 {
 	struct answer a = {.conn = conn, .id = id, .frame = *frame};
+	struct err why;
+	bool stuck;
 
 	*frame = (struct wire_frame){0};
 	(void)pthread_mutex_lock(&r->lock);
 	r->in_flight--;
 	r->open.last |= last;
-	append(r, &a, entry);
+	stuck = r->stuck && entry;
+	why = r->why;
+	r->refused += stuck;
+	if (!stuck || last)
+		append(r, stuck ? &(struct answer){0} : &a, stuck ? NULL : entry);
 	(void)pthread_mutex_unlock(&r->lock);
+	if (stuck)
+		send_answer(&a, &why);
 }
 
-void release_note(struct release *r, const struct audit_entry *entry)
+/* Called locked, when the entry is appended: until it is on disk, or given up. */
+static enum rc wait_for_disk(struct release *r, struct err *e)
 {
-	struct answer none = {0};
-	uint64_t mine;
+	uint64_t mine = r->appended, faults = r->faults;
 
-	(void)pthread_mutex_lock(&r->lock);
-	append(r, &none, entry);
-	mine = r->appended;
 	(void)pthread_cond_signal(&r->work);
 	while (r->done < mine)
 		(void)pthread_cond_wait(&r->synced, &r->lock);
-	(void)pthread_mutex_unlock(&r->lock);
+	if (r->faults == faults)
+		return RC_OK;
+	*e = r->why;
+	return e->rc;
 }
 
 bool release_idle(struct release *r)
@@ -215,48 +410,132 @@ bool release_idle(struct release *r)
 	return idle;
 }
 
-uint64_t release_entries(struct release *r)
+enum rc release_note(struct release *r, const struct audit_entry *entry,
+		     struct err *e)
 {
-	uint64_t n;
+	enum rc rc;
 
 	(void)pthread_mutex_lock(&r->lock);
-	n = r->chain.next - 1;
-	(void)pthread_mutex_unlock(&r->lock);
-	return n;
-}
-
-/* Find the chain's end; cut off what a crash left unfinished. */
-static enum rc resume(struct release *r, const char *path, struct err *e)
-{
-	char tail[2 * AUDIT_LINE_MAX];
-	struct stat st;
-	off_t from;
-	ssize_t got;
-	size_t torn;
-
-	if (fstat(r->fd, &st) != 0)
-		return err_errno(e, RC_ERROR, "fstat", NULL, "%s", path);
-	from = st.st_size > (off_t)sizeof tail
-		       ? st.st_size - (off_t)sizeof tail
-		       : 0;
-	got = pread(r->fd, tail, sizeof tail, from);
-	if (got < 0)
-		return err_errno(e, RC_ERROR, "read", NULL, "%s", path);
-	if (audit_chain_resume(&r->chain, bytes_of(tail, num_size(got)), &torn,
-			       e) != RC_OK) {
-		(void)snprintf(e->what, sizeof e->what, "%s", path);
-		return e->rc;
+	rc = still_stuck(r, e);
+	if (rc == RC_OK) {
+		append(r, &(struct answer){0}, entry);
+		rc = wait_for_disk(r, e);
 	}
-	r->size = st.st_size - (off_t)torn;
-	if (torn)
-		log_warn("event=audit-torn bytes=%zu hint=\"an entry that was cut off by a crash; it was never answered for\"",
-			 torn);
-	if (ftruncate(r->fd, r->size) != 0)
-		return err_errno(e, RC_ERROR, "truncate", NULL, "%s", path);
-	return RC_OK;
+	(void)pthread_mutex_unlock(&r->lock);
+	return rc;
 }
 
-enum rc release_open(const char *path, gid_t group, struct release **out,
+void release_last(struct release *r)
+{
+	struct answer none = {0};
+
+	(void)pthread_mutex_lock(&r->lock);
+	r->open.last = true;
+	append_answer(r, &none);
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- checkpoints ---- */
+
+struct audit_point release_point(struct release *r)
+{
+	struct audit_point p;
+
+	(void)pthread_mutex_lock(&r->lock);
+	p = audit_chain_point(&r->on_disk);
+	(void)pthread_mutex_unlock(&r->lock);
+	return p;
+}
+
+bool release_checkpoint_begin(struct release *r)
+{
+	struct coverage *c = &r->cover;
+	double now = proc_now();
+	bool due;
+
+	(void)pthread_mutex_lock(&r->lock);
+	due = !c->busy && !r->stuck && now >= c->not_before &&
+	      c->synced > c->covered &&
+	      (c->hurry || c->synced - c->covered >= RELEASE_UNCOVERED ||
+	       now - c->since >= c->seconds);
+	c->busy |= due;
+	(void)pthread_mutex_unlock(&r->lock);
+	return due;
+}
+
+enum rc release_checkpoint_point(struct release *r, struct audit_point *out,
+				 struct err *e)
+{
+	struct coverage *c = &r->cover;
+	bool any;
+
+	(void)pthread_mutex_lock(&r->lock);
+	any = c->synced > c->covered;
+	c->point = c->synced;
+	*out = audit_chain_point(&r->on_disk);
+	(void)pthread_mutex_unlock(&r->lock);
+	return any ? RC_OK
+		   : err_set(e, RC_NOTFOUND, "checkpoint", "nothing is new", NULL,
+			     "the audit log");
+}
+
+enum rc release_certificate(struct release *r, const struct audit_certificate *c,
+			    struct err *e)
+{
+	enum rc rc;
+
+	(void)pthread_mutex_lock(&r->lock);
+	rc = still_stuck(r, e);
+	if (rc == RC_OK) {
+		char *line = room(&r->open);
+
+		r->open.nlines += audit_format_certificate(&r->chain, c, line);
+		r->appended++;
+		append_answer(r, &(struct answer){0});
+		rc = wait_for_disk(r, e);
+	}
+	(void)pthread_mutex_unlock(&r->lock);
+	return rc;
+}
+
+bool release_checkpoint(struct release *r, const struct audit_checkpoint *c)
+{
+	struct answer none = {0};
+	bool fits;
+
+	(void)pthread_mutex_lock(&r->lock);
+	/* One that took longer than a verifier looks back is made anew. */
+	fits = !r->stuck && r->chain.next - c->upto.entry < AUDIT_COVER_MAX;
+	if (fits) {
+		char *line = room(&r->open);
+
+		r->open.nlines += audit_format_checkpoint(&r->chain, c, line);
+		r->appended++;
+		append_answer(r, &none);
+	}
+	(void)pthread_mutex_unlock(&r->lock);
+	return fits;
+}
+
+void release_checkpoint_end(struct release *r, bool done)
+{
+	struct coverage *c = &r->cover;
+
+	(void)pthread_mutex_lock(&r->lock);
+	c->busy = false;
+	if (done) {
+		c->covered = c->point;
+		c->hurry = false;
+		c->since = c->notes > c->covered ? proc_now() : 0;
+	} else {
+		c->not_before = proc_now() + c->seconds;
+	}
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
+/* ---- the start ---- */
+
+enum rc release_open(const struct release_setup *setup, struct release **out,
 		     struct err *e)
 {
 	struct release *r = calloc(1, sizeof *r);
@@ -264,21 +543,14 @@ enum rc release_open(const char *path, gid_t group, struct release **out,
 	pthread_t thread;
 
 	if (!r)
-		return err_errno(e, RC_ERROR, "calloc", NULL, "%s", path);
-	r->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (r->fd < 0) {
-		err_errno(e, RC_ERROR, "open", NULL, "%s", path);
+		return err_errno(e, RC_ERROR, "calloc", NULL, "%s", setup->path);
+	if (logfile_open(&r->file, setup->path, setup->group, setup->rotate, &r->chain,
+			 e) != RC_OK) {
 		free(r);
 		return e->rc;
 	}
-	/* Best effort: keyd need not be in the group. */
-	(void)!fchown(r->fd, (uid_t)-1, group);
-	(void)fchmod(r->fd, 0640);
-	if (resume(r, path, e) != RC_OK) {
-		fd_close(r->fd);
-		free(r);
-		return e->rc;
-	}
+	r->on_disk = r->chain;
+	r->cover.seconds = setup->checkpoint_seconds;
 	(void)pthread_mutex_init(&r->lock, NULL);
 	(void)pthread_condattr_init(&monotonic);
 	(void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

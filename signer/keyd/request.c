@@ -46,15 +46,23 @@ bool request_allowed(unsigned what, enum role role)
 	return what < KEYD_REQUEST_END && (table[what].roles & role);
 }
 
+bool request_is_audited(unsigned what)
+{
+	return what < KEYD_REQUEST_END && table[what].audited;
+}
+
 static enum rc dispatch(struct request *q, struct err *e)
 {
 	const struct row *row =
 		q->what < KEYD_REQUEST_END ? &table[q->what] : NULL;
 
-	if (!row || !row->handle)
+	if (!row || !row->handle) {
+		(void)snprintf(q->note.event, sizeof q->note.event, "request");
+		q->note.wanted = q->conn->role != ROLE_NONE;
 		return err_set(e, RC_USAGE, "request", "is unknown",
 			       "do the programs have one version?", "number %u",
 			       q->what);
+	}
 	(void)snprintf(q->note.event, sizeof q->note.event, "%s", row->name);
 	if (!request_allowed(q->what, q->conn->role)) {
 		/* A stranger must not be able to fill the log. */
@@ -69,7 +77,8 @@ static enum rc dispatch(struct request *q, struct err *e)
 	return row->handle(q, e);
 }
 
-/* A member without a password must not be able to fill the log either. */
+/* A member without a password must not be able to fill the log either, nor what
+ * speaks to phones. */
 static void limit_note(struct request *q)
 {
 	unsigned long left_out = 0;
@@ -85,7 +94,8 @@ enum rc request_handle(struct request *q, struct err *e)
 	enum rc rc;
 
 	q->note.by = q->conn->peer.uid;
-	q->note.limited = q->conn->role == ROLE_ADMIN;
+	/* Of front all is written: it has the operations, and hands tickets on. */
+	q->note.limited = q->conn->role != ROLE_FRONT;
 	rc = dispatch(q, e);
 	if (rc != RC_OK && q->note.wanted && q->note.limited)
 		limit_note(q);

@@ -109,14 +109,15 @@ unsigned request_unit_usage(enum unit unit)
 	return units[unit].usage;
 }
 
-void request_note_id(struct request *q, const char *event, const char *label,
-		     const uint8_t id[HSM_ID_LEN])
+enum rc request_note_id(struct request *q, const char *event, const char *label,
+			const uint8_t id[HSM_ID_LEN], struct err *e)
 {
 	char hex[2 * HSM_ID_LEN + 1], detail[64];
 	struct audit_entry entry = {
 		.time = (int64_t)time(NULL),
 		.who = role_name(q->conn->role),
 		.uid = q->conn->peer.uid,
+		.pid = (unsigned)q->conn->peer.pid,
 		.event = event,
 		.key = label,
 		.detail = detail,
@@ -125,7 +126,7 @@ void request_note_id(struct request *q, const char *event, const char *label,
 
 	(void)snprintf(detail, sizeof detail, "id=%s",
 		       hex_of(bytes_of(id, HSM_ID_LEN), hex, sizeof hex));
-	release_note(q->service->release, &entry);
+	return release_note(q->service->release, &entry, e);
 }
 
 /*
@@ -166,8 +167,8 @@ static enum rc make_pair(struct request *q, enum unit unit, unsigned bits,
 		uint8_t id[HSM_ID_LEN];
 
 		hsm_id_new(id);
-		request_note_id(q, "generate-begin", text, id);
-		if (hsm_key_generate(q->session, id, text, bits,
+		if (request_note_id(q, "generate-begin", text, id, e) != RC_OK ||
+		    hsm_key_generate(q->session, id, text, bits,
 				     units[unit].usage, &key, e) != RC_OK)
 			return e->rc;
 		if (unit != UNIT_ITLRECOVERY ||

@@ -6,6 +6,7 @@ enum rc request_status(struct request *q, struct err *e)
 {
 	const struct hsm_token_info *t = hsm_token_info(q->service->token);
 	struct keyd_password admin, security;
+	struct audit_point p;
 
 	if (request_read_done(q, e) != RC_OK)
 		return e->rc;
@@ -21,7 +22,9 @@ enum rc request_status(struct request *q, struct err *e)
 	write_u32(&q->out, security.number);
 	write_u64(&q->out, (uint64_t)security.changed);
 	write_u8(&q->out, atomic_load(&q->service->sealed));
-	write_u64(&q->out, release_entries(q->service->release));
+	p = release_point(q->service->release);
+	write_u64(&q->out, p.entry);
+	write_bytes(&q->out, bytes_of(p.head, sizeof p.head));
 	write_u64(&q->out, (uint64_t)q->service->started);
 	write_text(&q->out, q->service->config->cluster->sha256);
 	return RC_OK;

@@ -243,8 +243,8 @@ static enum rc import(struct request *q, const struct incoming *in,
 	keyring_next_label(ring, in->unit, in->node, &label);
 	label_text(&label, q->note.key);
 	hsm_id_new(id);
-	request_note_id(q, "import-begin", q->note.key, id);
-	if (hsm_key_import(q->session, id, q->note.key, &in->w, in->cert,
+	if (request_note_id(q, "import-begin", q->note.key, id, e) != RC_OK ||
+	    hsm_key_import(q->session, id, q->note.key, &in->w, in->cert,
 			   request_unit_usage(in->unit), &key, route, e) != RC_OK ||
 	    keyring_add(ring, key, e) != RC_OK)
 		return e->rc;

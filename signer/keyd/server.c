@@ -1,4 +1,5 @@
 #include "server.h"
+#include "checkpoint.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "base/proc.h"
@@ -10,7 +11,7 @@
 #include <time.h>
 
 struct job {
-	struct conn *conn;
+	struct conn *conn; /* NULL: a checkpoint of the audit log */
 	unsigned what;
 	uint32_t id;
 	int fd;
@@ -100,6 +101,7 @@ static void answer(struct worker *w, struct job *j, const struct request *q,
 		.time = (int64_t)time(NULL),
 		.who = role_name(j->conn->role),
 		.uid = j->conn->peer.uid,
+		.pid = (unsigned)j->conn->peer.pid,
 		.event = q->note.event,
 		.key = q->note.key[0] ? q->note.key : NULL,
 		.digest = bytes_of(q->note.digest, q->note.digest_len),
@@ -154,7 +156,9 @@ static void work(struct worker *w, struct job *j)
 
 	atomic_store(&w->what, j->what);
 	atomic_store(&w->deadline, proc_now() + request_deadline(s, j->what));
-	rc = request_handle(&q, &e);
+	rc = request_is_audited(j->what) ? release_open_for(s->release, &e) : RC_OK;
+	if (rc == RC_OK)
+		rc = request_handle(&q, &e);
 	if (rc == RC_OK && q.out.bad)
 		rc = err_set(&e, RC_ERROR, q.note.event,
 			     "the answer is too large", NULL, "keyd");
@@ -167,13 +171,47 @@ static void work(struct worker *w, struct job *j)
 	free(j);
 }
 
+/* keyd's own request. A token that does not sign it is a fault that is logged, and
+ * tried again; one that no longer answers as it must ends keyd, as with any. */
+static void work_checkpoint(struct worker *w, struct job *j)
+{
+	struct service *s = w->server->service;
+	struct err e = {0};
+
+	atomic_store(&w->what, 0);
+	atomic_store(&w->deadline, proc_now() + s->config->deadline_seconds);
+	if (checkpoint_make(s, w->session, &e) != RC_OK) {
+		log_error("checkpoint", &e);
+		if (request_is_fatal(&e))
+			release_last(s->release);
+	}
+	atomic_store(&w->deadline, 0);
+	free(j);
+}
+
 static void *worker_run(void *arg)
 {
 	struct worker *w = arg;
 
-	for (;;)
-		work(w, take(w->server));
+	for (;;) {
+		struct job *j = take(w->server);
+
+		if (j->conn)
+			work(w, j);
+		else
+			work_checkpoint(w, j);
+	}
 	return NULL;
+}
+
+static void put_checkpoint(struct server *v)
+{
+	struct job *j = calloc(1, sizeof *j);
+
+	if (j)
+		put(v, j);
+	else
+		release_checkpoint_end(v->service->release, false);
 }
 
 static enum rc start_workers(struct server *v, struct err *e)
@@ -471,6 +509,8 @@ enum rc server_run(struct service *s, int listener, struct takeup *t, struct err
 			fd_close(listener);
 			return RC_OK;
 		}
+		if (release_checkpoint_begin(s->release))
+			put_checkpoint(&v);
 		read_all(&v, set);
 		if (set[0].revents & POLLIN)
 			accept_one(&v, listener);

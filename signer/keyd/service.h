@@ -36,8 +36,8 @@ struct service {
 /* What the audit log will say of a request. A handler fills it as it learns. */
 struct note {
 	bool wanted; /* an entry is written */
-	bool limited; /* but of a refusal only one a minute: nothing was shown that
-			 took a password */
+	bool limited; /* but of a refusal only one a minute: front did not send it, or
+			 nothing was shown that took a password */
 	uid_t by;     /* whose minute */
 	char event[32];
 	char key[LABEL_MAX];
@@ -71,6 +71,9 @@ struct request {
  * in request->out on RC_OK. This is all that anybody can have of keyd.
  */
 enum rc request_handle(struct request *q, struct err *e) MUST_CHECK;
+
+/* Does it sign or change something? Then each one is in the log, or is not done. */
+bool request_is_audited(unsigned what);
 
 /* May this role ask that at all? request_handle() refuses it, if not. */
 bool request_allowed(unsigned what, enum role role);
@@ -159,8 +162,8 @@ enum rc request_give_list(struct request *q, struct bytes list, bool sha1_only,
 void request_write_key(struct request *q, const struct held_key *k);
 
 /* "EVENT-begin": the id of a new key is in the log before the token has it. */
-void request_note_id(struct request *q, const char *event, const char *label,
-		     const uint8_t id[HSM_ID_LEN]);
+enum rc request_note_id(struct request *q, const char *event, const char *label,
+			const uint8_t id[HSM_ID_LEN], struct err *e) MUST_CHECK;
 
 /* What a unit's keys may do in the token, as hsm_key_generate() takes it. */
 unsigned request_unit_usage(enum unit unit);

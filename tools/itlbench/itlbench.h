@@ -23,6 +23,9 @@ enum rc measure_token(const struct settings *s, struct err *e) MUST_CHECK;
  * the token's module; as root, or as front's user. */
 enum rc measure_list(const struct settings *s, struct err *e) MUST_CHECK;
 
+/* An audit log of a million entries, verified. */
+enum rc measure_audit(const struct settings *s, struct err *e) MUST_CHECK;
+
 /* A backup of the recovery key by its parts, on a running cluster. */
 enum rc measure_vault(const struct settings *s, struct err *e) MUST_CHECK;
 

@@ -56,13 +56,15 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"demo", measure_demo, true, false,
-	 "all but vault and nodes, on a private token and cluster (as root)"},
+	 "all but audit and vault and nodes, on a private token and cluster (as root)"},
 	{"token", measure_token, false, false,
 	 "the ceiling: bare C_Sign by threads, beside OpenSSL in memory"},
 	{"list", measure_list, false, false,
 	 "lists through keyd, beside the ceiling of its token (as root)"},
 	{"parse", measure_parse, true, false,
 	 "[FILE]: a list's structure, beside an RSA-2048 verification"},
+	{"audit", measure_audit, false, false,
+	 "the audit log: a million entries and their checkpoints, verified"},
 	{"vault", measure_vault, true, true,
 	 "FOLDER|sftp://...: a backup there by its parts (a running cluster)"},
 	{"nodes", measure_nodes, false, false,
@@ -99,7 +101,7 @@ static enum rc run_command(struct settings *s, int nwords, char **words,
 		return c->run(s, e);
 	}
 	return err_set(e, RC_USAGE, "itlbench", "no such command",
-		       "demo, token, list, parse, vault or nodes; see --help", "%s",
+		       "demo, token, list, parse, vault, audit or nodes; see --help", "%s",
 		       nwords > 0 ? words[0] : "the command line");
 }
 

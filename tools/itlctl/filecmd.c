@@ -1,4 +1,5 @@
 /* Commands for files, without any service. */
+#include "itlctl/certs.h"
 #include "itlctl/commands.h"
 #include "itlctl/lists.h"
 #include "base/file.h"
@@ -36,8 +37,7 @@ enum rc file_show(struct ctl *c, struct err *e)
 	return list_show(c, &f, json_pack("{s:s}", "file", c->args[0]), e);
 }
 
-/* A certificate in PEM or DER; NULL if the bytes are neither. */
-static X509 *read_certificate(struct bytes b)
+X509 *certs_read(struct bytes b)
 {
 	BIO CLEANUP(BIO_free) *bio = BIO_new_mem_buf(b.p, (int)b.n);
 	const unsigned char *p = b.p;
@@ -57,7 +57,7 @@ static enum rc find_signer(const struct itl *l, const char *path, X509 **out,
 
 	if (file_read(path, LISTS_FILE_MAX, &f.bytes, &f.n, e) != RC_OK)
 		return e->rc;
-	*out = read_certificate(bytes_of(f.bytes, f.n));
+	*out = certs_read(bytes_of(f.bytes, f.n));
 	if (*out)
 		return RC_OK;
 	if (list_file_parse(&f, 0, e) != RC_OK)

@@ -41,6 +41,13 @@ const struct ctl_option options[OPT_COUNT] = {
 	[OPT_RESTART] = {"restart", "COMMAND", "what root runs to restart the node's TFTP service"},
 	[OPT_NO_TFTP] = {"no-tftp", NULL, "the node serves no lists"},
 	[OPT_NO_TVS] = {"no-tvs", NULL, "the node runs no TVS"},
+	[OPT_CERT] = {"cert", "FILE", "the cluster's Audit certificate"},
+	[OPT_HEAD] = {"head", "N:HEX", "an entry's number and head, recorded before"},
+	[OPT_VAULT] = {"vault", "VAULT", "compare with the head in a vault's newest backup"},
+	[OPT_SINCE] = {"since", "WHEN", "from this date, time, or number of an entry on"},
+	[OPT_EVENT] = {"event", "NAME", "only events that begin so"},
+	[OPT_KEY] = {"key", "LABEL", "only entries about keys whose label begins so"},
+	[OPT_LAST] = {"last", "N", "only the last N of them"},
 	[OPT_HELP] = {"help", NULL, "say how the command is used"},
 	[OPT_VERSION] = {"version", NULL, "print the version"},
 };

@@ -22,6 +22,9 @@ enum {
 	OF_NODE = OPT_BIT(OPT_HOST) | OPT_BIT(OPT_ADDRESS) | OPT_BIT(OPT_FOLDER) |
 		  OPT_BIT(OPT_TFTP_PORT) | OPT_BIT(OPT_HTTP_PORT) |
 		  OPT_BIT(OPT_RESTART) | OPT_BIT(OPT_NO_TFTP) | OPT_BIT(OPT_NO_TVS),
+	SINCE = OPT_BIT(OPT_SINCE),
+	FILTER = SINCE | OPT_BIT(OPT_EVENT) | OPT_BIT(OPT_KEY) | OPT_BIT(OPT_LAST),
+	COMPARE = OPT_BIT(OPT_CERT) | OPT_BIT(OPT_HEAD) | OPT_BIT(OPT_VAULT),
 };
 
 const struct command commands[] = {
@@ -72,8 +75,13 @@ const struct command commands[] = {
 	 "list what the token has that is no key: generations that were cut off"},
 	{"key tidy", "[ID]", key_tidy, NEED_KEYD, JSON | FORCE | YES | PASSWORD,
 	 "remove what is no key, all or one, for good"},
-	{"audit verify", "[FILE]", audit_verify_log, NEED_NOTHING, JSON,
-	 "check the chain of the audit log"},
+	{"audit show", "[FILE...]", audit_show, NEED_NOTHING, JSON | FILTER,
+	 "show what is in the audit log, the last 20 entries if nothing else is said"},
+	{"audit verify", "[FILE...]", audit_verify_log, NEED_NOTHING,
+	 JSON | COMPARE | SECURITY | SFTP,
+	 "check the audit log: its chain, its checkpoints, heads recorded elsewhere"},
+	{"audit export", "[FILE...]", audit_export, NEED_NOTHING, JSON | SINCE,
+	 "print the audit log's lines, for a log server that can verify them too"},
 	{"file get tftp", "FILE [VAULT]", file_get_tftp, NEED_FRONT | NEED_KEYD,
 	 NODE | JSON | YES | PASSWORD | SECURITY | SFTP,
 	 "put ITLRecovery.p12, a backup of the recovery key, into a vault"},

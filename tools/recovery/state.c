@@ -1,5 +1,6 @@
 /* The cluster's public state, for an envelope. */
 #include "internal.h"
+#include "audit/audit.h"
 #include "base/file.h"
 #include "base/num.h"
 #include <limits.h>
@@ -45,6 +46,24 @@ static enum rc add_conf(const struct recovery *r, struct state *s, struct err *e
 	    file_read(path, CONF_MAX, &text, &n, e) != RC_OK)
 		return e->rc;
 	return add(s, ENVELOPE_CONF, "cluster.conf", text, n, e);
+}
+
+/* Whoever changes the log later cannot change this. */
+static enum rc add_audit(const struct recovery *r, struct state *s, struct err *e)
+{
+	struct keyd_status now;
+	struct audit_point p;
+	char *text;
+
+	if (keyd_status(r->keyd, &now, e) != RC_OK)
+		return e->rc;
+	p.entry = now.audit_entries;
+	memcpy(p.head, now.audit_head, sizeof p.head);
+	text = malloc(AUDIT_POINT_MAX);
+	if (!text)
+		return err_errno(e, RC_ERROR, "malloc", NULL, RECOVERY_AUDIT_HEAD);
+	return add(s, ENVELOPE_CONF, RECOVERY_AUDIT_HEAD, (uint8_t *)text,
+		   strlen(audit_point_text(&p, text)), e);
 }
 
 static enum rc add_cert(struct state *s, const struct keyd_key *k, struct err *e)
@@ -125,7 +144,8 @@ static enum rc add_lists(const struct recovery *r, struct state *s, struct err *
 enum rc state_gather(const struct recovery *r, struct state *out, struct err *e)
 {
 	out->n = 0;
-	if (add_conf(r, out, e) != RC_OK || add_certs(r, out, e) != RC_OK ||
+	if (add_conf(r, out, e) != RC_OK || add_audit(r, out, e) != RC_OK ||
+	    add_certs(r, out, e) != RC_OK ||
 	    (r->front && add_lists(r, out, e) != RC_OK))
 		return e->rc;
 	return RC_OK;

@@ -1,5 +1,5 @@
 #include "support/support.h"
-#include "audit/audit.h"
+#include "audit/verify.h"
 #include "base/hex.h"
 #include <string.h>
 

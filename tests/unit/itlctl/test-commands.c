@@ -364,7 +364,7 @@ static void the_audit_log_is_verified(void **state)
 	assert_non_null(strstr(o.out, "3 entries, the chain is whole"));
 	output_clear(&o);
 	o = world_run(w, "audit verify --json");
-	assert_non_null(strstr(o.out, "\"verified\":true,\"entries\":3,\"first_time\":1393439067"));
+	assert_non_null(strstr(o.out, "\"verified\":true,\"entries\":3,\"first\":1,\"last\":3,\"first_time\":1393439067"));
 	output_clear(&o);
 	*strstr(log, "admin") = 'A';
 	assert_ok(file_replace(path, bytes_of(log, n), 0644, &e), &e);

@@ -1,5 +1,5 @@
 #include "recovery.h"
-#include "audit/audit.h"
+#include "audit/verify.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "x509/x509.h"

@@ -1,7 +1,7 @@
 /* A real keyd, its real token, its real users: what it does, and how it lives and
  * ends. */
 #include "peer.h"
-#include "audit/audit.h"
+#include "audit/verify.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "base/proc.h"
@@ -471,39 +471,6 @@ static void a_refused_pin(void **state)
 	live_keyd(&live);
 }
 
-/* The log's disk is full (RLIMIT_FSIZE stands in): the request is refused, keyd
- * ends, and the chain still holds. */
-static void a_full_log(void **state)
-{
-	struct audit_report report;
-	struct frame *f = frame_of(KEYD_ITL);
-	uint8_t *log = NULL;
-	struct reader r;
-	struct stat st;
-	struct err e;
-	size_t n;
-	int status;
-
-	(void)state;
-	live_kill(&live);
-	assert_int_equal(stat(live.audit_log, &st), 0);
-	live.file_limit = (size_t)st.st_size + 300; /* room for its start */
-	live_keyd(&live);
-	live.file_limit = 0;
-	write_text(&f->w, "n1");
-	write_u32(&f->w, NOW);
-	assert_int_equal(ask(LIVE_FRONT, writer_bytes(&f->w), -1, &r, &e), RC_ERROR);
-	assert_string_equal(e.what, "the audit log");
-	assert_string_equal(e.name, "EFBIG");
-	assert_int_equal(waitpid(live.keyd, &status, 0), live.keyd);
-	live.keyd = 0;
-	live_keyd(&live);
-	free(own_list("n1", &n));
-	assert_ok(file_read(live.audit_log, 1 << 24, &log, &n, &e), &e);
-	assert_ok(audit_verify(bytes_of(log, n), &report, &e), &e);
-	free(log);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,7 +489,6 @@ int main(void)
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(ends_when_the_token_is_gone),
 		cmocka_unit_test(a_refused_pin),
-		cmocka_unit_test(a_full_log),
 	};
 
 	return cmocka_run_group_tests(tests, peer_start, peer_stop);

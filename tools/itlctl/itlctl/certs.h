@@ -3,6 +3,10 @@
 #define ITLCTL_CERTS_H
 
 #include "itlctl/ctl.h"
+#include <openssl/x509.h>
+
+/* A certificate in PEM or DER; NULL if the bytes are neither. */
+X509 *certs_read(struct bytes b);
 
 /* Have keyd make a new generation of a unit's key (node: NULL for the
  * cluster's units), with a ticket of its own. json_decref() *cert. */

@@ -43,6 +43,8 @@ command_fn set_password_admin, set_password_security;
 command_fn key_incomplete, key_tidy;
 /* audit.c */
 command_fn audit_verify_log;
+/* auditshow.c */
+command_fn audit_show, audit_export;
 /* filecmd.c */
 command_fn file_show, file_verify, file_diff, file_accept;
 /* nodecheck.c */

@@ -35,7 +35,8 @@ struct keyd_status {
 	uint32_t security;
 	int64_t security_set;
 	bool sealed; /* the current recovery key can never leave again */
-	uint64_t audit_entries;
+	uint64_t audit_entries; /* on disk: the number of the last one, and its head */
+	uint8_t audit_head[32];
 	int64_t started; /* Unix time */
 	char config[CLUSTER_HASH]; /* SHA-256 of the cluster.conf that it runs */
 };

@@ -48,6 +48,10 @@ enum recovery_form {
 			      is renamed to ITLRecovery.p12.SERIAL-TIME */
 };
 
+/* An envelope's item (ENVELOPE_CONF) with the audit log's place when it was made, as
+ * audit_point_text() has it. */
+#define RECOVERY_AUDIT_HEAD "audit-head"
+
 /* A backup in memory, not yet anywhere. */
 struct recovery_object {
 	char name[VAULT_NAME_MAX];
