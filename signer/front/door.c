@@ -48,6 +48,8 @@ static const struct command {
 	{"reset-plan", GROUP, NODE | PUBLISHER | KEYD, op_reset_plan},
 	{"reset-preview", GROUP, NODE | PUBLISHER | KEYD, op_reset_preview},
 	{"reset", GROUP, NODE | PUBLISHER | KEYD, op_reset},
+	{"rollback-plan", GROUP, NODE | PUBLISHER, op_rollback_plan},
+	{"rollback", GROUP, NODE | PUBLISHER | KEYD, op_rollback},
 };
 
 /* ---- one request ---- */

@@ -4,19 +4,20 @@
 #include "watch.h"
 #include <string.h>
 
-static enum rc has_key(struct service *s, enum unit unit, const char *node,
-		       bool *has, struct err *e)
+/* *generation: of the current one; 0: there is none. */
+static enum rc find_key(struct service *s, enum unit unit, const char *node,
+			unsigned *generation, struct err *e)
 {
 	struct keyd_key *keys = NULL;
 	size_t n = 0;
 
 	if (service_keys(s, &keys, &n, e) != RC_OK)
 		return e->rc;
-	*has = false;
+	*generation = 0;
 	for (size_t i = 0; i < n; i++)
 		if (keys[i].label.unit == unit && keys[i].current &&
 		    (!node || !strcmp(keys[i].label.node, node)))
-			*has = true;
+			*generation = keys[i].label.generation;
 	keyd_keys_free(keys, n);
 	return RC_OK;
 }
@@ -47,12 +48,12 @@ static enum rc generate(struct call *c, const uint8_t *ticket, enum unit unit,
 	struct keyd CLEANUP(keyd_free) *k = NULL;
 	struct keyd_key new = {0}, *keys = NULL;
 	struct err ignored;
-	bool has = false;
+	unsigned before = 0;
 	size_t n = 0;
 
-	if (has_key(s, unit, node, &has, e) != RC_OK)
+	if (find_key(s, unit, node, &before, e) != RC_OK)
 		return e->rc;
-	if (has && !force)
+	if (before && !force)
 		return err_set(e, RC_REFUSED, c->name,
 			       "there is a key already, and phones may trust it alone",
 			       "use --force to replace it; then reset the phones before the next one",
@@ -80,6 +81,7 @@ enum rc op_generate(struct call *c, json_t **result, struct err *e)
 	const char *unit_text, *hex;
 	json_t *node = NULL;
 	char params[96];
+	unsigned before = 0;
 	enum unit unit;
 	int force = 0;
 	int64_t op;
@@ -89,10 +91,13 @@ enum rc op_generate(struct call *c, json_t **result, struct err *e)
 			 "ticket", &hex, "node", &node, "force",
 			 &force) != RC_OK ||
 	    unit_and_node(c, unit_text, node, &unit, &n, e) != RC_OK ||
-	    op_ticket(hex, ticket, e) != RC_OK)
+	    op_ticket(hex, ticket, e) != RC_OK ||
+	    find_key(c->service, unit, n ? n->id : NULL, &before, e) != RC_OK)
 		return e->rc;
-	(void)snprintf(params, sizeof params, "unit=%s node=%s force=%s",
-		       unit_name(unit), n ? n->id : "-", force ? "yes" : "no");
+	/* resume.c reads it: was there a new one when all was over? */
+	(void)snprintf(params, sizeof params, "unit=%s node=%s generation=%u force=%s",
+		       unit_name(unit), n ? n->id : "-", before,
+		       force ? "yes" : "no");
 	if (op_begin(c, params, &op, e) != RC_OK)
 		return e->rc;
 	rc = generate(c, ticket, unit, n ? n->id : NULL, force, result, e);

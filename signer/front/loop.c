@@ -228,6 +228,8 @@ static void *run(void *arg)
 
 		if (service_stopping(s))
 			break; /* what failed now says nothing of the node */
+		if (rc != RC_OK && !e.hint[0])
+			(void)err_hint(&e, "the service tries again by itself: see `show status`");
 		record(l, op, rc == RC_OK ? NULL : &e);
 		if (rc != RC_OK)
 			emit(l, "failed", "error", err_json(&e));

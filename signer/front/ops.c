@@ -1,8 +1,6 @@
 #include "ops.h"
 #include "base/log.h"
 #include "heads.h"
-#include "loop.h"
-#include <errno.h>
 #include <pwd.h>
 #include <string.h>
 #include <time.h>
@@ -30,12 +28,14 @@ enum rc op_begin(struct call *c, const char *params, int64_t *id, struct err *e)
 	return RC_OK;
 }
 
-void op_end(struct call *c, int64_t id, enum rc rc, const struct err *e)
+void op_end(struct call *c, int64_t id, enum rc rc, struct err *e)
 {
 	struct service *s = c->service;
 	struct err failed;
 	char note[1200] = "";
 
+	if (rc != RC_OK && !e->hint[0])
+		(void)err_hint(e, "see `show status` and the log of front, then give the command again");
 	if (service_stopping(s))
 		return;
 	if (rc != RC_OK)
@@ -71,57 +71,5 @@ enum rc op_timestamp(const struct call *c, json_int_t asked, uint32_t *out,
 			       "give the command again", "timestamp %lld",
 			       (long long)asked);
 	*out = (uint32_t)asked;
-	return RC_OK;
-}
-
-/* ---- after a kill ---- */
-
-static void *resume(void *arg)
-{
-	struct service *s = arg;
-	struct loop *loops[CLUSTER_MAX_NODES];
-	char note[512] = "resumed: every node serves what it shall";
-	bool well = true;
-	struct op o;
-	struct err e;
-
-	for (size_t i = 0; i < s->nloops; i++)
-		loops[i] = &s->loops[i];
-	if (store_op_running(s->store, &o, &e) != RC_OK ||
-	    loops_work(s, loops, s->nloops, NULL, NULL, &e) != RC_OK)
-		return NULL; /* stopped again: the next start */
-	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < s->nloops && well; i++) {
-		char text[400];
-
-		well = loops[i]->last.rc == RC_OK;
-		if (!well)
-			(void)snprintf(note, sizeof note, "resumed: %s",
-				       err_text(&loops[i]->last, text,
-						sizeof text));
-	}
-	pthread_mutex_unlock(&s->lock);
-	if (store_op_end(s->store, o.id, well, note, &e) != RC_OK)
-		log_error("state", &e);
-	heads_record(s);
-	log_info("event=op-end op=%lld kind=%s msg=\"%s\"", (long long)o.id,
-		 o.kind, note);
-	return NULL;
-}
-
-enum rc ops_resume(struct service *s, struct err *e)
-{
-	struct op o;
-
-	if (store_op_running(s->store, &o, e) != RC_OK)
-		return e->rc == RC_NOTFOUND ? RC_OK : e->rc;
-	if (!strcmp(o.kind, STORE_CONFIG_OP))
-		return RC_OK; /* takeup.c ends it */
-	log_warn("event=resume op=%lld kind=%s who=\"%s\"", (long long)o.id,
-		 o.kind, o.who);
-	errno = pthread_create(&s->resume, NULL, resume, s);
-	if (errno)
-		return err_errno(e, RC_ERROR, "pthread_create", NULL, "resume");
-	s->resuming = true;
 	return RC_OK;
 }

@@ -14,17 +14,20 @@ enum rc op_reset(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_tftp_restart(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_ctl_update(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_generate(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_rollback_plan(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_rollback(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 
-/* An operation that a kill left running ends once its nodes were tried. */
+/* An operation that a kill left running: it goes on, and ends once its nodes were
+ * tried; or, if no node wants yet what it is about, it ends as failed. */
 enum rc ops_resume(struct service *s, struct err *e) MUST_CHECK;
 
 /* ---- shared by the files of operations ---- */
 
 enum rc op_begin(struct call *c, const char *params, int64_t *id,
 		 struct err *e) MUST_CHECK;
-/* rc and *e are what became of it. A front that is being stopped leaves it
- * running: the next start takes it up. */
-void op_end(struct call *c, int64_t id, enum rc rc, const struct err *e);
+/* rc and *e are what became of it; an error without a next step gets one. A front
+ * that is being stopped leaves it running: the next start takes it up. */
+void op_end(struct call *c, int64_t id, enum rc rc, struct err *e);
 
 /* "The ticket": KEYD_TICKET_LEN bytes in hex. */
 enum rc op_ticket(const char *hex, uint8_t *ticket, struct err *e) MUST_CHECK;

@@ -39,15 +39,14 @@ static void add_served(struct service *s, const char *id, enum served_file file,
 	(void)json_object_set_new(node, "since", json_integer(f->since));
 }
 
-/* Each node's outcome, and the first failure in *e. */
-static json_t *outcomes(struct service *s, enum served_file file, enum rc *rc,
-			struct err *e)
+json_t *publish_outcomes(struct service *s, struct loop *const *loops, size_t n,
+			 enum served_file file, enum rc *rc, struct err *e)
 {
 	json_t *nodes = json_array();
 
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = s->nloops; i-- > 0;) {
-		const struct loop *l = &s->loops[i];
+	for (size_t i = n; i-- > 0;) {
+		const struct loop *l = loops[i];
 		bool ok = l->last.rc == RC_OK;
 		json_t *node = json_pack("{s:s, s:s, s:b, s:o}", "id",
 					 l->node->id, "host", l->node->host, "ok",
@@ -81,7 +80,9 @@ enum rc publish_wait(struct call *c, const struct list *list, json_t **result,
 		loops[i] = &s->loops[i];
 	if (loops_work(s, loops, s->nloops, call_event, c, e) != RC_OK)
 		return e->rc;
-	nodes = outcomes(s, list->kind == LIST_CTL ? FILE_CTL : FILE_ITL, &rc, e);
+	nodes = publish_outcomes(s, loops, s->nloops,
+				 list->kind == LIST_CTL ? FILE_CTL : FILE_ITL,
+				 &rc, e);
 	*result = json_pack("{s:s, s:s, s:o}", "sha1", list->sha1, "signer",
 			    list->signer, "nodes", nodes);
 	return rc;

@@ -185,6 +185,20 @@ static json_t *show_op(struct service *s)
 			 o.kind, "who", o.who, "started", (json_int_t)o.started);
 }
 
+/* The last operation that ended. */
+static json_t *show_last(struct service *s)
+{
+	struct op_ended o;
+	struct err ignored;
+
+	if (store_op_last(s->store, &o, &ignored) != RC_OK)
+		return json_null();
+	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:b, s:s}", "id",
+			 (json_int_t)o.op.id, "kind", o.op.kind, "who", o.op.who,
+			 "started", (json_int_t)o.op.started, "ended",
+			 (json_int_t)o.ended, "well", o.well, "note", o.note);
+}
+
 enum rc show_status(struct call *c, json_t **result, struct err *e)
 {
 	struct service *s = c->service;
@@ -202,13 +216,13 @@ enum rc show_status(struct call *c, json_t **result, struct err *e)
 		}
 		(void)json_array_append_new(nodes, show_node(s, n, &t));
 	}
-	*result = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "cluster",
+	*result = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "cluster",
 			    s->cluster->name, "config", s->cluster->sha256, "policy",
 			    s->cluster->policy == POLICY_CALLMANAGER
 				    ? "callmanager"
 				    : "itlrecovery",
 			    "publisher", s->cluster->publisher, "op", show_op(s),
-			    "keyd", show_keyd(s), "nodes", nodes);
+			    "last", show_last(s), "keyd", show_keyd(s), "nodes", nodes);
 	return RC_OK;
 }
 

@@ -150,6 +150,9 @@ static const char *const migrations[] = {
 	" entry INTEGER NOT NULL,"
 	" head BLOB NOT NULL CHECK (length(head) = 32),"
 	" time INTEGER NOT NULL) STRICT;",
+
+	/* 1: nodes want what the operation is about; a kill before that undid it. */
+	"ALTER TABLE op ADD COLUMN wanted INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* ---- opening ---- */
@@ -243,10 +246,11 @@ enum rc store_open(const char *path, struct store **out, struct err *e)
 	(void)pthread_mutex_init(&s->mutex, NULL);
 	if (lock_folder(s, path, e) != RC_OK)
 		return e->rc;
-	/* Our mutex guards it: SQLite needs none of its own. */
+	/* Our mutex keeps transactions apart; SQLite's own costs nothing beside it,
+	 * and a statement that outlived ours would damage the file. */
 	if (sqlite3_open_v2(path, &s->db,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-				    SQLITE_OPEN_NOMUTEX,
+				    SQLITE_OPEN_FULLMUTEX,
 			    NULL))
 		return sql_error(s, "open state", e);
 	if (set_up(s, e) != RC_OK)

@@ -120,6 +120,7 @@ struct op {
 	char who[64];    /* "alice (uid 1000)" */
 	char params[192];
 	int64_t started;
+	bool wanted; /* nodes want what it is about: it goes on after a kill */
 };
 
 /* RC_BUSY names what runs, whose it is, and since when. */
@@ -150,6 +151,26 @@ enum rc store_config_done(struct store *s, const char *params,
  * serve, their histories and holds. Lists stay. *gone: how many nodes that were. */
 enum rc store_keep_nodes(struct store *s, const struct cluster *c, size_t *gone,
 			 struct err *e) MUST_CHECK;
+
+struct op_ended {
+	struct op op;
+	int64_t ended; /* Unix time */
+	bool well;
+	char note[480]; /* cut; "": nothing worth keeping */
+};
+/* The last that ended; RC_NOTFOUND if none did. */
+enum rc store_op_last(struct store *s, struct op_ended *out,
+		      struct err *e) MUST_CHECK;
+
+struct store_place {
+	const char *node;
+	const char *sha1;
+};
+/* In one transaction: these nodes want their `before` again (RC_ERROR if that is
+ * another list by now) and are bounced for operation `op`; no node has a `before`
+ * afterwards. */
+enum rc store_rollback(struct store *s, const struct store_place *places, size_t n,
+		       int64_t op, struct err *e) MUST_CHECK;
 
 /* ---- keys: what the token last said ---- */
 

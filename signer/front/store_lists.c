@@ -207,6 +207,8 @@ enum rc store_want(struct store *s, const struct list *list,
 	rc = list ? insert_list(s, list, e) : RC_OK;
 	for (size_t i = 0; i < nnodes && rc == RC_OK; i++)
 		rc = want(s, list, nodes[i], op, e);
+	if (rc == RC_OK)
+		rc = sql_run(s, e, "UPDATE op SET wanted = 1 WHERE id = ?", "i", op);
 	return sql_finish(s, rc, e);
 }
 

@@ -6,13 +6,23 @@
 
 /* ---- operations ---- */
 
+void sql_op(sqlite3_stmt *st, struct op *out)
+{
+	out->id = sqlite3_column_int64(st, 0);
+	sql_text(st, 1, out->kind, sizeof out->kind);
+	sql_text(st, 2, out->who, sizeof out->who);
+	sql_text(st, 3, out->params, sizeof out->params);
+	out->started = sqlite3_column_int64(st, 4);
+	out->wanted = sqlite3_column_int(st, 5);
+}
+
 static enum rc running(struct store *s, struct op *out, struct err *e)
 {
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	struct op o = {0};
 
 	if (sql_prepare(s, &st, e,
-			"SELECT id, kind, who, params, started FROM op"
+			"SELECT id, kind, who, params, started, wanted FROM op"
 			" WHERE state = 'running'",
 			"") != RC_OK)
 		return e->rc;
@@ -21,11 +31,7 @@ static enum rc running(struct store *s, struct op *out, struct err *e)
 				      : err_set(e, RC_NOTFOUND, "read state",
 						"no operation runs", NULL, "%s",
 						"op");
-	o.id = sqlite3_column_int64(st, 0);
-	sql_text(st, 1, o.kind, sizeof o.kind);
-	sql_text(st, 2, o.who, sizeof o.who);
-	sql_text(st, 3, o.params, sizeof o.params);
-	o.started = sqlite3_column_int64(st, 4);
+	sql_op(st, &o);
 	*out = o;
 	return RC_OK;
 }

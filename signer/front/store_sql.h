@@ -31,7 +31,9 @@ static inline void store_unlock_at(struct store **s)
 }
 
 /* Held to the end of the block. It stands before all statements that are cleaned
- * up: cleanups run backwards, and a statement is finalized under the lock too. */
+ * up: cleanups run backwards, and a statement is finalized under the lock too. It stands before any statement that the block owns:
+ * what is declared first is cleaned up last, and a statement must be finalised
+ * while nobody else is in SQLite. */
 #define LOCKED(s)                                                              \
 	struct store *locked __attribute__((cleanup(store_unlock_at), unused)) = \
 		store_lock(s)
@@ -65,6 +67,9 @@ void sql_text(sqlite3_stmt *st, int column, char *to, size_t cap);
 void sql_err(sqlite3_stmt *st, int column, struct err *to);
 /* A blob of exactly n bytes, or false. */
 bool sql_blob(sqlite3_stmt *st, int column, uint8_t *to, size_t n);
+
+/* A row of id, kind, who, params, started, wanted, ... of table op. */
+void sql_op(sqlite3_stmt *st, struct op *out);
 
 enum rc sql_begin(struct store *s, struct err *e) MUST_CHECK;
 /* Ends a transaction: kept if rc is RC_OK, else undone. Returns what became of

@@ -118,7 +118,9 @@ enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 			       NULL, "%zu bytes", body->cap);
 	if (!again)
 		hang_up(k); /* an old connection may be to a keyd that has ended */
-	for (int tries = again ? 2 : 1; rc == RC_STALE && tries > 0; tries--) {
+	/* The second one may be to the same keyd: one that is ending still takes
+	 * connections. More than that would feed a keyd that dies of the request. */
+	for (int tries = again ? 3 : 1; rc == RC_STALE && tries > 0; tries--) {
 		if (dial(k, e) != RC_OK)
 			return e->rc;
 		rc = ask(k, what, writer_bytes(body), ms, r, e);
@@ -127,7 +129,9 @@ enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 	}
 	if (rc == RC_STALE && !again)
 		return err_hint(e, "it may have been done or not: look at `show status` and `show cert list own`, then repeat it");
-	return rc;
+	return rc == RC_STALE
+		       ? err_hint(e, "keyd ends again and again: see its log, then repeat the command")
+		       : rc;
 }
 
 enum rc call_malformed(struct keyd *k, struct err *e)
@@ -355,6 +359,22 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	}
 	*out = got;
 	return RC_OK;
+}
+
+enum rc keyd_rollback(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		      uid_t uid, const struct keyd_place *places, size_t n,
+		      struct err *e)
+{
+	uint8_t body[KEYD_TICKET_LEN + 4 + CLUSTER_MAX_NODES * (2 + CLUSTER_ID_MAX + 20)];
+	struct writer w = writer_of(body, sizeof body);
+	struct reader r;
+
+	write_ticket(&w, ticket, uid);
+	for (size_t i = 0; i < n; i++) {
+		write_text(&w, places[i].node);
+		write_bytes(&w, bytes_of(places[i].sha1, sizeof places[i].sha1));
+	}
+	return call_keyd(k, KEYD_ROLLBACK, &w, false, &r, e);
 }
 
 enum rc keyd_note(struct keyd *k, const char *event, const char *text,

@@ -62,6 +62,20 @@ struct keyd_intent keyd_intent_ctl(uint32_t timestamp)
 	return i;
 }
 
+struct keyd_intent keyd_intent_rollback(const struct keyd_place *places, size_t n)
+{
+	struct keyd_intent i = {.op = KEYD_OP_ROLLBACK};
+	crypto_hash_sha256_state s;
+
+	crypto_hash_sha256_init(&s);
+	for (size_t at = 0; at < n; at++) {
+		hash_bytes(&s, bytes_of_text(places[at].node));
+		hash_bytes(&s, bytes_of(places[at].sha1, sizeof places[at].sha1));
+	}
+	crypto_hash_sha256_final(&s, i.params);
+	return i;
+}
+
 struct keyd_intent keyd_intent_body(enum keyd_op op, struct bytes body)
 {
 	struct keyd_intent i = {.op = op};

@@ -39,6 +39,7 @@ static const struct row {
 	[KEYD_PROOF]       = {"proof", ROLE_FRONT, false, request_proof},
 	[KEYD_INCOMPLETE]  = {"incomplete", ROLE_FRONT | ROLE_ADMIN, false, request_incomplete},
 	[KEYD_TIDY]        = {"tidy", ROLE_ADMIN, true, request_tidy},
+	[KEYD_ROLLBACK]    = {"rollback", ROLE_FRONT, true, request_rollback},
 };
 
 bool request_allowed(unsigned what, enum role role)

@@ -1,8 +1,10 @@
 /* The administrator's consent: tickets. And front's word. */
 #include "service.h"
+#include "base/num.h"
 #include "base/proc.h"
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 
 enum rc request_ticket(struct request *q, struct err *e)
 {
@@ -36,5 +38,58 @@ enum rc request_note(struct request *q, struct err *e)
 		return e->rc;
 	(void)snprintf(q->note.event, sizeof q->note.event, "front.%s", event);
 	note_detail(&q->note, "%s", text);
+	return RC_OK;
+}
+
+/* Each list in an entry of its own: 64 nodes do not fit into one. */
+static void note_place(struct request *q, const struct keyd_place *p)
+{
+	char hex[SHA1_HEX], detail[CLUSTER_ID_MAX + SHA1_HEX + 16];
+	struct audit_entry entry = {
+		.time = (int64_t)time(NULL),
+		.who = role_name(q->conn->role),
+		.uid = q->conn->peer.uid,
+		.event = "rollback-list",
+		.detail = detail,
+		.rc = "ok",
+	};
+
+	(void)snprintf(detail, sizeof detail, "node=%s sha1=%s", p->node,
+		       hex_of(bytes_of(p->sha1, sizeof p->sha1), hex, sizeof hex));
+	release_note(q->service->release, &entry);
+}
+
+/* Lists that were signed before come back. keyd signs nothing, and need not know
+ * them: a front that was taken over could put them there without asking. What this
+ * gives is that an honest one cannot without an administrator, and that the log has
+ * it. */
+enum rc request_rollback(struct request *q, struct err *e)
+{
+	struct consent consent = request_read_consent(q);
+	struct keyd_place places[CLUSTER_MAX_NODES];
+	struct keyd_intent intent;
+	size_t n = 0;
+
+	while (reader_left(&q->in) > 0 && n < COUNT_OF(places)) {
+		const struct cluster_node *node = NULL;
+		struct bytes sha1;
+
+		if (request_read_node(q, &node, e) != RC_OK)
+			return e->rc;
+		sha1 = read_bytes(&q->in, sizeof places[n].sha1);
+		if (q->in.bad)
+			break;
+		(void)snprintf(places[n].node, sizeof places[n].node, "%s", node->id);
+		memcpy(places[n++].sha1, sha1.p, sha1.n);
+	}
+	if (n == 0)
+		q->in.bad = true;
+	if (request_read_done(q, e) != RC_OK)
+		return e->rc;
+	intent = keyd_intent_rollback(places, n);
+	if (request_use_consent(q, &consent, &intent, e) != RC_OK)
+		return e->rc;
+	for (size_t i = 0; i < n; i++)
+		note_place(q, &places[i]);
 	return RC_OK;
 }

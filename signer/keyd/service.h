@@ -89,7 +89,7 @@ bool request_is_fatal(const struct err *e);
 typedef enum rc request_handler(struct request *q, struct err *e);
 
 request_handler request_status, request_keys;                 /* request_read.c */
-request_handler request_ticket, request_note;                 /* request_admin.c */
+request_handler request_ticket, request_note, request_rollback; /* request_admin.c */
 request_handler request_salt, request_password, request_security,
 	request_security_salt;                                /* request_password.c */
 request_handler request_export, request_prove, request_import,

@@ -1,6 +1,7 @@
 #include "itlctl/dialogue.h"
 #include "itlctl/answer.h"
 #include "base/num.h"
+#include <stdarg.h>
 #include <string.h>
 
 #define KEPT_MAX 1024 /* bytes: three lines with two host names */
@@ -16,7 +17,8 @@ struct dialogue {
 	FILE *out;
 	const struct cluster *cluster;
 	bool all;   /* nodes, not one: files are transferred */
-	bool ctl;   /* it is the CTL, not a reset ITL */
+	bool ctl;   /* it is the CTL, no ITL */
+	const char *what; /* is transferred: "reset ITL", "previous ITL", "CTL" */
 	size_t now; /* the node whose lines are printed as they come */
 	size_t nnodes;
 	struct node_lines nodes[CLUSTER_MAX_NODES];
@@ -33,6 +35,7 @@ struct dialogue *dialogue_new(FILE *out, const struct cluster *c,
 	d->out = out;
 	d->cluster = c;
 	d->all = only == NULL;
+	d->what = "reset ITL";
 	while ((n = cluster_node_at(c, d->nnodes)))
 		d->nodes[d->nnodes++] =
 			(struct node_lines){.node = n, .done = n != only};
@@ -73,10 +76,17 @@ static struct node_lines *find(struct dialogue *d, const char *name)
 	return NULL;
 }
 
-static void say(struct node_lines *l, const char *fmt, const char *host)
-{
-	int n = snprintf(l->kept + l->n, sizeof l->kept - l->n, fmt, host);
+static void say(struct node_lines *l, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
+static void say(struct node_lines *l, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(l->kept + l->n, sizeof l->kept - l->n, fmt, ap);
+	va_end(ap);
 	if (n > 0 && num_size(n) < sizeof l->kept - l->n)
 		l->n += num_size(n);
 }
@@ -110,10 +120,7 @@ static void transferred(const struct dialogue *d, const char *file,
 	if (!d->all || l->node == cluster_publisher(d->cluster) ||
 	    d->ctl != !strcmp(file, "ctl"))
 		return;
-	say(l,
-	    d->ctl ? "Successfully transferred CTL to node %s\n\n"
-		   : "Successfully transferred reset ITL to node %s\n\n",
-	    l->node->host);
+	say(l, "Successfully transferred %s to node %s\n\n", d->what, l->node->host);
 }
 
 static void node_event(const struct dialogue *d, const json_t *event,
@@ -153,12 +160,18 @@ void dialogue_event(void *arg, json_t *event)
 		servers(d, json_object_get(event, "hosts"));
 	} else if (!strcmp(name, "generated")) {
 		d->ctl = !strcmp(answer_text(event, "kind"), "ctl");
+		if (d->ctl)
+			d->what = "CTL";
 		(void)fprintf(d->out, "The %s file was generated successfully\n\n\n",
-			      d->ctl ? "CTL" : "reset ITL");
+			      d->what);
 	} else if (!strcmp(name, "transferring")) {
 		(void)fprintf(d->out,
 			      "Transferring new %s file to the TFTP server nodes in the cluster.........\n\n",
-			      d->ctl ? "CTL" : "reset ITL");
+			      d->what);
+	} else if (!strcmp(name, "restoring")) {
+		d->what = "previous ITL";
+		(void)fprintf(d->out,
+			      "\n\nTransferring previous ITL files to the TFTP server nodes in the cluster.........\n\n");
 	} else if (l) {
 		node_event(d, event, l);
 		advance(d);

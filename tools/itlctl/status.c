@@ -97,6 +97,20 @@ static void print_token(FILE *out, const json_t *keyd)
 			      ? "set" : "not set");
 }
 
+/* The last one, where it is worth a word: it failed, or a kill cut it in two. */
+static void print_last(FILE *out, const json_t *last)
+{
+	char ended[ANSWER_TIME];
+
+	if (!answer_has(last, "note"))
+		return;
+	(void)fprintf(out, "Last:       %.24s by %.32s, %s %s\n",
+		      answer_text(last, "kind"), answer_text(last, "who"),
+		      answer_true(last, "well") ? "done" : "failed",
+		      answer_time(last, "ended", ended));
+	page_wrapped(out, "", answer_text(last, "note"));
+}
+
 static void print_operation(FILE *out, const json_t *op)
 {
 	char who[64], started[ANSWER_TIME];
@@ -141,6 +155,7 @@ enum rc show_status(struct ctl *c, struct err *e)
 		      publisher_host(nodes, publisher));
 	print_token(c->out, json_object_get(s, "keyd"));
 	print_operation(c->out, json_object_get(s, "op"));
+	print_last(c->out, json_object_get(s, "last"));
 	(void)fprintf(c->out, "\n%-19s %-40s %-8s %-16s %s\n", "Node",
 		      "Serves (SHA-1)", "List", "Since", "State");
 	json_array_foreach(nodes, i, node)

@@ -23,6 +23,7 @@ extern struct fake_keyd {
 	bool bad_list;    /* signs lists with a byte flipped */
 	bool slow;        /* a reset waits until this is false again */
 	unsigned resets, notes;
+	size_t places;    /* of the last rollback */
 	uid_t uid;        /* of the last ticketed request */
 	char note[256];
 	uint32_t security; /* the cluster security password; 0: none */

@@ -306,6 +306,7 @@ static void roles(void **state)
 		{KEYD_SECURITY, false, false, true},
 		{KEYD_SECURITY_SALT, false, false, true},
 		{KEYD_PROOF, true, false, false},
+		{KEYD_ROLLBACK, true, false, false},
 	};
 
 	(void)state;

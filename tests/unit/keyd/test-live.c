@@ -345,6 +345,39 @@ static void weak_parameters(void **state)
 
 /* ---- the audit log ---- */
 
+/* Nothing is signed; but not without a ticket for just these lists. */
+static void a_rollback(void **state)
+{
+	struct keyd_place places[] = {{"n1", {0xab}}, {"n2", {0xcd}}}, other[2];
+	struct keyd_place nowhere[] = {{"n9", {0xab}}};
+	struct keyd_intent intent = keyd_intent_rollback(places, 2);
+	uid_t uid = live_uid(&live, LIVE_ADMIN);
+	uint8_t ticket[KEYD_TICKET_LEN] = {0};
+	struct keyd *k = client();
+	struct err e;
+
+	(void)state;
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_rollback(k, ticket, uid, places, 2, &e), RC_REFUSED);
+	assert_int_equal(keyd_rollback(k, ticket, uid, places, 0, &e), RC_USAGE);
+	assert_int_equal(keyd_rollback(k, ticket, uid, nowhere, 1, &e), RC_NOTFOUND);
+	memcpy(other, places, sizeof other);
+	other[1].sha1[19] ^= 1;
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_rollback(k, ticket, uid, other, 2, &e), RC_REFUSED);
+	assert_int_equal(keyd_rollback(k, ticket, uid, places, 2, &e), RC_REFUSED);
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_rollback(k, ticket, uid, places, 1, &e), RC_REFUSED);
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_rollback(k, ticket, uid, places, 2, &e), &e);
+	assert_int_equal(keyd_rollback(k, ticket, uid, places, 2, &e), RC_REFUSED);
+	live_be(&live, LIVE_ROOT);
+	keyd_free(k);
+}
+
 static void everything_is_in_the_log(void **state)
 {
 	struct audit_report report;
@@ -363,6 +396,7 @@ static void everything_is_in_the_log(void **state)
 		"\"event\":\"reset\"", "\"event\":\"preview\"",
 		"\"event\":\"sgn\"", "\"event\":\"tls-sign\"",
 		"\"event\":\"ticket\"", "\"event\":\"ctl\"",
+		"node=n1 sha1=ab00", "node=n2 sha1=cd00", "\"event\":\"rollback\"",
 		"\"rc\":\"refused\"", "\"key\":\"ITLRecovery/lab/1\"",
 	};
 	for (size_t i = 0; i < sizeof said / sizeof *said; i++)
@@ -484,6 +518,7 @@ int main(void)
 		cmocka_unit_test(strangers_leave_room),
 		cmocka_unit_test(every_digest_of_tls),
 		cmocka_unit_test(weak_parameters),
+		cmocka_unit_test(a_rollback),
 		cmocka_unit_test(everything_is_in_the_log),
 		cmocka_unit_test(comes_back),
 		cmocka_unit_test(one_at_a_time),

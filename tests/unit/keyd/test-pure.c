@@ -86,6 +86,7 @@ static void a_ticket_is_bound(void **state)
 
 static void intents_differ(void **state)
 {
+	const struct keyd_place places[] = {{"n1", {1}}, {"n2", {1}}, {"n1", {2}}};
 	struct keyd_intent all[] = {
 		keyd_intent_generate(UNIT_TVS, "n1"),
 		keyd_intent_generate(UNIT_TVS, "n2"),
@@ -93,6 +94,11 @@ static void intents_differ(void **state)
 		keyd_intent_generate(UNIT_CAPF, NULL),
 		keyd_intent_ctl(1),
 		keyd_intent_ctl(2),
+		keyd_intent_rollback(places, 1),
+		keyd_intent_rollback(places, 2),
+		keyd_intent_rollback(places + 1, 1),
+		keyd_intent_rollback(places + 1, 2),
+		keyd_intent_rollback(places + 2, 1),
 		keyd_intent_body(KEYD_OP_SEAL, bytes_of("", 0)),
 		keyd_intent_body(KEYD_OP_EXPORT, bytes_of("a", 1)),
 		keyd_intent_body(KEYD_OP_EXPORT, bytes_of("b", 1)),

@@ -20,6 +20,8 @@ command_fn reset_localkey;
 command_fn ctl_update;
 /* remote.c */
 command_fn reset_remotekey;
+/* rollback.c */
+command_fn itl_rollback;
 /* filetftp.c */
 command_fn file_get_tftp;
 /* backup.c */

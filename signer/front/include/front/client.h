@@ -8,7 +8,7 @@
  *
  * | do | who | members | result and events |
  * | --- | --- | --- | --- |
- * | status | all | | cluster, config (SHA-256 of the cluster.conf that front runs; keyd.config: that keyd runs), policy, publisher, op (null or {id,kind,who,started}), keyd ({token,...} or {error}), nodes: [{id,host,address,publisher,tftp,tvs, want,have (null or {sha1,kind,signer,made}), have_since, ctl: {want,have,have_since} (the same of its CTL; where it shall serve none: null), error, next_try}]; kind: "itl", "reset", "ctl", or "other" (no key of this token signed it) |
+ * | status | all | | cluster, config (SHA-256 of the cluster.conf that front runs; keyd.config: that keyd runs), policy, publisher, op (null or {id,kind,who,started}), last (the last operation that ended: null or {id,kind,who,started,ended,well,note}), keyd ({token,...} or {error}), nodes: [{id,host,address,publisher,tftp,tvs, want,have (null or {sha1,kind,signer,made}), have_since, ctl: {want,have,have_since} (the same of its CTL; where it shall serve none: null), error, next_try}]; kind: "itl", "reset", "ctl", or "other" (no key of this token signed it) |
  * | list | all | node, file ("itl" if it is missing, or "ctl") | node, sha1, kind, since, bytes (base64) of what the node serves (`have`); rc not-found if nothing |
  * | certs | all | | certs: [{label,unit,node,generation,current,id,bits,subject,issuer,serial,not_before,not_after,sha1,sha256,pem}], error (null; or why the token could not be asked: then these are what it said last) |
  * | services | all | | services: [{name,node (null),state ("STARTED", "FAILED"),detail}] |
@@ -27,8 +27,10 @@
  * | reset-plan | group | how ("localkey", "remotekey"), node, all_or_none | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
  * | reset-preview | group | the members of reset | sha1 |
  * | reset | group | how, node, timestamp, source_sha1, ticket, force, all_or_none (refused if a node is missing; events below) | events below; sha1, signer, nodes: [{id,host,ok,error; if not ok: have (what it served last; null), since}] |
+ * | rollback-plan | group | node | nodes: [{id,host,sha1 (it shall serve now),then (null or {sha1,kind,signer,made}),kept (null, or why the node keeps what it has)}]; refused if no node gets a list back |
+ * | rollback | group | node, lists ({id: SHA-1 of then}), ticket, force | events below; nodes: [{id,host,sha1,ok,error}] |
  *
- * While an operation runs, another one, and a plan or preview of a reset, is
+ * While an operation runs, another one, and a plan or preview of one, is
  * answered with rc busy, which names it, whose it is, and since when.
  * An answer that is too long for one message comes in several, of which all but
  * the last have a '+' before their text.
@@ -41,7 +43,8 @@
  * {"event":"missing","node","host","error":{}}.
  * Events of reset and ctl-update: {"event":"servers","hosts":[...]},
  * {"event":"generated","sha1","signer","kind" ("reset" or "ctl")},
- * {"event":"transferring"}; then of these and tftp-restart, for each node as it
+ * {"event":"transferring"}; of rollback: {"event":"servers"},
+ * {"event":"restoring"}; then of all these and tftp-restart, for each node as it
  * happens: {"event":"transferred"|"restarting"|"restarted"|"verified","node":ID,
  * "host":HOST} or {"event":"failed","node","host","error":{}}; "transferred" has
  * "file" ("itl" or "ctl"), and comes for each file that the server did not serve.

@@ -2,8 +2,8 @@
  * keyd's client: what front, tvs, itlctl, itlvault and itlbench may ask of it.
  *
  * A struct keyd is one connection, used by one thread at a time. If keyd ends
- * (it is crash-only), a call connects again and sends once more; what comes
- * back then is the caller's. Each answer that changes or signs something is in
+ * (it is crash-only), a call that needs no ticket connects again and sends once
+ * more, at most twice; what comes back then is the caller's. Each answer that changes or signs something is in
  * the audit log when it arrives.
  */
 #ifndef KEYD_CLIENT_H
@@ -67,7 +67,8 @@ void keyd_keys_free(struct keyd_key *keys, size_t n);
 enum keyd_op { KEYD_OP_RESET = 1, KEYD_OP_PREVIEW, KEYD_OP_GENERATE,
 	       KEYD_OP_CTL, KEYD_OP_REMOTE, KEYD_OP_REMOTE_PREVIEW, KEYD_OP_EXPORT,
 	       KEYD_OP_PROVE, KEYD_OP_IMPORT, KEYD_OP_SEAL, KEYD_OP_SECURITY,
-	       KEYD_OP_TIDY };
+	       KEYD_OP_TIDY,
+	       KEYD_OP_ROLLBACK };
 
 /* What a ticket is good for: an operation and the SHA-256 of its parameters. */
 struct keyd_intent {
@@ -85,6 +86,13 @@ struct keyd_intent keyd_intent_reset(enum keyd_how how, bool preview,
 /* node: NULL for the cluster's units. */
 struct keyd_intent keyd_intent_generate(enum unit unit, const char *node);
 struct keyd_intent keyd_intent_ctl(uint32_t timestamp);
+/* Which list, signed long ago, a node shall serve again. */
+struct keyd_place {
+	char node[CLUSTER_ID_MAX + 1];
+	uint8_t sha1[20];
+};
+/* Exactly these, in this order; at most CLUSTER_MAX_NODES. */
+struct keyd_intent keyd_intent_rollback(const struct keyd_place *places, size_t n);
 
 /*
  * Ask keyd directly, as the administrator: the password is derived here
@@ -221,6 +229,12 @@ enum rc keyd_ctl(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 		      uid_t uid, enum unit unit, const char *node,
 		      struct keyd_key *out, struct err *e) MUST_CHECK;
+
+/* Nothing is signed: keyd checks the administrator's consent to these lists, and the
+ * audit log has them, a node each. */
+enum rc keyd_rollback(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		      uid_t uid, const struct keyd_place *places, size_t n,
+		      struct err *e) MUST_CHECK;
 
 /* Put front's word into the audit log: event is a short name ("tftp-restart"),
  * text one line of key=value. */

@@ -73,6 +73,7 @@ enum keyd_request {
 	KEYD_INCOMPLETE,   /* from u32 -> total u32, then for each: label text, id
 			      (16), have u8, waits u8, lack text */
 	KEYD_TIDY,         /* consented; id (16) -> - */
+	KEYD_ROLLBACK,     /* ticketed; then for each node: node text, SHA-1 (20) -> - */
 	KEYD_REQUEST_END
 };
 
