@@ -115,7 +115,6 @@ static enum rc run(struct ssh *s, ssh_channel c, const char *command,
 		rc = attend(s, c, &w, e);
 	}
 	(void)ssh_remove_channel_callbacks(c, &on);
-	text_flatten(out->said);
 	return rc;
 }
 

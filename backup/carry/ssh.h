@@ -48,7 +48,7 @@ struct ssh_ran {
 	bool refused;   /* the server runs no commands for this login; the rest is not set */
 	bool late;      /* it had not ended at the deadline */
 	int status;     /* its exit status; -1: none, a signal ended it */
-	char said[160]; /* the last line of its standard error, flattened; "" if none */
+	char said[160]; /* the last line of its standard error, as it came; "" if none */
 };
 /* After ssh_login(), until the command or the session's time ends. Its standard input
  * is empty; a process that it leaves in the background is not waited for. An error is

@@ -73,6 +73,14 @@ const struct conf_row cluster_rows[] = {
 	{.key = "fetch-seconds", .type = CONF_UINT, .at = C(fetch_seconds),
 	 .def = "8", .min = 1, .max = 600,
 	 .help = "deadline of fetching a list back as a phone does"},
+	{.key = "phone-reset", .type = CONF_TEXT, .at = C(phone_reset), .def = "",
+	 .help = "shell command that root runs to reset all phones after a certificate took effect"},
+	{.key = "phone-reset-seconds", .type = CONF_UINT, .at = C(phone_reset_seconds),
+	 .def = "300", .min = 1, .max = 3600,
+	 .help = "deadline of phone-reset"},
+	{.key = "keep-days", .type = CONF_UINT, .at = C(keep_days), .def = "90",
+	 .min = 1, .max = 3650,
+	 .help = "how long a list that a node served is remembered, and keys kept for it"},
 	{0},
 };
 

@@ -12,9 +12,11 @@
 /* Where the time comes from. */
 struct front_clock {
 	int64_t (*wall)(void *arg); /* Unix time; may be set */
-	double (*mono)(void *arg);  /* seconds; goes on */
+	double (*mono)(void *arg);  /* seconds since the machine's start; goes on */
 	void *arg;
+	const char *boot; /* names this start of the machine; less than BOOT_ID_MAX */
 };
+#define BOOT_ID_MAX 40
 
 /* By the clock on the wall, which may be set, and by one that only goes on, which a
  * restart loses. */

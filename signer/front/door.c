@@ -6,6 +6,7 @@
 #include "heads.h"
 #include "ops.h"
 #include "probe.h"
+#include "retired.h"
 #include "show.h"
 #include "vaults.h"
 #include "watch.h"
@@ -37,7 +38,10 @@ static const struct command {
 	{"backups", ALL, 0, show_backups},
 	{"alerts", ALL, 0, show_alerts},
 	{"audit", ALL, 0, show_audit},
+	{"keys", ALL, KEYD, show_keys},
+	{"generate-plan", ALL, KEYD, op_generate_plan},
 	{"generate", GROUP, KEYD, op_generate},
+	{"key-remove", GROUP, KEYD, op_key_remove},
 	{"backup-proved", GROUP, KEYD, op_backup_proved},
 	{"backup-removed", GROUP, 0, op_backup_removed},
 	{"vault-check", GROUP, 0, op_vault_check},

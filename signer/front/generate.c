@@ -1,4 +1,7 @@
 /* set cert regen, and the keys of a new cluster (spec: cluster, Regeneration). */
+#include "base/log.h"
+#include "base/num.h"
+#include "holds.h"
 #include "ops.h"
 #include "show.h"
 #include "watch.h"
@@ -40,32 +43,124 @@ static enum rc unit_and_node(struct call *c, const char *unit_text,
 	return name ? cluster_find_node(c->service->cluster, name, n, e) : RC_OK;
 }
 
-static enum rc generate(struct call *c, const uint8_t *ticket, enum unit unit,
-			const char *node, bool force, json_t **result,
-			struct err *e)
+/* ---- what may refuse a regeneration; --force overrides each ---- */
+
+#define OVERRODE_MAX 400 /* bytes of the audit log's words */
+
+static enum rc held(struct call *c, enum unit unit, const char *node, struct err *e)
+{
+	return hold_check(c->service, unit, node, e);
+}
+
+static enum rc (*const checks[])(struct call *c, enum unit unit, const char *node,
+				 struct err *e) = {held};
+
+/* A key that is there is to be replaced. overrode: what force overrode, or "". */
+static enum rc may_regenerate(struct call *c, enum unit unit, const char *node,
+			      bool force, char overrode[OVERRODE_MAX],
+			      struct err *e)
+{
+	overrode[0] = '\0';
+	if (unit == UNIT_AUDIT)
+		return RC_OK; /* no phone knows it */
+	for (size_t i = 0; i < COUNT_OF(checks); i++) {
+		size_t n = strlen(overrode);
+
+		if (checks[i](c, unit, node, e) == RC_OK)
+			continue;
+		if (e->rc != RC_REFUSED || !force)
+			return e->rc;
+		(void)snprintf(overrode + n, OVERRODE_MAX - n, "%s%s (%s)",
+			       n ? "; " : "", e->why, e->hint);
+	}
+	return RC_OK;
+}
+
+/* ---- doing it ---- */
+
+struct job {
+	enum unit unit;
+	const char *node; /* an id; NULL: the cluster's */
+	bool regenerate, force;
+	unsigned before; /* the generation that is there, and is replaced; 0: none */
+	char overrode[OVERRODE_MAX];
+};
+
+static enum rc may_generate(struct call *c, struct job *j, struct err *e)
+{
+	if (find_key(c->service, j->unit, j->node, &j->before, e) != RC_OK)
+		return e->rc;
+	if (!j->before)
+		return RC_OK; /* the first is nobody's loss */
+	if (!j->regenerate)
+		return err_set(e, RC_REFUSED, c->name,
+			       "there is a key already, and phones may trust it alone",
+			       "itlctl set cert regen replaces it", "%s%s%s",
+			       unit_name(j->unit), j->node ? " of " : "",
+			       j->node ? j->node : "");
+	return may_regenerate(c, j->unit, j->node, j->force, j->overrode, e);
+}
+
+static enum rc note(struct call *c, struct keyd *k, struct job *j, struct err *e)
+{
+	char text[OVERRODE_MAX + 120];
+
+	(void)snprintf(text, sizeof text,
+		       "unit=%s node=%s uid=%u force=%s overrode=\"%s\"",
+		       unit_name(j->unit), j->node ? j->node : "-", c->peer.uid,
+		       j->force ? "yes" : "no", service_quotable(j->overrode));
+	return keyd_note(k, "regenerate", text, e);
+}
+
+/* keyd said clearly that it made none. */
+static bool made_none(enum rc rc)
+{
+	return rc == RC_REFUSED || rc == RC_USAGE || rc == RC_BUSY ||
+	       rc == RC_NOTFOUND;
+}
+
+/* The hold stands before the key does: nothing that happens between loses it. */
+static enum rc make_held(struct call *c, struct keyd *k, const uint8_t *ticket,
+			 const struct job *j, struct keyd_key *new, struct err *e)
+{
+	struct service *s = c->service;
+	struct hold_before before;
+	bool holds = j->before && j->unit != UNIT_AUDIT;
+	struct err failed = {0};
+	enum rc rc;
+
+	if (holds && hold_set(s, j->unit, j->node, &before, e) != RC_OK)
+		return e->rc;
+	rc = keyd_generate(k, ticket, c->peer.uid, j->unit, j->node, new, e);
+	if (holds && rc == RC_OK)
+		(void)!hold_set(s, j->unit, j->node, NULL, &failed);
+	else if (holds && made_none(rc))
+		(void)!hold_undo(s, &before, &failed);
+	if (failed.rc != RC_OK)
+		log_error("state", &failed);
+	return rc;
+}
+
+static enum rc generate(struct call *c, const uint8_t *ticket, struct job *j,
+			json_t **result, struct err *e)
 {
 	struct service *s = c->service;
 	struct keyd CLEANUP(keyd_free) *k = NULL;
 	struct keyd_key new = {0}, *keys = NULL;
 	struct err ignored;
-	unsigned before = 0;
 	size_t n = 0;
 
-	if (find_key(s, unit, node, &before, e) != RC_OK)
-		return e->rc;
-	if (before && !force)
-		return err_set(e, RC_REFUSED, c->name,
-			       "there is a key already, and phones may trust it alone",
-			       "use --force to replace it; then reset the phones before the next one",
-			       "%s%s%s", unit_name(unit), node ? " of " : "",
-			       node ? node : "");
-	if (keyd_open(s->keyd, &k, e) != RC_OK ||
-	    keyd_generate(k, ticket, c->peer.uid, unit, node, &new, e) != RC_OK)
+	if (may_generate(c, j, e) != RC_OK || keyd_open(s->keyd, &k, e) != RC_OK ||
+	    (j->before && note(c, k, j, e) != RC_OK) ||
+	    make_held(c, k, ticket, j, &new, e) != RC_OK)
 		return e->rc;
 	*result = show_key(&new);
-	if (*result)
-		(void)json_object_set_new(*result, "tries",
-					  json_integer(new.tries));
+	if (*result) {
+		(void)json_object_set_new(*result, "tries", json_integer(new.tries));
+		(void)json_object_set_new(*result, "overrode",
+					  j->overrode[0] ? json_string(j->overrode)
+							 : json_null());
+	}
 	X509_free(new.cert);
 	/* For the cache alone: the key is made, whatever becomes of this. */
 	if (service_keys(s, &keys, &n, &ignored) == RC_OK)
@@ -74,33 +169,58 @@ static enum rc generate(struct call *c, const uint8_t *ticket, enum unit unit,
 	return RC_OK;
 }
 
+enum rc op_generate_plan(struct call *c, json_t **result, struct err *e)
+{
+	const struct cluster_node *n = NULL;
+	struct job j = {.regenerate = true};
+	const char *unit_text;
+	json_t *node = NULL;
+	int force = 0;
+
+	if (call_members(c, e, "{s:s, s?o, s?b}", "unit", &unit_text, "node", &node,
+			 "force", &force) != RC_OK ||
+	    unit_and_node(c, unit_text, node, &j.unit, &n, e) != RC_OK)
+		return e->rc;
+	j.node = n ? n->id : NULL;
+	j.force = force;
+	if (may_generate(c, &j, e) != RC_OK)
+		return e->rc;
+	*result = json_pack("{s:b, s:s?, s:b}", "present", j.before > 0, "overrides",
+			    j.overrode[0] ? j.overrode : NULL, "phone_reset",
+			    c->service->cluster->phone_reset != NULL);
+	return RC_OK;
+}
+
 enum rc op_generate(struct call *c, json_t **result, struct err *e)
 {
 	uint8_t ticket[KEYD_TICKET_LEN];
 	const struct cluster_node *n = NULL;
 	const char *unit_text, *hex;
+	struct job j = {0};
 	json_t *node = NULL;
-	char params[96];
-	unsigned before = 0;
-	enum unit unit;
-	int force = 0;
+	char params[128];
+	int regenerate = 0, force = 0;
 	int64_t op;
 	enum rc rc;
 
-	if (call_members(c, e, "{s:s, s:s, s?o, s?b}", "unit", &unit_text,
-			 "ticket", &hex, "node", &node, "force",
-			 &force) != RC_OK ||
-	    unit_and_node(c, unit_text, node, &unit, &n, e) != RC_OK ||
+	if (call_members(c, e, "{s:s, s:s, s?o, s?b, s?b}", "unit", &unit_text,
+			 "ticket", &hex, "node", &node, "regenerate", &regenerate,
+			 "force", &force) != RC_OK ||
+	    unit_and_node(c, unit_text, node, &j.unit, &n, e) != RC_OK ||
 	    op_ticket(hex, ticket, e) != RC_OK ||
-	    find_key(c->service, unit, n ? n->id : NULL, &before, e) != RC_OK)
+	    find_key(c->service, j.unit, n ? n->id : NULL, &j.before, e) != RC_OK)
 		return e->rc;
-	/* resume.c reads it: was there a new one when all was over? */
-	(void)snprintf(params, sizeof params, "unit=%s node=%s generation=%u force=%s",
-		       unit_name(unit), n ? n->id : "-", before,
-		       force ? "yes" : "no");
+	j.node = n ? n->id : NULL;
+	j.regenerate = regenerate;
+	j.force = force;
+	/* holds.c and resume.c read how it begins: was there a new one at the end? */
+	(void)snprintf(params, sizeof params,
+		       "unit=%s node=%s generation=%u regenerate=%s force=%s",
+		       unit_name(j.unit), n ? n->id : "-", j.before,
+		       regenerate ? "yes" : "no", force ? "yes" : "no");
 	if (op_begin(c, params, &op, e) != RC_OK)
 		return e->rc;
-	rc = generate(c, ticket, unit, n ? n->id : NULL, force, result, e);
+	rc = generate(c, ticket, &j, result, e);
 	op_end(c, op, rc, e);
 	return rc;
 }

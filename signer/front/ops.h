@@ -13,6 +13,7 @@ enum rc op_reset_preview(struct call *c, json_t **result, struct err *e) MUST_CH
 enum rc op_reset(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_tftp_restart(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_ctl_update(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_generate_plan(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_generate(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_rollback_plan(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_rollback(struct call *c, json_t **result, struct err *e) MUST_CHECK;

@@ -4,6 +4,7 @@
 #include "lists.h"
 #include "loop.h"
 #include "ops.h"
+#include "phones.h"
 #include <string.h>
 #include <time.h>
 
@@ -101,7 +102,8 @@ static enum rc new_list_fits(const struct call *c, const struct list *list,
 }
 
 static enum rc restart_node(struct call *c, int64_t op, bool force,
-			    struct list *list, bool *built, struct err *e)
+			    struct list *list, bool *built,
+			    char units[PHONES_UNITS_MAX], struct err *e)
 {
 	struct service *s = c->service;
 	struct keyd CLEANUP(keyd_free) *k = NULL;
@@ -117,6 +119,7 @@ static enum rc restart_node(struct call *c, int64_t op, bool force,
 		       c->peer.uid, force ? "yes" : "no", *built ? "yes" : "no",
 		       list->sha1);
 	if (keyd_note(k, "tftp-restart", text, e) != RC_OK ||
+	    (*built && phones_expect(s, c->node, list, units, e) != RC_OK) ||
 	    store_want(s->store, *built ? list : NULL,
 		       (const char *const[]){c->node->id}, 1, op, e) != RC_OK)
 		return e->rc;
@@ -126,7 +129,9 @@ static enum rc restart_node(struct call *c, int64_t op, bool force,
 enum rc op_tftp_restart(struct call *c, json_t **result, struct err *e)
 {
 	struct list CLEANUP(list_clear) list = {0};
-	char params[96];
+	enum phones_did did = PHONES_NOT_DUE;
+	char params[96], units[PHONES_UNITS_MAX] = "";
+	struct err phones = {0};
 	int force = 0;
 	bool built = false;
 	int64_t op;
@@ -138,11 +143,16 @@ enum rc op_tftp_restart(struct call *c, json_t **result, struct err *e)
 		       force ? "yes" : "no");
 	if (op_begin(c, params, &op, e) != RC_OK)
 		return e->rc;
-	rc = restart_node(c, op, force, &list, &built, e);
+	phones_begin(c->service);
+	rc = restart_node(c, op, force, &list, &built, units, e);
+	if (rc == RC_OK)
+		did = phones_reset(c->service, &phones);
+	phones_end(c->service);
 	op_end(c, op, rc, e);
 	if (rc == RC_OK)
-		*result = json_pack("{s:s, s:s, s:s, s:b}", "node", c->node->id,
+		*result = json_pack("{s:s, s:s, s:s, s:b, s:o}", "node", c->node->id,
 				    "sha1", list.sha1, "kind",
-				    list_kind_name(list.kind), "built", built);
+				    list_kind_name(list.kind), "built", built,
+				    "phones", phones_show(units, did, &phones));
 	return rc;
 }

@@ -1,11 +1,16 @@
 #include "service.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "base/proc.h"
+#include "chores.h"
+#include "holds.h"
 #include "loop.h"
 #include "ops.h"
 #include "vaults.h"
 #include "watch.h"
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -16,10 +21,32 @@ static int64_t real_wall(void *arg)
 	return (int64_t)time(NULL);
 }
 
+/* Not proc_now(): what must be on time is, though the machine slept. */
 static double real_mono(void *arg)
 {
+	struct timespec t;
+
 	(void)arg;
-	return proc_now();
+	(void)clock_gettime(CLOCK_BOOTTIME, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* A boot that cannot be told from another is taken for one. */
+static const char *real_boot(void)
+{
+	static char id[BOOT_ID_MAX];
+	uint8_t CLEANUP_FREE *text = NULL;
+	uint8_t random[16];
+	struct err ignored;
+	size_t n = 0;
+
+	if (file_read("/proc/sys/kernel/random/boot_id", BOOT_ID_MAX - 1, &text, &n,
+		      &ignored) == RC_OK && n > 1) {
+		(void)snprintf(id, sizeof id, "%.*s", num_int(n - 1), (char *)text);
+		return id;
+	}
+	randombytes_buf(random, sizeof random);
+	return hex_of(bytes_of(random, sizeof random), id, sizeof id);
 }
 
 static enum rc init_locks(struct service *s, struct err *e)
@@ -34,6 +61,7 @@ static enum rc init_locks(struct service *s, struct err *e)
 	(void)pthread_cond_init(&s->changed, &a);
 	(void)pthread_condattr_destroy(&a);
 	(void)pthread_mutex_init(&s->lock, NULL);
+	(void)pthread_mutex_init(&s->phones, NULL);
 	return RC_OK;
 }
 
@@ -46,8 +74,8 @@ static enum rc start(struct service *s, struct err *e)
 	if (proc_group(s->cluster->group, &s->group, e) != RC_OK ||
 	    proc_sibling("carry", s->carry, sizeof s->carry, e) != RC_OK ||
 	    store_open(path, &s->store, e) != RC_OK ||
-	    loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
-	    watch_start(s, e) != RC_OK)
+	    holds_start(s, e) != RC_OK || loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
+	    watch_start(s, e) != RC_OK || chores_start(s, e) != RC_OK)
 		return e->rc;
 	return vaults_start(s, e);
 }
@@ -63,7 +91,8 @@ enum rc service_start(const struct service_setup *setup, struct service **out,
 	s->conf = *setup->conf;
 	s->vaults = setup->vaults;
 	s->clock = setup->clock ? *setup->clock
-				: (struct front_clock){real_wall, real_mono, NULL};
+				: (struct front_clock){real_wall, real_mono, NULL,
+						       real_boot()};
 	if (init_locks(s, e) != RC_OK) {
 		free(s);
 		return e->rc;
@@ -93,12 +122,14 @@ void service_stop(struct service *s)
 	loops_join(s);
 	vaults_join(s);
 	watch_join(s);
+	chores_join(s);
 	if (s->resuming)
 		(void)pthread_join(s->resume, NULL);
 	store_free(s->store);
 	fd_close(s->stop_fd);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->phones);
 	free(s);
 }
 

@@ -41,6 +41,9 @@ struct service {
 	int stop_fd;           /* readable for good once the service ends */
 	struct watch *watch;   /* alerts (watch.c) */
 	struct checks *checks; /* of the vaults (vaults.c) */
+	pthread_mutex_t phones; /* their reset: who expects or runs it (phones.h) */
+	pthread_t chores;      /* chores.c */
+	bool chores_run;
 
 	pthread_mutex_t lock;  /* of all that follows */
 	pthread_cond_t changed;

@@ -2,6 +2,7 @@
 #include "lists.h"
 #include "base/errjson.h"
 #include "base/num.h"
+#include "holds.h"
 #include "lists.h"
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -203,26 +204,27 @@ enum rc show_status(struct call *c, json_t **result, struct err *e)
 {
 	struct service *s = c->service;
 	const struct cluster_node *n;
-	json_t *nodes;
+	json_t *nodes, *holds;
 	struct target t;
 
-	if (call_members(c, e, "{}") != RC_OK)
+	if (call_members(c, e, "{}") != RC_OK || holds_show(s, &holds, e) != RC_OK)
 		return e->rc;
 	nodes = json_array();
 	for (size_t i = 0; (n = cluster_node_at(s->cluster, i)); i++) {
 		if (store_target(s->store, n->id, &t, e) != RC_OK) {
+			json_decref(holds);
 			json_decref(nodes);
 			return e->rc;
 		}
 		(void)json_array_append_new(nodes, show_node(s, n, &t));
 	}
-	*result = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "cluster",
+	*result = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "cluster",
 			    s->cluster->name, "config", s->cluster->sha256, "policy",
 			    s->cluster->policy == POLICY_CALLMANAGER
 				    ? "callmanager"
 				    : "itlrecovery",
 			    "publisher", s->cluster->publisher, "op", show_op(s),
-			    "last", show_last(s), "keyd", show_keyd(s), "nodes", nodes);
+			    "last", show_last(s), "keyd", show_keyd(s), "nodes", nodes, "holds", holds);
 	return RC_OK;
 }
 

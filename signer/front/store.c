@@ -153,6 +153,12 @@ static const char *const migrations[] = {
 
 	/* 1: nodes want what the operation is about; a kill before that undid it. */
 	"ALTER TABLE op ADD COLUMN wanted INTEGER NOT NULL DEFAULT 0;",
+
+	/* Once the node serves this list, phones shall be reset. */
+	"CREATE TABLE phones ("
+	" node TEXT PRIMARY KEY,"
+	" sha1 TEXT NOT NULL,"
+	" units TEXT NOT NULL) STRICT;",
 };
 
 /* ---- opening ---- */

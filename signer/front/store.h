@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "cluster/label.h"
+#include "hold.h"
 #include "keyd/client.h"
 #include "vault/vault.h"
 #include <stdbool.h>
@@ -180,6 +181,57 @@ enum rc store_keys_set(struct store *s, const struct keyd_key *keys, size_t n,
 /* Units in enum order, newest generation first. keyd_keys_free() them. */
 enum rc store_keys(struct store *s, struct keyd_key **out, size_t *n,
 		   struct err *e) MUST_CHECK;
+
+/* ---- holds: when certificates were made ---- */
+
+struct hold {
+	enum unit unit;
+	char node[CLUSTER_ID_MAX + 1]; /* the publisher's for the cluster's units */
+	struct hold_time set;
+};
+
+/* One of each unit and node: it takes the place of what was there. */
+enum rc store_hold_put(struct store *s, const struct hold *h,
+		       struct err *e) MUST_CHECK;
+enum rc store_hold_end(struct store *s, enum unit unit, const char *node,
+		       struct err *e) MUST_CHECK;
+/* All that were ever put, malloc()ed; whether any is left hold_left() says. */
+enum rc store_holds(struct store *s, struct hold **out, size_t *n,
+		    struct err *e) MUST_CHECK;
+
+/* ---- history: what nodes served, and phones may hold ---- */
+
+struct kept {
+	char node[CLUSTER_ID_MAX + 1];
+	enum served_file file;
+	char sha1[SHA1_HEX];
+	int64_t last; /* it was seen there last; 0: it never was */
+	bool now;     /* it is want, prev, before or have of the node */
+};
+
+/* The lists that a node was seen to serve since then, and those that state needs now,
+ * once for each node; malloc()ed. */
+enum rc store_kept(struct store *s, int64_t since, struct kept **out, size_t *n,
+		   struct err *e) MUST_CHECK;
+/* Forget what was not seen since then and state does not need, with the lists that
+ * nothing names any more. *forgotten: how many entries. */
+enum rc store_prune(struct store *s, int64_t since, size_t *forgotten,
+		    struct err *e) MUST_CHECK;
+
+/* ---- phones: nodes whose list they shall be reset for ---- */
+
+struct phones_due {
+	char node[CLUSTER_ID_MAX + 1];
+	char units[80]; /* whose certificates changed: "CallManager TVS" */
+};
+/* Once it serves this list; it takes the place of what the node had. */
+enum rc store_phones_put(struct store *s, const char *node, const char *sha1,
+			 const char *units, struct err *e) MUST_CHECK;
+/* The nodes that serve theirs, restarted and verified; malloc()ed. */
+enum rc store_phones_due(struct store *s, struct phones_due **out, size_t *n,
+			 struct err *e) MUST_CHECK;
+enum rc store_phones_end(struct store *s, const char *node,
+			 struct err *e) MUST_CHECK;
 
 /* ---- backups: what keyd proved, and what the daily check found since ---- */
 

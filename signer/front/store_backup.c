@@ -3,22 +3,6 @@
 #include "base/num.h"
 #include <string.h>
 
-/* Room for one more row of `size` bytes behind n, zeroed; NULL out of memory. It
- * doubles whenever n is a power of two. */
-static void *grow(void **rows, size_t n, size_t size, struct err *e)
-{
-	if ((n & (n - 1)) == 0) {
-		void *more = realloc(*rows, (n ? 2 * n : 1) * size);
-
-		if (!more) {
-			err_errno(e, RC_ERROR, "realloc", NULL, "%zu rows", n);
-			return NULL;
-		}
-		*rows = more;
-	}
-	return memset((char *)*rows + n * size, 0, size);
-}
-
 /* ---- backups ---- */
 
 enum rc store_backup_put(struct store *s, const struct backup *b, struct err *e)
@@ -72,7 +56,7 @@ enum rc store_backups(struct store *s, struct backup **out, size_t *n,
 			" ORDER BY made DESC, id DESC",
 			"") != RC_OK)
 		return e->rc;
-	while (sql_row(s, st, e) && (b = grow(&rows, got, sizeof *b, e))) {
+	while (sql_row(s, st, e) && (b = sql_grow(&rows, got, sizeof *b, e))) {
 		read_backup(st, b);
 		got++;
 	}
@@ -182,7 +166,7 @@ enum rc store_alerts(struct store *s, struct alert_row **out, size_t *n,
 			" ORDER BY severity, since, name",
 			"") != RC_OK)
 		return e->rc;
-	while (sql_row(s, st, e) && (r = grow(&rows, got, sizeof *r, e))) {
+	while (sql_row(s, st, e) && (r = sql_grow(&rows, got, sizeof *r, e))) {
 		sql_text(st, 0, r->name, sizeof r->name);
 		r->severity = sqlite3_column_int(st, 1);
 		sql_text(st, 2, r->text, sizeof r->text);

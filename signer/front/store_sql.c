@@ -67,6 +67,9 @@ static enum rc prepare_va(struct store *s, sqlite3_stmt **out, const char *sql,
 		case 'i':
 			bad = sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
 			break;
+		case 'd':
+			bad = sqlite3_bind_double(st, i, va_arg(ap, double));
+			break;
 		case 'E':
 			bad = bind_err(st, i, va_arg(ap, const struct err *));
 			break;
@@ -137,6 +140,20 @@ void sql_err(sqlite3_stmt *st, int column, struct err *to)
 	if (j)
 		(void)err_from_json(j, to);
 	json_decref(j);
+}
+
+void *sql_grow(void **rows, size_t n, size_t size, struct err *e)
+{
+	if ((n & (n - 1)) == 0) {
+		void *more = realloc(*rows, (n ? 2 * n : 1) * size);
+
+		if (!more) {
+			err_errno(e, RC_ERROR, "realloc", NULL, "%zu rows", n);
+			return NULL;
+		}
+		*rows = more;
+	}
+	return memset((char *)*rows + n * size, 0, size);
 }
 
 bool sql_blob(sqlite3_stmt *st, int column, uint8_t *to, size_t n)

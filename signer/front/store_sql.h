@@ -50,7 +50,7 @@ enum rc sql_error(struct store *s, const char *op, struct err *e);
 
 /*
  * Prepare and bind: `types` has a letter for each `?`: t a text, T a text whose
- * "" is NULL, i an int64_t, b a struct bytes, E a struct err * (NULL or without
+ * "" is NULL, i an int64_t, d a double, b a struct bytes, E a struct err * (NULL or without
  * an error: NULL), as JSON.
  */
 enum rc sql_prepare(struct store *s, sqlite3_stmt **out, struct err *e,
@@ -65,6 +65,11 @@ bool sql_row(struct store *s, sqlite3_stmt *st, struct err *e);
 void sql_text(sqlite3_stmt *st, int column, char *to, size_t cap);
 /* One that was bound as E; *to stays as it is for a NULL. */
 void sql_err(sqlite3_stmt *st, int column, struct err *to);
+/*
+ * Room for one more row of `size` bytes behind n, zeroed; NULL, and *e, out of
+ * memory. It doubles whenever n is a power of two.
+ */
+void *sql_grow(void **rows, size_t n, size_t size, struct err *e);
 /* A blob of exactly n bytes, or false. */
 bool sql_blob(sqlite3_stmt *st, int column, uint8_t *to, size_t n);
 

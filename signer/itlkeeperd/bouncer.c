@@ -15,9 +15,13 @@
 
 #define MAX_LAST_READS 32 /* of 4096 bytes: more than a pipe holds */
 
-/* A node's command. pid 0: none runs. */
+/* A node's command, or the phones'. pid 0: none runs. */
 struct job {
-	const struct cluster_node *node;
+	const char *name;    /* of the request and its answer */
+	const char *command; /* NULL: none is configured */
+	const char *key;     /* of cluster.conf, which would */
+	bool remote;         /* it runs over SSH: front asks for it, never root */
+	unsigned seconds;
 	pid_t pid;
 	bool late; /* killed at its deadline */
 	int err;   /* the command's standard error, or -1 */
@@ -30,10 +34,19 @@ struct bouncer {
 	const struct cluster *c;
 	uid_t writer;
 	int dir, watch;
-	struct job jobs[CLUSTER_MAX_NODES];
+	size_t njobs;
+	struct job jobs[BOUNCER_MAX_JOBS];
 };
 
 static const char *const keep[] = {"PATH", "LANG", "TZ", NULL};
+
+static void add_job(struct bouncer *b, const char *name, const char *command,
+		    const char *key, unsigned seconds)
+{
+	b->jobs[b->njobs++] = (struct job){.name = name, .command = command,
+					   .key = key, .seconds = seconds,
+					   .err = -1};
+}
 
 enum rc bouncer_open(const struct cluster *c, uid_t writer,
 		     struct bouncer **out, struct err *e)
@@ -45,8 +58,13 @@ enum rc bouncer_open(const struct cluster *c, uid_t writer,
 		return err_errno(e, RC_ERROR, "calloc", NULL, "bouncer");
 	b->c = c;
 	b->writer = writer;
-	for (size_t i = 0; i < c->nnodes; i++)
-		b->jobs[i] = (struct job){.node = &c->nodes[i], .err = -1};
+	for (size_t i = 0; i < c->nnodes; i++) {
+		add_job(b, c->nodes[i].id, c->nodes[i].restart, "restart",
+			c->restart_seconds);
+		b->jobs[i].remote = c->nodes[i].remote;
+	}
+	add_job(b, RESTART_PHONES, c->phone_reset, "phone-reset",
+		c->phone_reset_seconds);
 	cluster_path(c, PATH_RESTART, path);
 	b->dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	b->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -62,7 +80,7 @@ void bouncer_free(struct bouncer *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < b->c->nnodes; i++) {
+	for (size_t i = 0; i < b->njobs; i++) {
 		struct job *j = &b->jobs[i];
 
 		if (j->pid) {
@@ -78,7 +96,7 @@ void bouncer_free(struct bouncer *b)
 
 bool bouncer_idle(const struct bouncer *b)
 {
-	for (size_t i = 0; i < b->c->nnodes; i++)
+	for (size_t i = 0; i < b->njobs; i++)
 		if (b->jobs[i].pid)
 			return false;
 	return true;
@@ -93,26 +111,27 @@ static void answer(const struct bouncer *b, const struct job *j, int status,
 	struct err e;
 
 	cluster_path(b->c, PATH_RESTARTED, dir);
-	if (file_path(path, sizeof path, dir, j->node->id, &e) != RC_OK ||
+	if (file_path(path, sizeof path, dir, j->name, &e) != RC_OK ||
 	    file_replace(path, bytes_of(text, n), 0644, &e) != RC_OK)
 		log_error("restart-answer", &e);
 }
 
-static enum rc start(struct bouncer *b, struct job *j, struct err *e)
+static enum rc start(struct job *j, struct err *e)
 {
-	const char *const argv[] = {"sh", "-c", j->node->restart, NULL};
+	const char *const argv[] = {"sh", "-c", j->command, NULL};
 	int fds[2];
 
-	if (j->node->remote)
+	if (j->remote)
 		return err_set(e, RC_REFUSED, "restart",
 			       "this node's command runs over SSH, and front asks for it",
-			       NULL, "%s", j->node->id);
-	if (!j->node->restart)
+			       NULL, "%s", j->name);
+	if (!j->command)
 		return err_set(e, RC_USAGE, "restart",
-			       "cluster.conf gives this node no command",
-			       "give it the key restart", "%s", j->node->id);
+			       "cluster.conf gives no command for it",
+			       "give it the key and restart itlkeeperd", "%s: %s",
+			       j->name, j->key);
 	if (pipe2(fds, O_CLOEXEC) != 0)
-		return err_errno(e, RC_ERROR, "pipe", NULL, "%s", j->node->id);
+		return err_errno(e, RC_ERROR, "pipe", NULL, "%s", j->name);
 	int CLEANUP(fd_close) ours = fds[0], CLEANUP(fd_close) theirs = fds[1];
 	/* stderr stays blocking for the command; only our end may not wait. */
 	const struct spawn s = {.path = "/bin/sh",
@@ -122,24 +141,24 @@ static enum rc start(struct bouncer *b, struct job *j, struct err *e)
 				.group = true};
 
 	if (fcntl(ours, F_SETFL, O_NONBLOCK) != 0)
-		return err_errno(e, RC_ERROR, "fcntl", NULL, "%s", j->node->id);
+		return err_errno(e, RC_ERROR, "fcntl", NULL, "%s", j->name);
 	if (spawn_start(&s, &j->pid, e) != RC_OK)
 		return e->rc;
 	j->err = ours;
 	ours = -1;
 	j->line = (struct last_line){0};
 	j->late = false;
-	j->deadline = proc_now() + b->c->restart_seconds;
-	log_info("event=restart node=%s", j->node->id);
+	j->deadline = proc_now() + j->seconds;
+	log_info("event=restart node=%s", j->name);
 	return RC_OK;
 }
 
 static void take(struct bouncer *b, struct job *j)
 {
 	struct err e;
-	enum rc rc = request_take(b->dir, j->node->id, b->writer, j->nonce, &e);
+	enum rc rc = request_take(b->dir, j->name, b->writer, j->nonce, &e);
 
-	if (rc == RC_OK && start(b, j, &e) == RC_OK)
+	if (rc == RC_OK && start(j, &e) == RC_OK)
 		return;
 	if (rc == RC_NOTFOUND)
 		return;
@@ -152,7 +171,7 @@ void bouncer_work(struct bouncer *b)
 {
 	double now = proc_now();
 
-	for (size_t i = 0; i < b->c->nnodes; i++) {
+	for (size_t i = 0; i < b->njobs; i++) {
 		struct job *j = &b->jobs[i];
 
 		if (!j->pid) {
@@ -162,14 +181,6 @@ void bouncer_work(struct bouncer *b)
 			(void)kill(-j->pid, SIGKILL);
 		}
 	}
-}
-
-bool bouncer_busy(const struct bouncer *b)
-{
-	for (size_t i = 0; i < b->c->nnodes; i++)
-		if (b->jobs[i].pid)
-			return true;
-	return false;
 }
 
 /* False when nothing is left for now. */
@@ -192,11 +203,12 @@ static bool read_line(struct job *j)
 bool bouncer_ended(struct bouncer *b, pid_t pid, int wait_status)
 {
 	struct job *j = b->jobs;
+	char late[64];
 	int status;
 
-	while (j < b->jobs + b->c->nnodes && j->pid != pid)
+	while (j < b->jobs + b->njobs && j->pid != pid)
 		j++;
-	if (j == b->jobs + b->c->nnodes)
+	if (j == b->jobs + b->njobs)
 		return false;
 	/* The rest, but not for ever: a daemon may keep the pipe open. */
 	for (int i = 0; j->err >= 0 && i < MAX_LAST_READS; i++)
@@ -209,13 +221,14 @@ bool bouncer_ended(struct bouncer *b, pid_t pid, int wait_status)
 		 : WIFEXITED(wait_status) ? WEXITSTATUS(wait_status)
 					  : 128 + WTERMSIG(wait_status);
 	if (status == 0)
-		log_info("event=restarted node=%s", j->node->id);
+		log_info("event=restarted node=%s", j->name);
 	else
 		log_warn("event=restart-failed node=%s status=%d stderr=\"%s\"",
-			 j->node->id, status, last_line_text(&j->line));
+			 j->name, status, last_line_text(&j->line));
+	(void)snprintf(late, sizeof late,
+		       "the command did not end in time (%s-seconds)", j->key);
 	answer(b, j, status,
-	       j->late ? "the command did not end in time (restart-seconds)"
-		       : last_line_text(&j->line));
+	       j->late ? late : last_line_text(&j->line));
 	return true;
 }
 
@@ -225,7 +238,7 @@ size_t bouncer_poll(const struct bouncer *b, struct pollfd fds[BOUNCER_MAX_FDS],
 	size_t n = 0;
 
 	fds[n++] = (struct pollfd){.fd = b->watch, .events = POLLIN};
-	for (size_t i = 0; i < b->c->nnodes; i++) {
+	for (size_t i = 0; i < b->njobs; i++) {
 		const struct job *j = &b->jobs[i];
 
 		if (j->pid && !j->late && j->deadline < *deadline)
@@ -245,7 +258,7 @@ void bouncer_polled(struct bouncer *b, const struct pollfd *fds, size_t n)
 		while (read(b->watch, events, sizeof events) > 0)
 			;
 	for (size_t k = 1; k < n; k++)
-		for (size_t i = 0; fds[k].revents && i < b->c->nnodes; i++)
+		for (size_t i = 0; fds[k].revents && i < b->njobs; i++)
 			if (b->jobs[i].err == fds[k].fd)
 				(void)read_line(&b->jobs[i]);
 }

@@ -1,8 +1,8 @@
 /*
- * Runs nodes' restart commands on request: one at a time for a node, nodes side
- * by side, each with a deadline.
+ * Runs nodes' restart commands on request, and the one that resets the phones: one
+ * at a time for a node, nodes side by side, each with a deadline.
  *
- * A request that comes while its node's command runs waits in the folder.
+ * A request that comes while its command runs waits in the folder.
  */
 #ifndef ITLKEEPERD_BOUNCER_H
 #define ITLKEEPERD_BOUNCER_H
@@ -11,7 +11,8 @@
 #include <poll.h>
 #include <sys/types.h>
 
-#define BOUNCER_MAX_FDS (1 + CLUSTER_MAX_NODES)
+#define BOUNCER_MAX_JOBS (CLUSTER_MAX_NODES + 1)
+#define BOUNCER_MAX_FDS (1 + BOUNCER_MAX_JOBS)
 
 struct bouncer;
 
@@ -29,9 +30,6 @@ bool bouncer_idle(const struct bouncer *b);
 /* Take and start what was asked for; also call it once at the start. Kills what
  * is past its deadline. */
 void bouncer_work(struct bouncer *b);
-
-/* A command runs. */
-bool bouncer_busy(const struct bouncer *b);
 
 /* A child ended: true if it was one of ours; its answer is written. */
 bool bouncer_ended(struct bouncer *b, pid_t pid, int wait_status);

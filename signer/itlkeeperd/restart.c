@@ -29,7 +29,7 @@ static void serve(struct bouncer *b, int signals)
 		size_t n;
 
 		bouncer_work(b);
-		if (!bouncer_busy(b))
+		if (bouncer_idle(b))
 			return;
 		n = bouncer_poll(b, fds + 1, &deadline);
 		if (events_poll(fds, n + 1, deadline) < 0 && errno != EINTR)

@@ -377,6 +377,18 @@ enum rc keyd_rollback(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	return call_keyd(k, KEYD_ROLLBACK, &w, false, &r, e);
 }
 
+enum rc keyd_remove(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		    uid_t uid, const char *label, struct err *e)
+{
+	uint8_t body[KEYD_TICKET_LEN + 4 + 2 + LABEL_MAX];
+	struct writer w = writer_of(body, sizeof body);
+	struct reader r;
+
+	write_ticket(&w, ticket, uid);
+	write_text(&w, label);
+	return call_keyd(k, KEYD_REMOVE, &w, false, &r, e);
+}
+
 enum rc keyd_note(struct keyd *k, const char *event, const char *text,
 		  struct err *e)
 {

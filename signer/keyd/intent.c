@@ -76,6 +76,17 @@ struct keyd_intent keyd_intent_rollback(const struct keyd_place *places, size_t 
 	return i;
 }
 
+struct keyd_intent keyd_intent_remove(const char *label)
+{
+	struct keyd_intent i = {.op = KEYD_OP_REMOVE};
+	crypto_hash_sha256_state s;
+
+	crypto_hash_sha256_init(&s);
+	hash_bytes(&s, bytes_of_text(label));
+	crypto_hash_sha256_final(&s, i.params);
+	return i;
+}
+
 struct keyd_intent keyd_intent_body(enum keyd_op op, struct bytes body)
 {
 	struct keyd_intent i = {.op = op};

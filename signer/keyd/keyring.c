@@ -221,6 +221,32 @@ struct held_key *keyring_by_sha1(struct keyring *r, struct bytes sha1)
 	return k;
 }
 
+struct held_key *keyring_by_label(struct keyring *r, const struct label *l)
+{
+	struct held_key *k = NULL;
+
+	(void)pthread_rwlock_rdlock(&r->lock);
+	for (size_t i = 0; i < r->n && !k; i++)
+		if (same_place(&r->keys[i]->label, l->unit, l->node) &&
+		    r->keys[i]->label.generation == l->generation)
+			k = r->keys[i];
+	(void)pthread_rwlock_unlock(&r->lock);
+	return k;
+}
+
+void keyring_forget(struct keyring *r, struct held_key *k)
+{
+	(void)pthread_rwlock_wrlock(&r->lock);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->keys[i] == k) {
+			memmove(&r->keys[i], &r->keys[i + 1],
+				(--r->n - i) * sizeof *r->keys);
+			k->next = r->forgotten;
+			r->forgotten = k;
+		}
+	(void)pthread_rwlock_unlock(&r->lock);
+}
+
 size_t keyring_count(struct keyring *r)
 {
 	size_t n;

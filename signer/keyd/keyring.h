@@ -1,7 +1,7 @@
 /*
  * The keys of the token that are this cluster's, found once at the start and
- * added to at each generation; never removed while keyd runs, so that a pointer
- * to a key stays good. Thread-safe.
+ * added to at each generation. One that is forgotten is given to nobody any more,
+ * but never freed, so that a pointer to a key stays good. Thread-safe.
  */
 #ifndef KEYD_KEYRING_H
 #define KEYD_KEYRING_H
@@ -18,6 +18,7 @@ struct held_key {
 	uint8_t *der; /* the certificate */
 	size_t der_len;
 	uint8_t sha1[SHA1_LEN];
+	struct held_key *next; /* of those that were forgotten */
 };
 
 struct keyring {
@@ -25,6 +26,7 @@ struct keyring {
 	pthread_rwlock_t lock;
 	struct held_key **keys;
 	size_t n, cap;
+	struct held_key *forgotten;
 	/* The highest generation seen of each label, complete or not. */
 	struct label *seen;
 	size_t nseen;
@@ -51,10 +53,15 @@ void keyring_next_label(struct keyring *r, enum unit unit, const char *node,
 enum rc keyring_current(struct keyring *r, enum unit unit, const char *node,
 			struct held_key **out, struct err *e) MUST_CHECK;
 
-/* By certificate, or by its SHA-1; NULL if the token has none such. Any
+/* By certificate, by its SHA-1, or by label; NULL if the token has none such. Any
  * generation. */
 struct held_key *keyring_by_cert(struct keyring *r, struct bytes der);
 struct held_key *keyring_by_sha1(struct keyring *r, struct bytes sha1);
+
+struct held_key *keyring_by_label(struct keyring *r, const struct label *l);
+
+/* Its generation stays known: no label is given twice. */
+void keyring_forget(struct keyring *r, struct held_key *k);
 
 /* How many, and the i-th: units in order, nodes, newest generation first. */
 size_t keyring_count(struct keyring *r);

@@ -174,7 +174,7 @@ static enum rc run(struct service *s, const char *dir, struct err *e)
 	tickets_init(&s->tickets);
 	proofs_init(&s->proofs);
 	limit_init(&s->limit);
-	(void)pthread_mutex_init(&s->generating, NULL);
+	requests_init(s);
 	if (login(s, &module, e) != RC_OK ||
 	    provider_context(&s->provider, e) != RC_OK ||
 	    load_keys(s, e) != RC_OK ||

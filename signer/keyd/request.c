@@ -36,6 +36,7 @@ static const struct row {
 	[KEYD_SEAL]        = {"seal", ROLE_ADMIN, true, request_seal},
 	[KEYD_SECURITY]    = {"security", ROLE_ADMIN, true, request_security},
 	[KEYD_SECURITY_SALT] = {"security-salt", ROLE_ADMIN, false, request_security_salt},
+	[KEYD_REMOVE]      = {"remove", ROLE_FRONT, true, request_remove},
 	[KEYD_PROOF]       = {"proof", ROLE_FRONT, false, request_proof},
 	[KEYD_INCOMPLETE]  = {"incomplete", ROLE_FRONT | ROLE_ADMIN, false, request_incomplete},
 	[KEYD_TIDY]        = {"tidy", ROLE_ADMIN, true, request_tidy},
@@ -97,7 +98,9 @@ enum rc request_handle(struct request *q, struct err *e)
 	q->note.by = q->conn->peer.uid;
 	/* Of front all is written: it has the operations, and hands tickets on. */
 	q->note.limited = q->conn->role != ROLE_FRONT;
+	(void)pthread_rwlock_rdlock(&q->service->keys_used);
 	rc = dispatch(q, e);
+	(void)pthread_rwlock_unlock(&q->service->keys_used);
 	if (rc != RC_OK && q->note.wanted && q->note.limited)
 		limit_note(q);
 	return rc;
@@ -108,7 +111,7 @@ enum rc request_lock(struct request *q, struct err *e)
 	if (pthread_mutex_trylock(&q->service->generating) == 0)
 		return RC_OK;
 	return err_set(e, RC_BUSY, q->note.event,
-		       "a generation, import or seal of a key runs",
+		       "a generation, import, seal or removal of a key runs",
 		       "wait until it is done, then give the command again",
 		       "the token");
 }
@@ -116,6 +119,30 @@ enum rc request_lock(struct request *q, struct err *e)
 void request_unlock(struct request *q)
 {
 	(void)pthread_mutex_unlock(&q->service->generating);
+}
+
+void requests_init(struct service *s)
+{
+	pthread_rwlockattr_t a;
+
+	(void)pthread_mutex_init(&s->generating, NULL);
+	(void)pthread_rwlockattr_init(&a);
+	/* Else who waits to be alone waits for ever while others keep coming. */
+	(void)pthread_rwlockattr_setkind_np(&a, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlock_init(&s->keys_used, &a);
+	(void)pthread_rwlockattr_destroy(&a);
+}
+
+void request_alone_begin(struct request *q)
+{
+	(void)pthread_rwlock_unlock(&q->service->keys_used);
+	(void)pthread_rwlock_wrlock(&q->service->keys_used);
+}
+
+void request_alone_end(struct request *q)
+{
+	(void)pthread_rwlock_unlock(&q->service->keys_used);
+	(void)pthread_rwlock_rdlock(&q->service->keys_used);
 }
 
 unsigned request_deadline(const struct service *s, unsigned what)

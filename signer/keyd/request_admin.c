@@ -42,7 +42,8 @@ enum rc request_note(struct request *q, struct err *e)
 }
 
 /* Each list in an entry of its own: 64 nodes do not fit into one. */
-static void note_place(struct request *q, const struct keyd_place *p)
+static enum rc note_place(struct request *q, const struct keyd_place *p,
+			  struct err *e)
 {
 	char hex[SHA1_HEX], detail[CLUSTER_ID_MAX + SHA1_HEX + 16];
 	struct audit_entry entry = {
@@ -56,7 +57,7 @@ static void note_place(struct request *q, const struct keyd_place *p)
 
 	(void)snprintf(detail, sizeof detail, "node=%s sha1=%s", p->node,
 		       hex_of(bytes_of(p->sha1, sizeof p->sha1), hex, sizeof hex));
-	release_note(q->service->release, &entry);
+	return release_note(q->service->release, &entry, e);
 }
 
 /* Lists that were signed before come back. keyd signs nothing, and need not know
@@ -90,6 +91,7 @@ enum rc request_rollback(struct request *q, struct err *e)
 	if (request_use_consent(q, &consent, &intent, e) != RC_OK)
 		return e->rc;
 	for (size_t i = 0; i < n; i++)
-		note_place(q, &places[i]);
+		if (note_place(q, &places[i], e) != RC_OK)
+			return e->rc;
 	return RC_OK;
 }

@@ -78,6 +78,7 @@ enum rc request_tls_decrypt(struct request *q, struct err *e)
 	in = read_bytes32(&q->in);
 	if (request_read_done(q, e) != RC_OK)
 		return e->rc;
+	note_digest(&q->note, in);
 	n = (size_t)EVP_PKEY_get_size(k->key->public_key);
 	if (in.n != n)
 		return err_set(e, RC_REFUSED, "tls-decrypt",

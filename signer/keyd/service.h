@@ -26,6 +26,7 @@ struct service {
 	struct release *release;
 	OSSL_LIB_CTX *provider; /* certificates are signed through it */
 	pthread_mutex_t generating; /* see request_lock() */
+	pthread_rwlock_t keys_used; /* read-held by every request that is handled */
 	struct limit limit;
 	struct proofs proofs;
 	atomic_bool sealed; /* the current recovery key; see below */
@@ -99,6 +100,7 @@ request_handler request_ctl;                                  /* request_ctl.c *
 request_handler request_reset, request_preview;               /* request_reset.c */
 request_handler request_generate;                             /* request_generate.c */
 request_handler request_incomplete, request_tidy;              /* request_tidy.c */
+request_handler request_remove;                               /* request_remove.c */
 request_handler request_tls_sign, request_tls_decrypt;        /* request_tls.c */
 
 /* ---- what several of them need ---- */
@@ -129,12 +131,23 @@ enum rc request_check_password(struct request *q, enum which_password which,
 			       struct err *e) MUST_CHECK;
 
 /*
- * One generation, import or seal at a time. RC_BUSY at once while another runs: a
+ * One generation, import, seal or removal at a time. RC_BUSY at once while another runs: a
  * generation takes longer than others may wait until the watchdog ends keyd, and
  * the generation with it. After the ticket, so that nobody holds it without one.
  */
 enum rc request_lock(struct request *q, struct err *e) MUST_CHECK;
 void request_unlock(struct request *q);
+
+/* Once, before the first request. */
+void requests_init(struct service *s);
+
+/*
+ * Between the two no other request is being handled: what the ring does not give
+ * out any more, nobody has. It waits for those that run (each has its deadline);
+ * under request_lock(), so that none of them is a generation.
+ */
+void request_alone_begin(struct request *q);
+void request_alone_end(struct request *q);
 
 /* A node of the configuration, read as text from the body. */
 enum rc request_read_node(struct request *q, const struct cluster_node **node,

@@ -199,7 +199,7 @@ served() { # NODE: SHA-1 of what a phone gets there
 	sed -i '/^\[node n2\]/a callmanager-bits = 4096' "$dir/etc/cluster.conf"
 	demo_start "$dir"
 	before=$(served test10sub)
-	ctl --node test10sub --password-file "$password" set cert regen CallManager --force
+	ctl --node test10sub --password-file "$password" set cert regen CallManager --force --yes
 	run ctl --node test10sub utils service restart Cisco Tftp
 	[ "$status" = 3 ]
 	[[ $output == *"record 1"* && $output == *--force* ]]

@@ -173,7 +173,7 @@ recovery_keys() {
 	# The new key has no proved backup under this cluster's password yet.
 	[ "$(demo_ctl "$dir" show backup --json | jq .result.good)" = false ]
 	for node in test10pub test10sub; do
-		ctl --node "$node" set cert regen CallManager --force
+		ctl --node "$node" set cert regen CallManager --force --yes
 		demo_ctl "$dir" --node "$node" utils service restart Cisco Tftp --force
 	done
 	phones_are "Trust List Update Failed" 5

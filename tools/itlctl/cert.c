@@ -1,4 +1,4 @@
-/* show cert, set cert regen. */
+/* show cert; certificates as the door describes them. */
 #include "itlctl/answer.h"
 #include "itlctl/certs.h"
 #include "itlctl/commands.h"
@@ -116,7 +116,7 @@ enum rc show_cert_list(struct ctl *c, struct err *e)
 }
 
 enum rc certs_generate(struct ctl *c, const struct secret *password,
-		       enum unit unit, const char *node, bool force,
+		       enum unit unit, const char *node, unsigned how,
 		       json_t **cert, struct err *e)
 {
 	struct keyd_intent intent = keyd_intent_generate(unit, node);
@@ -124,9 +124,11 @@ enum rc certs_generate(struct ctl *c, const struct secret *password,
 
 	if (ctl_ticket(c, password, &intent, ticket, e) != RC_OK)
 		return e->rc;
-	return ctl_call(c, json_pack("{s:s, s:s, s:s?, s:s, s:b}",
+	return ctl_call(c, json_pack("{s:s, s:s, s:s?, s:s, s:b, s:b}",
 				     "do", "generate", "unit", unit_name(unit),
-				     "node", node, "ticket", ticket, "force", force),
+				     "node", node, "ticket", ticket, "regenerate",
+				     (how & CERTS_REGENERATE) != 0, "force",
+				     (how & CERTS_FORCE) != 0),
 			NULL, NULL, cert, e);
 }
 
@@ -140,60 +142,4 @@ char *certs_tries(const json_t *cert, char to[CERTS_TRIES_MAX])
 			       " (key %lld of at most %u: its length lets this token wrap it)",
 			       (long long)tries, KEYD_GENERATE_TRIES);
 	return to;
-}
-
-static enum rc may_regen(struct ctl *c, enum unit *unit, struct err *e)
-{
-	if (unit_from_name(c->args[0], unit, e) != RC_OK)
-		return e->rc;
-	if (*unit == UNIT_AUDIT)
-		return err_set(e, RC_USAGE, "set cert regen",
-			       "the unit cannot be regenerated",
-			       "CallManager, TVS, CAPF and ITLRecovery can",
-			       "%s", unit_name(*unit));
-	if (!unit_is_of_node(*unit) && !ctl_on_publisher(c))
-		return ctl_not_publisher(c, "set cert regen", e);
-	if (!c->opt.value[OPT_FORCE])
-		return err_set(e, RC_REFUSED, "set cert regen",
-			       "regeneration is done with --force only: the hold of 5 minutes and the check that phones keep a way to trust are not part of it yet",
-			       "make sure that phones hold the present list, then repeat it with --force",
-			       "%s, %s", unit_name(*unit), c->node->host);
-	return RC_OK;
-}
-
-enum rc set_cert_regen(struct ctl *c, struct err *e)
-{
-	struct secret CLEANUP(secret_free) *password = NULL;
-	json_auto_t *cert = NULL;
-	char tries[CERTS_TRIES_MAX];
-	const char *name;
-	enum unit unit;
-
-	if (may_regen(c, &unit, e) != RC_OK ||
-	    ctl_password(c, &password, e) != RC_OK)
-		return e->rc;
-	name = unit_name(unit);
-	if (!c->json)
-		(void)fprintf(c->out,
-			      "\nWARNING: This operation will overwrite any CA signed certificate\n"
-			      "previously imported for %s\n", name);
-	if (!c->json && unit == UNIT_ITLRECOVERY)
-		(void)fprintf(c->out,
-			      "Phones that do not hold the list in force before it is used cannot be\n"
-			      "recovered with the new key.\n");
-	(void)fflush(c->out);
-	if (certs_generate(c, password, unit,
-			   unit_is_of_node(unit) ? c->node->id : NULL, true,
-			   &cert, e) != RC_OK)
-		return e->rc;
-	if (c->json)
-		return ctl_result(c, json_incref(cert), e);
-	(void)fprintf(c->out,
-		      "\nSuccessfully Regenerated Certificate for %s.%s\n"
-		      "Please do a backup of the server as soon as possible. Failure to do\n"
-		      "so can stale the cluster in case of a crash.\n"
-		      "You must restart services related to %s for the regenerated\n"
-		      "certificates to become active.\n",
-		      name, certs_tries(cert, tries), name);
-	return RC_OK;
 }

@@ -110,7 +110,7 @@ static enum rc init_key(struct init *in, json_t *key, size_t at, size_t of,
 			      node ? ctl_host(c, node) : c->cluster->name,
 			      (long long)answer_int(key, "bits"));
 	(void)fflush(c->out);
-	if (certs_generate(c, in->pw.admin, unit, node, false, &cert, e) != RC_OK) {
+	if (certs_generate(c, in->pw.admin, unit, node, 0, &cert, e) != RC_OK) {
 		if (!c->json)
 			(void)fprintf(c->out, "failed\n");
 		return e->rc;

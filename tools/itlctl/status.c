@@ -124,6 +124,19 @@ static void print_operation(FILE *out, const json_t *op)
 			     answer_time(op, "started", started));
 }
 
+static void print_holds(const struct ctl *c, const json_t *holds)
+{
+	json_t *hold;
+	size_t i;
+
+	json_array_foreach(holds, i, hold)
+		(void)fprintf(c->out,
+			      "Hold:       %.16s of %.40s was regenerated; others of it wait for %lld seconds\n",
+			      answer_text(hold, "unit"),
+			      ctl_host(c, answer_text(hold, "node")),
+			      (long long)answer_int(hold, "seconds"));
+}
+
 /* The publisher's host, for people; its id if it is not among the nodes. */
 static const char *publisher_host(const json_t *nodes, const char *id)
 {
@@ -156,6 +169,7 @@ enum rc show_status(struct ctl *c, struct err *e)
 	print_token(c->out, json_object_get(s, "keyd"));
 	print_operation(c->out, json_object_get(s, "op"));
 	print_last(c->out, json_object_get(s, "last"));
+	print_holds(c, json_object_get(s, "holds"));
 	(void)fprintf(c->out, "\n%-19s %-40s %-8s %-16s %s\n", "Node",
 		      "Serves (SHA-1)", "List", "Since", "State");
 	json_array_foreach(nodes, i, node)

@@ -74,7 +74,8 @@ static void every_key_reaches_its_place(void **state)
 		"state=nc\ncountry=US\nkey-bits=1024\ncapf-bits=3072\nrecovery-bits=4096\n"
 		"cert-hash=sha1\nlist-hash=sha512\ncert-years=7\nrecovery-years=15\nrun=/r\n"
 		"state-dir=/s\nkeyd-user=k\nfront-user=f\ntvs-user=t\ngroup=g\nput-seconds=1\n"
-		"restart-seconds=2\nfetch-seconds=3\n" N1
+		"restart-seconds=2\nfetch-seconds=3\nphone-reset=reset all\n"
+		"phone-reset-seconds=4\nkeep-days=5\n" N1
 		"tvs-bits=2048\ntftp-port=6969\nhttp-port=6970\n" N2
 		"tvs=no\ncallmanager-bits=2048\n", &c, &e), &e);
 	assert_string_equal(c->name, "a_B-1");
@@ -98,6 +99,9 @@ static void every_key_reaches_its_place(void **state)
 	assert_int_equal(c->put_seconds, 1);
 	assert_int_equal(c->restart_seconds, 2);
 	assert_int_equal(c->fetch_seconds, 3);
+	assert_string_equal(c->phone_reset, "reset all");
+	assert_int_equal(c->phone_reset_seconds, 4);
+	assert_int_equal(c->keep_days, 5);
 	assert_int_equal(c->nodes[0].tftp_port, 6969);
 	assert_int_equal(c->nodes[0].http_port, 6970);
 	assert_string_equal(c->nodes[0].folder, "/srv/1");

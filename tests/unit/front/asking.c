@@ -91,12 +91,23 @@ int asking_start_recovery(void **state)
 	return start_with(state, "policy = itlrecovery");
 }
 
-int asking_start_served(void **state)
+static int serve(void **state)
 {
-	(void)asking_start(state);
 	if (*state) {
 		must_restart(*state, "n1", true);
 		must_restart(*state, "n2", true);
 	}
 	return 0;
+}
+
+int asking_start_served(void **state)
+{
+	(void)asking_start(state);
+	return serve(state);
+}
+
+int asking_start_phones(void **state)
+{
+	(void)start_with(state, "phone-reset = reset all");
+	return serve(state);
 }

@@ -9,6 +9,7 @@
 int asking_start(void **state);
 int asking_start_recovery(void **state);
 int asking_start_served(void **state);
+int asking_start_phones(void **state); /* and cluster.conf says how to reset phones */
 
 json_t *tftp_restart(struct fixture *f, const char *node, bool force, struct err *e);
 void must_restart(struct fixture *f, const char *node, bool built);

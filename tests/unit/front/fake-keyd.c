@@ -423,10 +423,40 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	(void)k;
 	if (check_ticket(ticket, uid, e) != RC_OK)
 		return e->rc;
+	if (fake_keyd.busy)
+		return err_set(e, RC_BUSY, "generate", "another runs", NULL, "keyd");
+	if (fake_keyd.lost)
+		return err_set(e, RC_STALE, "receive", "keyd ended", NULL, "keyd");
 	fake_keyd_renew(unit, node ? node : "test10");
 	*out = keys[nkeys - 1].key;
 	out->tries = 3;
 	X509_up_ref(out->cert);
+	return RC_OK;
+}
+
+enum rc keyd_remove(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		    uid_t uid, const char *label, struct err *e)
+{
+	char text[LABEL_MAX];
+	size_t i = 0;
+
+	(void)k;
+	if (check_ticket(ticket, uid, e) != RC_OK)
+		return e->rc;
+	pthread_mutex_lock(&lock);
+	for (; i < nkeys; i++) {
+		label_text(&keys[i].key.label, text);
+		if (!strcmp(text, label) && !keys[i].key.current)
+			break;
+	}
+	if (i < nkeys) {
+		X509_free(keys[i].key.cert);
+		EVP_PKEY_free(keys[i].pkey);
+		memmove(&keys[i], &keys[i + 1], (--nkeys - i) * sizeof *keys);
+	}
+	pthread_mutex_unlock(&lock);
+	if (fake_keyd.lost) /* it did it; its answer is lost */
+		return err_set(e, RC_STALE, "receive", "keyd ended", NULL, "keyd");
 	return RC_OK;
 }
 

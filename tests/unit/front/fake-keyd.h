@@ -21,11 +21,13 @@ void fake_keyd_prove(const uint8_t claim[32], uid_t uid);
 extern struct fake_keyd {
 	bool away;        /* RC_STALE */
 	bool bad_list;    /* signs lists with a byte flipped */
+	bool busy;        /* makes no key */
+	bool lost;        /* does not answer to generate and remove */
 	bool slow;        /* a reset waits until this is false again */
 	unsigned resets, notes;
 	size_t places;    /* of the last rollback */
 	uid_t uid;        /* of the last ticketed request */
-	char note[256];
+	char note[640];
 	uint32_t security; /* the cluster security password; 0: none */
 	bool sealed;
 	enum unit ctl_by;  /* whose key signs the CTL: UNIT_CALLMANAGER (the

@@ -1,6 +1,7 @@
 #include "fixture.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "cluster/restart.h"
 #include "fake-keyd.h"
 #include <string.h>
 #include <sys/eventfd.h>
@@ -40,23 +41,24 @@ static void write_conf(struct fixture *f, const char *extra)
 }
 
 /* What itlkeeperd does, without a command. */
-static void answer_request(struct fixture *f, int node)
+static void answer(struct fixture *f, const char *name, int status,
+		   volatile unsigned *count)
 {
-	char request[256], answer[256], text[128];
+	char request[256], path[256], text[128];
 	uint8_t CLEANUP_FREE *nonce = NULL;
 	struct err e;
 	size_t n = 0;
 
-	snprintf(request, sizeof request, "%s/run/restart/n%d", f->dir, node + 1);
-	snprintf(answer, sizeof answer, "%s/run/restarted/n%d", f->dir, node + 1);
+	snprintf(request, sizeof request, "%s/run/restart/%s", f->dir, name);
+	snprintf(path, sizeof path, "%s/run/restarted/%s", f->dir, name);
 	if (f->root_deaf || file_read(request, 100, &nonce, &n, &e) != RC_OK ||
 	    n != 33)
 		return;
 	(void)unlink(request);
-	f->bounces[node]++;
-	snprintf(text, sizeof text, "%.32s\n%d\n%s\n", nonce, f->status[node],
-		 f->status[node] ? "no such service" : "");
-	assert_ok(file_replace(answer, bytes_of_text(text), 0644, &e), &e);
+	++*count;
+	snprintf(text, sizeof text, "%.32s\n%d\n%s\n", nonce, status,
+		 status ? "no such service" : "");
+	assert_ok(file_replace(path, bytes_of_text(text), 0644, &e), &e);
 }
 
 static void *root_run(void *arg)
@@ -64,8 +66,9 @@ static void *root_run(void *arg)
 	struct fixture *f = arg;
 
 	while (!f->root_end) {
-		answer_request(f, 0);
-		answer_request(f, 1);
+		answer(f, "n1", f->status[0], &f->bounces[0]);
+		answer(f, "n2", f->status[1], &f->bounces[1]);
+		answer(f, RESTART_PHONES, f->phone_status, &f->phone_resets);
 		usleep(5000);
 	}
 	return NULL;
@@ -92,6 +95,7 @@ struct fixture *fixture_new(const char *extra)
 	snprintf(f->syslog, sizeof f->syslog, "%s/syslog", f->dir);
 	f->wall = time(NULL);
 	f->mono = 1000;
+	strcpy(f->boot, "first");
 	/* Room for those too of which front has not yet seen that they closed. */
 	f->conf = (struct front_conf){.connections = 64, .per_user = 48,
 				      .silent_seconds = 20, .retry_seconds = 1,
@@ -164,7 +168,7 @@ void fixture_set_back(struct fixture *f, int64_t seconds)
 
 void fixture_front(struct fixture *f, bool run)
 {
-	const struct front_clock clock = {read_wall, read_mono, f};
+	const struct front_clock clock = {read_wall, read_mono, f, f->boot};
 	struct err e;
 
 	if (run && !f->service) {

@@ -29,6 +29,7 @@ struct fixture {
 
 	/* Simulated clocks: they stand still until a test sets them. */
 	volatile int64_t wall, mono;
+	char boot[16]; /* the machine's start: another one for the next fixture_front() */
 	char syslog[256];
 
 	/* Root's part. */
@@ -36,6 +37,8 @@ struct fixture {
 	volatile bool root_deaf;      /* answers nothing */
 	volatile int status[2];       /* what the restart command "exits" with */
 	volatile unsigned bounces[2]; /* how often it was asked */
+	volatile int phone_status;    /* the same of the phones' reset */
+	volatile unsigned phone_resets;
 };
 
 /* Folders, configuration, TFTP servers, root's part; front is not started.

@@ -401,6 +401,23 @@ static void test_heals(void **state)
 	json_decref(r);
 }
 
+/* Where no ITL is wanted yet, a CTL of ours does not become one. */
+static void test_ctl_in_the_itls_place(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes ctl;
+
+	NEEDS_ROOT(state);
+	json_decref(must_update(f, false));
+	ctl = fixture_read(f, 0, CTL);
+	fixture_front(f, false);
+	fixture_serve(f, 0, ctl);
+	fixture_front(f, true);
+	fixture_wait_settled(f, 0, false);
+	assert_want(f, 0, "want", "sha1", "(none)");
+	GIVE(ctl);
+}
+
 static void test_server_down(void **state)
 {
 	struct fixture *f = *state;
@@ -482,6 +499,7 @@ int main(void)
 		TEST(test_state_lost, asking_start_served),
 		TEST(test_nobody_asks_for_nothing, asking_start_served),
 		TEST(test_heals, asking_start_served),
+		TEST(test_ctl_in_the_itls_place, asking_start),
 		TEST(test_server_down, asking_start_served),
 		TEST(test_resumed, asking_start_served),
 	};

@@ -310,7 +310,7 @@ static void test_generate(void **state)
 {
 	static const struct {
 		const char *unit, *node;
-		bool force;
+		bool regenerate;
 		enum rc rc;
 		const char *says;
 	} rows[] = {
@@ -329,7 +329,8 @@ static void test_generate(void **state)
 		r = fixture_ask(f, json_pack("{s:s, s:s, s:s?, s:s, s:b}", "do",
 					     "generate", "unit", rows[i].unit,
 					     "node", rows[i].node, "ticket",
-					     fake_ticket, "force", rows[i].force),
+					     fake_ticket, "regenerate",
+					     rows[i].regenerate),
 				&e);
 		assert_null(r);
 		assert_int_equal(e.rc, rows[i].rc);
@@ -340,13 +341,13 @@ static void test_generate(void **state)
 	assert_null(r);
 	r = fixture_ask(f, json_pack("{s:s, s:s, s:s}", "do", "generate", "unit",
 				     "Audit", "ticket", fake_ticket), &e);
-	assert_ok(r ? RC_OK : e.rc, &e); /* the first needs no force */
+	assert_ok(r ? RC_OK : e.rc, &e); /* the first replaces none */
 	assert_int_equal(json_integer_value(json_object_get(r, "generation")), 1);
 	assert_true(json_is_null(json_object_get(r, "node")));
 	json_decref(r);
 	r = fixture_ask(f, json_pack("{s:s, s:s, s:s, s:s, s:b}", "do", "generate",
 				     "unit", "callmanager", "node", "test10sub",
-				     "ticket", fake_ticket, "force", 1), &e);
+				     "ticket", fake_ticket, "regenerate", 1), &e);
 	assert_ok(r ? RC_OK : e.rc, &e);
 	assert_string_equal(text(r, "node"), "n2");
 	assert_int_equal(json_integer_value(json_object_get(r, "generation")), 2);

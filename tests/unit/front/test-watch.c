@@ -85,7 +85,7 @@ static void test_backup_done(void **state)
 
 	/* A new key has none; nobody needs to ask for a look. */
 	r = fixture_ask(f, json_pack("{s:s, s:s, s:s, s:b}", "do", "generate", "unit",
-				     "ITLRecovery", "ticket", fake_ticket, "force", 1), &e);
+				     "ITLRecovery", "ticket", fake_ticket, "regenerate", 1), &e);
 	assert_ok(r ? RC_OK : e.rc, &e);
 	json_decref(r);
 	assert_int_equal(heard("older recovery key"), 1);

@@ -335,7 +335,83 @@ static void a_full_disk_is_an_error_until_there_is_room(void **state)
 	assert_string_equal(s->said, "token-put-back ");
 }
 
+static void room_again(int signal)
+{
+	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+
+	(void)signal;
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/* The login's own write finds no room, the next one does. */
+static enum rc in_no_room_once(struct starts *s, struct err *e)
+{
+	struct rlimit limit = {100, RLIM_INFINITY};
+
+	(void)signal(SIGXFSZ, room_again);
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0 ||
+	    starts_once(s, SOFTHSM_PIN, e) != RC_OK)
+		return RC_ERROR;
+	return strcmp(s->said, "token-put-back ") == 0 ? RC_OK : RC_ERROR;
+}
+
+static void a_login_that_left_it_torn_is_put_back(void **state)
+{
+	struct starts *s = *state;
+
+	start_ok(s, SOFTHSM_PIN);
+	assert_true(starts_wait(starts_fork(s, in_no_room_once, false)));
+	start_ok(s, SOFTHSM_PIN);
+	assert_string_equal(s->said, "");
+}
+
 /* ---- races ---- */
+
+/* A process that undoes something after 60 ms. */
+static pid_t soon(const char *from, const char *to)
+{
+	static const struct timespec pause = {.tv_nsec = 60000000};
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)nanosleep(&pause, NULL);
+		_exit(rename(from, to) != 0);
+	}
+	return pid;
+}
+
+/* Three of forty times; a slow machine may be too late for some. */
+static void what_passes_is_waited_for(void **state)
+{
+	struct starts *s = *state;
+	char aside[PATH_MAX], command[3 * PATH_MAX];
+	unsigned passed = 0, again = 0;
+	struct err e;
+
+	(void)snprintf(aside, sizeof aside, "%s/aside", s->softhsm.dir);
+	for (unsigned i = 0; i < 40 && (passed < 3 || !again); i++) {
+		/* Another's login has the file empty: nothing is put back. */
+		start_ok(s, SOFTHSM_PIN);
+		(void)snprintf(command, sizeof command, "cp -p '%s' '%s'", s->object,
+			       aside);
+		assert_int_equal(system(command), 0);
+		starts_truncate(s->object, 0);
+		pid_t pid = soon(aside, s->object);
+
+		start_ok(s, SOFTHSM_PIN);
+		passed += s->said[0] == '\0';
+		assert_true(starts_wait(pid));
+		/* The token is not there at first: it is looked for again. */
+		assert_int_equal(rename(s->folder, aside), 0);
+		pid = soon(aside, s->folder);
+		again += starts_once(s, SOFTHSM_PIN, &e) == RC_OK &&
+			 strstr(s->said, "token-folder ") != NULL;
+		assert_true(starts_wait(pid));
+	}
+	assert_true(passed >= 3);
+	assert_true(again);
+}
 
 static enum rc once(struct starts *s, struct err *e)
 {
@@ -425,6 +501,8 @@ int main(void)
 		T(what_is_not_guarded_is_said),
 		T(leftovers_are_swept),
 		T(a_full_disk_is_an_error_until_there_is_room),
+		T(a_login_that_left_it_torn_is_put_back),
+		T(what_passes_is_waited_for),
 		T(starts_do_not_race),
 		T(a_race_with_other_programs_is_tried_again),
 		T(the_lock_is_waited_for),

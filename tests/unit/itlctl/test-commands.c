@@ -135,43 +135,6 @@ static void a_restart_tells_one_node(void **state)
 	output_clear(&o);
 }
 
-static void regeneration_has_its_dialogue(void **state)
-{
-	struct keyd_intent meant = keyd_intent_generate(UNIT_CALLMANAGER, "n2");
-	struct output o;
-	char *out;
-
-	world_open(*state, service);
-	o = world_run(*state, "--node test10sub set cert regen CallManager --force");
-	out = squeezed(o.out);
-	assert_string_equal(
-		out, "WARNING: This operation will overwrite any CA signed certificate "
-		     "previously imported for CallManager "
-		     "Successfully Regenerated Certificate for CallManager. "
-		     "Please do a backup of the server as soon as possible. Failure to do "
-		     "so can stale the cluster in case of a crash. "
-		     "You must restart services related to CallManager for the regenerated "
-		     "certificates to become active.");
-	assert_int_equal(keyd_seen.ntickets, 1);
-	assert_memory_equal(keyd_seen.tickets[0].params, meant.params, sizeof meant.params);
-	free(out);
-	output_clear(&o);
-}
-
-static void a_new_recovery_key_tells_how_many_it_took(void **state)
-{
-	static const struct reply fourth[] = {
-		{"generate", {"{\"result\":{\"unit\":\"ITLRecovery\",\"node\":null,\"tries\":4}}"}}, {0}};
-	struct output o;
-
-	world_open(*state, fourth);
-	o = world_run(*state, "set cert regen ITLRecovery --force");
-	assert_int_equal(o.code, 0);
-	assert_non_null(strstr(o.out, "Certificate for ITLRecovery. (key 4 of at most 60: "
-				      "its length lets this token wrap it)\n"));
-	output_clear(&o);
-}
-
 /* Phones hold what is served: new keys alone would lock them. */
 static void init_does_not_lock_phones_out(void **state)
 {
@@ -475,8 +438,6 @@ int main(void)
 		IN_WORLD(certificates_are_found),
 		IN_WORLD(services_are_listed),
 		IN_WORLD(a_restart_tells_one_node),
-		IN_WORLD(regeneration_has_its_dialogue),
-		IN_WORLD(a_new_recovery_key_tells_how_many_it_took),
 		IN_WORLD(init_does_not_lock_phones_out),
 		IN_WORLD(init_makes_what_is_missing),
 		IN_WORLD(init_again_has_nothing_to_do),

@@ -313,6 +313,40 @@ static void commands_run_and_answer(void **state)
 	bench_close(&t);
 }
 
+/* The phones' command beside them, under a name that is no node's. */
+static void phones_are_reset(void **state)
+{
+	struct bench t = {0};
+	char CLEANUP_FREE *none = NULL, CLEANUP_FREE *done = NULL;
+	char CLEANUP_FREE *late = NULL;
+	char *reset;
+
+	(void)state;
+	bench_open(&t);
+	bench_watch(&t);
+	ask(&t, RESTART_PHONES, NONCE);
+	none = wait_answer(&t, RESTART_PHONES);
+	assert_string_equal(none, NONCE "\n1\ncluster.conf gives no command for it\n");
+	bouncer_free(t.b);
+	reset = strdup("echo reset >&2; exit 4");
+	t.c->phone_reset = reset;
+	bench_watch(&t);
+	ask(&t, RESTART_PHONES, NONCE);
+	done = wait_answer(&t, RESTART_PHONES);
+	assert_string_equal(done, NONCE "\n4\nreset\n");
+	bouncer_free(t.b);
+	free(reset);
+	t.c->phone_reset = strdup("sleep 1000");
+	t.c->phone_reset_seconds = 1;
+	t.c->restart_seconds = 600; /* is the nodes' */
+	bench_watch(&t);
+	ask(&t, RESTART_PHONES, NONCE);
+	late = wait_answer(&t, RESTART_PHONES);
+	assert_string_equal(late, NONCE "\n124\n"
+		"the command did not end in time (phone-reset-seconds)\n");
+	bench_close(&t);
+}
+
 static pid_t pid_of_file(const char *dir)
 {
 	char path[4096];
@@ -400,6 +434,7 @@ int main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test(pauses),
 		cmocka_unit_test(commands_run_and_answer),
+		cmocka_unit_test(phones_are_reset),
 		cmocka_unit_test(deadline_kills_the_group),
 		cmocka_unit_test(closing_kills_what_runs),
 	};

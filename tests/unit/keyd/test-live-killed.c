@@ -312,6 +312,32 @@ static void what_they_left_can_be_removed(void **state)
 	check_lists();
 }
 
+static void a_complete_key_is_not_tidied(void **state)
+{
+	struct keyd_passwords pw = live_passwords(), wrong = {pw.security, NULL};
+	struct keyd *k = client();
+	struct keyd_key *keys;
+	uint8_t none[16] = {1};
+	struct err e;
+	size_t n;
+
+	(void)state;
+	live_be(&live, LIVE_ADMIN);
+	assert_ok(keyd_keys(k, &keys, &n, &e), &e);
+	for (size_t i = 0; i < 3 && i < n; i++) {
+		assert_int_equal(keyd_tidy(k, &pw, keys[i].id, &e), RC_REFUSED);
+		assert_non_null(strstr(e.why, "is a complete key"));
+	}
+	assert_int_equal(keyd_tidy(k, &pw, none, &e), RC_NOTFOUND);
+	assert_int_equal(keyd_tidy(k, &wrong, keys[0].id, &e), RC_REFUSED);
+	assert_null(strstr(e.why, "is a complete key"));
+	keyd_keys_free(keys, n);
+	keyd_free(k);
+	live_be(&live, LIVE_ROOT);
+	check_keys();
+	check_lists();
+}
+
 static void without_copies_the_token_is_lost(void **state)
 {
 	struct stat st = {.st_size = 1};
@@ -354,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_committed_key_is_lost),
 		cmocka_unit_test(what_they_left_can_be_removed),
+		cmocka_unit_test(a_complete_key_is_not_tidied),
 		cmocka_unit_test(without_copies_the_token_is_lost),
 	};
 

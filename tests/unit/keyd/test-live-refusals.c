@@ -307,6 +307,7 @@ static void roles(void **state)
 		{KEYD_SECURITY_SALT, false, false, true},
 		{KEYD_PROOF, true, false, false},
 		{KEYD_ROLLBACK, true, false, false},
+		{KEYD_REMOVE, true, false, false},
 	};
 
 	(void)state;

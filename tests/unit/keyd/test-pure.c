@@ -99,6 +99,8 @@ static void intents_differ(void **state)
 		keyd_intent_rollback(places + 1, 1),
 		keyd_intent_rollback(places + 1, 2),
 		keyd_intent_rollback(places + 2, 1),
+		keyd_intent_remove("TVS/n1/1"),
+		keyd_intent_remove("TVS/n1/11"),
 		keyd_intent_body(KEYD_OP_SEAL, bytes_of("", 0)),
 		keyd_intent_body(KEYD_OP_EXPORT, bytes_of("a", 1)),
 		keyd_intent_body(KEYD_OP_EXPORT, bytes_of("b", 1)),

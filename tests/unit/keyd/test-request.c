@@ -20,7 +20,7 @@ static int start(void **state)
 	tickets_init(&s.tickets);
 	proofs_init(&s.proofs);
 	limit_init(&s.limit);
-	(void)pthread_mutex_init(&s.generating, NULL);
+	requests_init(&s);
 	(void)pthread_mutex_init(&s.state.lock, NULL);
 	return 0;
 }
@@ -97,6 +97,38 @@ static void a_member_cannot_fill_the_log(void **state)
 		(void)!handle(ROLE_ADMIN, 0, rows[i].what, &w, &note, &e);
 		assert_true(note.wanted);
 		assert_non_null(strstr(note.detail, "left-out=49"));
+	}
+}
+
+/* What tvs is refused is in it, once a minute: phones may make it ask. front's own
+ * are all in it, and nobody's none. */
+static void refusals_by_role(void **state)
+{
+	static const struct {
+		enum role role;
+		unsigned what;
+		size_t written;
+	} rows[] = {
+		{ROLE_TVS, KEYD_ITL, 1},      {ROLE_TVS, KEYD_TICKET, 1},
+		{ROLE_TVS, 4711, 1},          {ROLE_FRONT, KEYD_TLS_SIGN, 10},
+		{ROLE_FRONT, 4711, 10},       {ROLE_ADMIN, 4711, 1},
+		{ROLE_NONE, KEYD_TLS_SIGN, 0}, {ROLE_NONE, 4711, 0},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct writer w = writer_of(body, sizeof body);
+		size_t written = 0;
+		struct note note;
+		struct err e;
+
+		(void)start(state);
+		for (int k = 0; k < 10; k++) {
+			assert_int_not_equal(handle(rows[i].role, 7, rows[i].what, &w,
+						    &note, &e), RC_OK);
+			written += note.wanted;
+			assert_true(note.event[0] != '\0');
+		}
+		assert_int_equal(written, rows[i].written);
 	}
 }
 
@@ -196,6 +228,7 @@ static void another_runs(void **state)
 		{ROLE_ADMIN, KEYD_SEAL, KEYD_OP_SEAL},
 		{ROLE_ADMIN, KEYD_IMPORT, KEYD_OP_IMPORT},
 		{ROLE_FRONT, KEYD_GENERATE, KEYD_OP_GENERATE},
+		{ROLE_FRONT, KEYD_REMOVE, KEYD_OP_REMOVE},
 	};
 
 	(void)state;
@@ -212,6 +245,10 @@ static void another_runs(void **state)
 			write_u32(&w, ADMIN);
 			write_u8(&w, UNIT_CAPF);
 			write_text(&w, "");
+		} else if (rows[i].what == KEYD_REMOVE) {
+			write_u32(&w, ADMIN);
+			write_text(&w, "CAPF/test10/1");
+			intent = keyd_intent_remove("CAPF/test10/1");
 		} else {
 			intent = keyd_intent_body(
 				rows[i].op, bytes_of(body + KEYD_TICKET_LEN,
@@ -231,13 +268,52 @@ static void another_runs(void **state)
 	(void)pthread_mutex_unlock(&s.generating);
 }
 
+/* ---- being alone ---- */
+
+static void *be_alone(void *arg)
+{
+	struct request q = {.service = &s};
+
+	/* as request_handle() does */
+	(void)pthread_rwlock_rdlock(&s.keys_used);
+	request_alone_begin(&q);
+	__atomic_store_n((bool *)arg, true, __ATOMIC_SEQ_CST);
+	request_alone_end(&q);
+	(void)pthread_rwlock_unlock(&s.keys_used);
+	return NULL;
+}
+
+/* Who removes a key waits for those that may have it, and they do not come again
+ * and again before it. */
+static void a_removal_waits_for_others(void **state)
+{
+	bool alone = false;
+	pthread_t thread;
+
+	(void)state;
+	(void)alarm(20);
+	(void)pthread_rwlock_rdlock(&s.keys_used); /* a request is being handled */
+	assert_int_equal(pthread_create(&thread, NULL, be_alone, &alone), 0);
+	while (pthread_rwlock_tryrdlock(&s.keys_used) == 0) {
+		(void)pthread_rwlock_unlock(&s.keys_used);
+		(void)sched_yield();
+	}
+	assert_false(__atomic_load_n(&alone, __ATOMIC_SEQ_CST));
+	(void)pthread_rwlock_unlock(&s.keys_used);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(alone);
+	(void)alarm(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_member_cannot_fill_the_log, start),
+		cmocka_unit_test_setup(refusals_by_role, start),
 		cmocka_unit_test_setup(nor_through_front, start),
 		cmocka_unit_test_setup(the_rest_is_in_the_log, start),
 		cmocka_unit_test_setup(another_runs, start),
+		cmocka_unit_test_setup(a_removal_waits_for_others, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,11 @@ command_fn show_status;
 /* overview.c */
 command_fn show_cluster;
 /* cert.c */
-command_fn show_cert_own, show_cert_list, set_cert_regen;
+command_fn show_cert_own, show_cert_list;
+/* regen.c */
+command_fn set_cert_regen;
+/* keys.c */
+command_fn key_list, key_remove;
 /* reset.c */
 command_fn reset_localkey;
 /* ctlupdate.c */

@@ -76,6 +76,9 @@ struct cluster {
 	char *state_dir; /* /var/lib/itlkeeper */
 	char *keyd_user, *front_user, *tvs_user, *group;
 	unsigned put_seconds, restart_seconds, fetch_seconds; /* deadlines */
+	char *phone_reset; /* command that root runs to reset all phones; NULL: none */
+	unsigned phone_reset_seconds;
+	unsigned keep_days; /* what a node served counts for so long */
 	size_t nnodes;
 	struct cluster_node nodes[CLUSTER_MAX_NODES]; /* in configured order */
 	char sha256[CLUSTER_HASH]; /* of the file as it was read, in hex */
@@ -122,7 +125,7 @@ void cluster_host_name(const struct cluster *c, const struct cluster_node *n,
 enum cluster_path {
 	PATH_KEYD_SOCKET,   /* run/keyd/keyd.sock   made by keyd, 0666: roles are checked */
 	PATH_FRONT_SOCKET,  /* run/front/front.sock made by front, 0666 */
-	PATH_RESTART,       /* run/restart/         front writes NODE */
+	PATH_RESTART,       /* run/restart/         front writes NODE, or RESTART_PHONES */
 	PATH_RESTARTED,     /* run/restarted/       root answers NODE */
 	PATH_KEYD_STATE,    /* state/keyd/          0750 keyd:itlkeeper */
 	PATH_AUDIT_LOG,     /* state/keyd/audit.log 0640 */

@@ -68,7 +68,8 @@ enum keyd_op { KEYD_OP_RESET = 1, KEYD_OP_PREVIEW, KEYD_OP_GENERATE,
 	       KEYD_OP_CTL, KEYD_OP_REMOTE, KEYD_OP_REMOTE_PREVIEW, KEYD_OP_EXPORT,
 	       KEYD_OP_PROVE, KEYD_OP_IMPORT, KEYD_OP_SEAL, KEYD_OP_SECURITY,
 	       KEYD_OP_TIDY,
-	       KEYD_OP_ROLLBACK };
+	       KEYD_OP_ROLLBACK,
+	       KEYD_OP_REMOVE };
 
 /* What a ticket is good for: an operation and the SHA-256 of its parameters. */
 struct keyd_intent {
@@ -93,6 +94,8 @@ struct keyd_place {
 };
 /* Exactly these, in this order; at most CLUSTER_MAX_NODES. */
 struct keyd_intent keyd_intent_rollback(const struct keyd_place *places, size_t n);
+/* As label_text() writes it. */
+struct keyd_intent keyd_intent_remove(const char *label);
 
 /*
  * Ask keyd directly, as the administrator: the password is derived here
@@ -235,6 +238,13 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 enum rc keyd_rollback(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 		      uid_t uid, const struct keyd_place *places, size_t n,
 		      struct err *e) MUST_CHECK;
+
+/* Remove a retired key and its certificate from the token, for good. RC_REFUSED for
+ * a current one; whether a list still refers to it is for front to know. After a
+ * connection that was lost, RC_REFUSED (the ticket is used) or RC_NOTFOUND may mean
+ * that it was removed: ask for the keys. */
+enum rc keyd_remove(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+		    uid_t uid, const char *label, struct err *e) MUST_CHECK;
 
 /* Put front's word into the audit log: event is a short name ("tftp-restart"),
  * text one line of key=value. */

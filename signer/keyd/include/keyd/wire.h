@@ -74,6 +74,7 @@ enum keyd_request {
 			      (16), have u8, waits u8, lack text */
 	KEYD_TIDY,         /* consented; id (16) -> - */
 	KEYD_ROLLBACK,     /* ticketed; then for each node: node text, SHA-1 (20) -> - */
+	KEYD_REMOVE,       /* ticketed; label text -> - */
 	KEYD_REQUEST_END
 };
 

@@ -1,0 +1,11 @@
+/* What nobody asks for, every minute: the phones' reset for a node that healed by
+ * itself, and the history's old end. */
+#ifndef FRONT_CHORES_H
+#define FRONT_CHORES_H
+
+#include "service.h"
+
+enum rc chores_start(struct service *s, struct err *e) MUST_CHECK;
+void chores_join(struct service *s); /* after service_halt() */
+
+#endif

@@ -1,0 +1,79 @@
+/* What nodes served. The rows themselves are written with what a node has
+ * (store_lists.c). */
+#include "store_sql.h"
+#include "base/num.h"
+#include <string.h>
+
+/* What state needs whatever its age, one a row. */
+#define NEEDED                                                                 \
+	"(SELECT node, file, want AS sha1 FROM served WHERE want IS NOT NULL"  \
+	" UNION SELECT node, file, prev FROM served WHERE prev IS NOT NULL"    \
+	" UNION SELECT node, file, before FROM served WHERE before IS NOT NULL" \
+	" UNION SELECT node, file, have FROM served WHERE have IS NOT NULL)"
+
+static enum served_file read_file(sqlite3_stmt *st, int column)
+{
+	char text[8];
+
+	sql_text(st, column, text, sizeof text);
+	return strcmp(text, served_file_name(FILE_CTL)) ? FILE_ITL : FILE_CTL;
+}
+
+enum rc store_kept(struct store *s, int64_t since, struct kept **out, size_t *n,
+		   struct err *e)
+{
+	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
+	void CLEANUP_FREE *rows = NULL;
+	size_t got = 0;
+
+	LOCKED(s);
+	if (sql_prepare(s, &st, e,
+			"SELECT node, file, sha1, max(last), max(now) FROM"
+			" (SELECT node, file, sha1, last, 0 AS now FROM history"
+			"  UNION ALL SELECT node, file, sha1, 0, 1 FROM " NEEDED ")"
+			" GROUP BY node, file, sha1"
+			" HAVING max(now) = 1 OR max(last) >= ?"
+			" ORDER BY node, file, max(last) DESC",
+			"i", since) != RC_OK)
+		return e->rc;
+	while (sql_row(s, st, e)) {
+		struct kept *k = sql_grow(&rows, got, sizeof *k, e);
+
+		if (!k)
+			return e->rc;
+		got++;
+		sql_text(st, 0, k->node, sizeof k->node);
+		k->file = read_file(st, 1);
+		sql_text(st, 2, k->sha1, sizeof k->sha1);
+		k->last = sqlite3_column_int64(st, 3);
+		k->now = sqlite3_column_int(st, 4) != 0;
+	}
+	if (e->rc != RC_OK)
+		return e->rc;
+	*out = rows;
+	*n = got;
+	rows = NULL;
+	return RC_OK;
+}
+
+enum rc store_prune(struct store *s, int64_t since, size_t *forgotten,
+		    struct err *e)
+{
+	enum rc rc;
+
+	LOCKED(s);
+	if (sql_begin(s, e) != RC_OK)
+		return e->rc;
+	rc = sql_run(s, e,
+		     "DELETE FROM history WHERE last < ? AND (node, file, sha1)"
+		     " NOT IN " NEEDED,
+		     "i", since);
+	*forgotten = num_size(sqlite3_changes(s->db));
+	if (rc == RC_OK && *forgotten)
+		rc = sql_run(s, e,
+			     "DELETE FROM list WHERE sha1 NOT IN"
+			     " (SELECT sha1 FROM history) AND sha1 NOT IN"
+			     " (SELECT sha1 FROM " NEEDED ")",
+			     "");
+	return sql_finish(s, rc, e);
+}
