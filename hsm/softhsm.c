@@ -3,18 +3,15 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "module.h"
-#include "tokenobject.h"
+#include "softhsmcopy.h"
 #include "uri.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#define LOOKS 6 /* at a token.object that is not whole: 100 ms in all */
 #define LOCK_SECONDS 5.0
 
 #define ROOM_HINT                                                              \
@@ -30,37 +27,6 @@ struct softhsm {
 	bool put_back, torn; /* said, for one and for the other */
 	int lock;
 };
-
-static void folder_close(DIR *d)
-{
-	if (d)
-		(void)closedir(d);
-}
-CLEANUP_DEFINE(DIR *, folder_close);
-
-/* ---- words ---- */
-
-static void say(const struct hsm_place *p, const char *event, const struct err *e)
-{
-	if (p->say)
-		p->say(p->arg, event, e);
-}
-
-static void tell(const struct hsm_place *p, const char *event, enum rc rc,
-		 const char *path, const char *why, const char *hint)
-{
-	struct err e;
-
-	(void)err_set(&e, rc, "token", why, hint, "%s", path);
-	say(p, event, &e);
-}
-
-static void nap(void)
-{
-	static const struct timespec t = {.tv_nsec = 20000000};
-
-	(void)nanosleep(&t, NULL);
-}
 
 /* ---- is it SoftHSM? ---- */
 
@@ -87,15 +53,15 @@ enum rc softhsm_open(const struct hsm_place *place, struct softhsm **out,
 	if (!is_softhsm(path))
 		return RC_OK;
 	if (!softhsm_conf_read(&c)) {
-		tell(place, "token-unguarded", RC_TOKEN, c.file,
-		     "SoftHSM's configuration cannot be read: its tokens are not guarded",
-		     "name it in SOFTHSM2_CONF, readable for this user");
+		guard_tell(place, "token-unguarded", RC_TOKEN, c.file,
+			   "SoftHSM's configuration cannot be read: its tokens are not guarded",
+			   "name it in SOFTHSM2_CONF, readable for this user");
 		return RC_OK;
 	}
 	if (!c.files) {
-		tell(place, "token-unguarded", RC_TOKEN, c.file,
-		     "SoftHSM's database backend is not guarded",
-		     "objectstore.backend = file is");
+		guard_tell(place, "token-unguarded", RC_TOKEN, c.file,
+			   "SoftHSM's database backend is not guarded",
+			   "objectstore.backend = file is");
 		return RC_OK;
 	}
 	s = calloc(1, sizeof *s);
@@ -137,17 +103,17 @@ static void lock(struct softhsm *s)
 		(void)err_errno(&e, RC_TOKEN, "open",
 				"is it mounted? nothing is made in its place",
 				"%s", s->tokens);
-		say(s->place, "token-folder", &e);
+		guard_say(s->place, "token-folder", &e);
 		return;
 	}
 	while (flock(s->lock, LOCK_EX | LOCK_NB) != 0) {
 		if (proc_now() > end) {
-			tell(s->place, "token-lock", RC_BUSY, s->tokens,
-			     "another program holds the lock of the tokens; going on without it",
-			     "find it (fuser) and end it");
+			guard_tell(s->place, "token-lock", RC_BUSY, s->tokens,
+				   "another program holds the lock of the tokens; going on without it",
+				   "find it (fuser) and end it");
 			return;
 		}
-		nap();
+		guard_nap();
 	}
 }
 
@@ -157,125 +123,7 @@ void softhsm_unlock(struct softhsm *s)
 	s->lock = -1;
 }
 
-/* ---- files ---- */
-
-struct image {
-	uint8_t *p; /* malloc()ed, or NULL */
-	size_t n;
-	bool whole;
-	struct token_object o; /* views into p */
-};
-
-static void image_free_at(struct image *i)
-{
-	free(i->p);
-}
-
-/* Not whole if it cannot be read, whatever the reason. */
-static struct image look_at(const char *path)
-{
-	struct image i = {0};
-	struct err none;
-
-	if (file_read(path, TOKEN_OBJECT_MAX, &i.p, &i.n, &none) == RC_OK)
-		i.whole = token_object_read(bytes_of(i.p, i.n), &i.o);
-	return i;
-}
-
-/* Another program's login has it empty for a moment. */
-static struct image look_twice(const char *path)
-{
-	struct image i = look_at(path);
-
-	for (unsigned n = 1; !i.whole && n < LOOKS; n++) {
-		image_free_at(&i);
-		nap();
-		i = look_at(path);
-	}
-	return i;
-}
-
-static enum rc object_path(const struct softhsm *s, const char *name,
-			   char to[PATH_MAX], struct err *e)
-{
-	char folder[PATH_MAX];
-
-	if (file_path(folder, sizeof folder, s->tokens, name, e) != RC_OK)
-		return e->rc;
-	return file_path(to, PATH_MAX, folder, "token.object", e);
-}
-
-static enum rc copy_path(const struct softhsm *s, const char *name,
-			 const char *kind, char to[PATH_MAX], struct err *e)
-{
-	char file[NAME_MAX + 16];
-
-	(void)snprintf(file, sizeof file, "%s.%s", name, kind);
-	return file_path(to, PATH_MAX, s->place->keep, file, e);
-}
-
-static struct image look_at_copy(const struct softhsm *s, const char *name,
-				 const char *kind)
-{
-	char path[PATH_MAX];
-	struct err none;
-
-	if (!s->place->keep || copy_path(s, name, kind, path, &none) != RC_OK)
-		return (struct image){0};
-	return look_at(path);
-}
-
-/* A copy that cannot be written leaves the token as unguarded as before. */
-static void write_copy(const struct softhsm *s, const char *name,
-		       const char *kind, const struct image *now)
-{
-	char path[PATH_MAX];
-	struct err e;
-
-	if (copy_path(s, name, kind, path, &e) != RC_OK ||
-	    file_replace(path, bytes_of(now->p, now->n), 0600, &e) != RC_OK) {
-		say(s->place, "token-copy", &e);
-		return;
-	}
-	if (!strcmp(kind, "proved"))
-		tell(s->place, "token-copy", RC_OK, path,
-		     "a copy of the token's file was made",
-		     "it is as secret as the token's folder");
-}
-
-static void drop_seen(const struct softhsm *s, const char *name)
-{
-	char path[PATH_MAX];
-	struct err none;
-
-	if (copy_path(s, name, "seen", path, &none) == RC_OK)
-		(void)unlink(path);
-}
-
-static bool same_as_copy(const struct softhsm *s, const char *name,
-			 const char *kind, const struct image *now)
-{
-	struct image CLEANUP(image_free) copy = look_at_copy(s, name, kind);
-
-	return copy.whole && token_object_same(&copy.o, &now->o);
-}
-
 /* ---- before ---- */
-
-/* What a killed file_replace() left in a folder: a copy of secrets. */
-static void sweep(const char *folder, const char *begin)
-{
-	DIR CLEANUP(folder_close) *d = opendir(folder);
-	struct dirent *f;
-
-	while (d && (f = readdir(d))) {
-		size_t n = strlen(f->d_name);
-
-		if (!strncmp(f->d_name, begin, strlen(begin)) && n > 4 &&
-		    !strcmp(f->d_name + n - 4, ".tmp"))
-			(void)unlinkat(dirfd(d), f->d_name, 0);
-	}
-}
 
 /* The mode and the owner that SoftHSM gave it; ours must be the same user, or that
  * user could not read it any more. */
@@ -309,10 +157,20 @@ static enum rc replace(struct softhsm *s, const char *path,
 		return err_hint(e, ROOM_HINT);
 	}
 	s->put_back = true;
-	tell(s->place, "token-put-back", RC_TOKEN, path,
-	     "it was not whole: the copy of it was put back",
-	     "a login was cut off, or the file system was full; if the PIN is refused now, the copy is older than its change");
+	guard_tell(s->place, "token-put-back", RC_TOKEN, path,
+		   "it was not whole: the copy of it was put back",
+		   "a login was cut off, or the file system was full; if the PIN is refused now, the copy is older than its change");
 	return RC_OK;
+}
+
+static enum rc object_path(const struct softhsm *s, const char *name,
+			   char to[PATH_MAX], struct err *e)
+{
+	char folder[PATH_MAX];
+
+	if (file_path(folder, sizeof folder, s->tokens, name, e) != RC_OK)
+		return e->rc;
+	return file_path(to, PATH_MAX, folder, "token.object", e);
 }
 
 static bool is_wanted(const struct softhsm *s, const struct token_object *o)
@@ -327,8 +185,8 @@ static bool is_wanted(const struct softhsm *s, const struct token_object *o)
 static enum rc put_back(struct softhsm *s, const char *name, const char *path,
 			struct err *e)
 {
-	struct image CLEANUP(image_free) seen = look_at_copy(s, name, "seen");
-	struct image CLEANUP(image_free) proved = look_at_copy(s, name, "proved");
+	struct image CLEANUP(image_free) seen = copy_look(s->place, name, "seen");
+	struct image CLEANUP(image_free) proved = copy_look(s->place, name, "proved");
 
 	const struct image *copy = seen.whole ? &seen : &proved;
 
@@ -337,11 +195,11 @@ static enum rc put_back(struct softhsm *s, const char *name, const char *path,
 			return RC_OK;
 		if (is_wanted(s, &copy->o))
 			return e->rc;
-		say(s->place, "token-torn", e); /* one of an earlier configuration */
+		guard_say(s->place, "token-torn", e); /* one of an earlier configuration */
 	} else if (access(path, F_OK) == 0 && !s->torn) { /* else no token's folder */
 		s->torn = true;
-		tell(s->place, "token-torn", RC_TOKEN, path,
-		     "it is not whole, and there is no copy", LOST_HINT);
+		guard_tell(s->place, "token-torn", RC_TOKEN, path,
+			   "it is not whole, and there is no copy", LOST_HINT);
 	}
 	return RC_OK;
 }
@@ -354,10 +212,10 @@ static void note_ours(struct softhsm *s, const char *name,
 	(void)snprintf(s->ours, sizeof s->ours, "%s", name);
 	if (!s->place->keep)
 		return;
-	if (same_as_copy(s, name, "proved", now))
-		drop_seen(s, name);
-	else if (!same_as_copy(s, name, "seen", now))
-		write_copy(s, name, "seen", now);
+	if (copy_same(s->place, name, "proved", now))
+		copy_drop_seen(s->place, name);
+	else if (!copy_same(s->place, name, "seen", now))
+		copy_write(s->place, name, "seen", now);
 }
 
 static enum rc see_folder(struct softhsm *s, const char *name, struct err *e)
@@ -369,16 +227,16 @@ static enum rc see_folder(struct softhsm *s, const char *name, struct err *e)
 		return e->rc;
 	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
 		return RC_OK;
-	sweep(path, ".token.object.");
+	guard_sweep(path, ".token.object.");
 	if (object_path(s, name, path, e) != RC_OK)
 		return e->rc;
-	struct image CLEANUP(image_free) now = look_twice(path);
+	struct image CLEANUP(image_free) now = image_look_twice(path);
 
 	if (!now.whole) {
 		if (put_back(s, name, path, e) != RC_OK)
 			return e->rc;
 		image_free_at(&now);
-		now = look_at(path);
+		now = image_look(path);
 	}
 	if (now.whole)
 		note_ours(s, name, &now);
@@ -413,14 +271,14 @@ static void miss_folder(const struct softhsm *s)
 		if (!dot || strcmp(dot, ".proved") != 0)
 			continue;
 		*dot = '\0';
-		struct image CLEANUP(image_free) copy = look_at_copy(s, name, "proved");
+		struct image CLEANUP(image_free) copy = copy_look(s->place, name, "proved");
 
 		if (copy.whole && is_wanted(s, &copy.o) &&
 		    file_path(path, sizeof path, s->tokens, name, &none) == RC_OK &&
 		    access(path, F_OK) != 0)
-			tell(s->place, "token-folder", RC_TOKEN, path,
-			     "the token's folder is not there",
-			     "mount it, or restore it from its backup; nothing was made in its place");
+			guard_tell(s->place, "token-folder", RC_TOKEN, path,
+				   "the token's folder is not there",
+				   "mount it, or restore it from its backup; nothing was made in its place");
 	}
 }
 
@@ -429,7 +287,7 @@ enum rc softhsm_before(struct softhsm *s, struct err *e)
 	lock(s);
 	s->put_back = false;
 	if (s->place->keep)
-		sweep(s->place->keep, ".");
+		guard_sweep(s->place->keep, ".");
 	if (scan(s, e) != RC_OK)
 		return e->rc;
 	if (!s->ours[0] && s->place->keep)
@@ -471,13 +329,13 @@ enum rc softhsm_after(struct softhsm *s, char **folder, struct err *e)
 	if (object_path(s, s->ours, path, e) != RC_OK ||
 	    file_path(own, sizeof own, s->tokens, s->ours, e) != RC_OK)
 		return e->rc;
-	struct image CLEANUP(image_free) now = look_twice(path);
+	struct image CLEANUP(image_free) now = image_look_twice(path);
 
 	if (!now.whole) {
 		if (put_back(s, s->ours, path, e) != RC_OK)
 			return e->rc;
 		image_free_at(&now);
-		now = look_at(path);
+		now = image_look(path);
 	}
 	if (!now.whole)
 		return err_set(e, RC_TOKEN, "C_Login",
@@ -485,9 +343,9 @@ enum rc softhsm_after(struct softhsm *s, char **folder, struct err *e)
 			       "make room on the token's file system; a keyd that used this token puts its copy back when it starts",
 			       "%s", path);
 	if (s->place->keep) {
-		if (!same_as_copy(s, s->ours, "proved", &now))
-			write_copy(s, s->ours, "proved", &now);
-		drop_seen(s, s->ours);
+		if (!copy_same(s->place, s->ours, "proved", &now))
+			copy_write(s->place, s->ours, "proved", &now);
+		copy_drop_seen(s->place, s->ours);
 	}
 	if (make_durable(path, e) != RC_OK || make_durable(own, e) != RC_OK)
 		return e->rc;

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "holds.h"
+#include "lockout.h"
 #include "ops.h"
 #include "show.h"
 #include "watch.h"
@@ -52,8 +53,13 @@ static enum rc held(struct call *c, enum unit unit, const char *node, struct err
 	return hold_check(c->service, unit, node, e);
 }
 
+static enum rc locks(struct call *c, enum unit unit, const char *node, struct err *e)
+{
+	return lockout_generate(c, unit, node, e);
+}
+
 static enum rc (*const checks[])(struct call *c, enum unit unit, const char *node,
-				 struct err *e) = {held};
+				 struct err *e) = {held, locks};
 
 /* A key that is there is to be replaced. overrode: what force overrode, or "". */
 static enum rc may_regenerate(struct call *c, enum unit unit, const char *node,

@@ -1,89 +1,16 @@
 /* utils itl reset localkey and remotekey: plan, preview, do (spec: cluster,
  * Reset). */
-#include "base/log.h"
 #include "base/num.h"
-#include "base/proc.h"
 #include "lists.h"
-#include "node.h"
+#include "lockout.h"
 #include "ops.h"
 #include "publish.h"
 #include "probe.h"
 #include "show.h"
+#include "source.h"
 #include <string.h>
 #include <time.h>
 
-#define PLAN_KEPT 900 /* seconds that the same source keeps its timestamp */
-
-/* A reset's source, and what is known of it. */
-struct source {
-	struct list list;
-	struct itl *itl; /* into list.bytes */
-};
-
-static void source_clear_at(struct source *s)
-{
-	itl_free(s->itl);
-	list_clear(&s->list);
-}
-
-/* What the publisher serves now must be what state holds. */
-static enum rc check_served(struct call *c, const char *have, struct err *e)
-{
-	uint8_t CLEANUP_FREE *served = NULL;
-	char sha1[SHA1_HEX] = "no list", why[256];
-	struct err failed;
-	size_t n = 0;
-
-	if (node_fetch(c->service, c->node, ITL_FILE, &served, &n, e) == RC_OK)
-		itl_sha1_hex(bytes_of(served, n), sha1);
-	else if (e->rc != RC_NOTFOUND)
-		return e->rc;
-	if (!strcmp(sha1, have))
-		return RC_OK;
-	(void)snprintf(why, sizeof why,
-		       "the publisher serves another list than state holds: %s, not %s",
-		       sha1, have[0] ? have : "any");
-	err_set(e, RC_REFUSED, c->name, why,
-		"find out who changed it; `utils service restart Cisco Tftp` puts the one of state back",
-		"%s", c->node->host);
-	/* `show status` must not say that all is well meanwhile. */
-	if (store_attempt(c->service->store, c->node->id, 0, e, 0, &failed) !=
-	    RC_OK)
-		log_error("state", &failed);
-	return e->rc;
-}
-
-/* wanted: the SHA-1 that a plan named, or NULL. CLEANUP(source_clear) it. */
-static enum rc open_source(struct call *c, const char *wanted,
-			   struct source *out, struct err *e)
-{
-	struct source s CLEANUP(source_clear) = {0};
-	struct store *store = c->service->store;
-	struct target t;
-
-	if (store_target(store, c->node->id, &t, e) != RC_OK ||
-	    check_served(c, t.itl.have, e) != RC_OK)
-		return e->rc;
-	if (!t.itl.have[0] || store_list(store, t.itl.have, &s.list, e) != RC_OK)
-		return err_set(e, RC_REFUSED, c->name, "it serves no list yet",
-			       "`utils service restart Cisco Tftp` builds its list",
-			       "%s", c->node->host);
-	if (s.list.kind == LIST_OTHER)
-		return err_set(e, RC_REFUSED, c->name,
-			       "the list that it serves is not this cluster's",
-			       "if the token was lost: itlctl cluster init --restore VAULT, or reset remotekey; else `utils service restart Cisco Tftp` builds its own list",
-			       "%s: %s", c->node->host, t.itl.have);
-	if (wanted && strcasecmp(wanted, t.itl.have) != 0)
-		return err_set(e, RC_REFUSED, c->name,
-			       "the publisher's list has changed since the plan",
-			       "plan the reset again", "%.40s, now %s", wanted,
-			       t.itl.have);
-	if (itl_parse(bytes_of(s.list.bytes, s.list.n), 0, &s.itl, e) != RC_OK)
-		return e->rc;
-	*out = s;
-	s = (struct source){0};
-	return RC_OK;
-}
 
 static const char *const hows[] = {[KEYD_LOCALKEY] = "localkey",
 				   [KEYD_REMOTEKEY] = "remotekey"};
@@ -109,58 +36,62 @@ static enum unit signer_of(const struct cluster *c, enum keyd_how how)
 
 /* ---- plan ---- */
 
-/* The ITLRecovery key whose certificate the list holds, or NULL. */
-static const struct keyd_key *recovery_in(const struct itl *l,
-					  const struct keyd_key *keys, size_t n)
+/* The key of this unit whose certificate the list holds as SAST, or NULL. */
+static const struct keyd_key *listed_key(const struct itl *l, enum unit unit,
+					 const struct keyd_key *keys, size_t n)
 {
 	for (size_t r = 0; r < l->nrecords; r++) {
+		const struct keyd_key *found = NULL;
 		X509 *cert = NULL;
 		struct err ignored;
 
 		if (!l->records[r].has_role || l->records[r].role != ITL_SAST ||
 		    itl_record_x509(&l->records[r], &cert, &ignored) != RC_OK)
 			continue;
-		for (size_t i = 0; i < n; i++)
-			if (keys[i].label.unit == UNIT_ITLRECOVERY &&
-			    X509_cmp(keys[i].cert, cert) == 0) {
-				X509_free(cert);
-				return &keys[i];
-			}
+		for (size_t i = 0; i < n && !found; i++)
+			if (keys[i].label.unit == unit &&
+			    X509_cmp(keys[i].cert, cert) == 0)
+				found = &keys[i];
 		X509_free(cert);
+		if (found)
+			return found;
 	}
 	return NULL;
 }
 
-/* node: NULL for the cluster's units. */
 static const struct keyd_key *current_key(const struct keyd_key *keys, size_t n,
-					  enum unit unit, const char *node)
+					  enum unit unit)
 {
 	for (size_t i = 0; i < n; i++)
-		if (keys[i].label.unit == unit && keys[i].current &&
-		    (!node || !strcmp(keys[i].label.node, node)))
+		if (keys[i].label.unit == unit && keys[i].current)
 			return &keys[i];
 	return NULL;
 }
 
 /* The keys that a reset is about, of those that the token has. */
 struct cast {
+	struct keyd_key *keys; /* owned: all of them */
+	size_t n;
 	const struct keyd_key *listed;  /* the list's ITLRecovery; NULL: not there */
 	const struct keyd_key *trusted; /* the one that phones shall trust by it */
 	const struct keyd_key *signer;
 };
 
-static struct cast cast_of(struct call *c, enum keyd_how how, const struct itl *l,
-			   const struct keyd_key *keys, size_t n)
+static void cast_clear_at(struct cast *k)
 {
-	struct cast k = {.listed = recovery_in(l, keys, n)};
+	keyd_keys_free(k->keys, k->n);
+}
 
-	k.trusted = how == KEYD_REMOTEKEY
-			    ? current_key(keys, n, UNIT_ITLRECOVERY, NULL)
-			    : k.listed;
-	k.signer = signer_of(c->service->cluster, how) == UNIT_ITLRECOVERY
-			   ? k.trusted
-			   : current_key(keys, n, UNIT_CALLMANAGER, c->node->id);
-	return k;
+static void fill_cast(struct call *c, enum keyd_how how, const struct itl *l,
+		      struct cast *k)
+{
+	k->listed = listed_key(l, UNIT_ITLRECOVERY, k->keys, k->n);
+	k->trusted = how == KEYD_REMOTEKEY
+			     ? current_key(k->keys, k->n, UNIT_ITLRECOVERY)
+			     : k->listed;
+	k->signer = signer_of(c->service->cluster, how) == UNIT_ITLRECOVERY
+			    ? k->trusted
+			    : listed_key(l, UNIT_CALLMANAGER, k->keys, k->n);
 }
 
 static enum rc check_cast(struct call *c, enum keyd_how how, const struct source *s,
@@ -175,7 +106,7 @@ static enum rc check_cast(struct call *c, enum keyd_how how, const struct source
 		why = "the token has no key for the ITLRecovery certificate of this list";
 		hint = "the key that phones trust must come back from its backup";
 	} else if (!k->signer)
-		why = "the publisher has no CallManager key";
+		why = "the token has no key for the CallManager certificate of this list";
 	return why ? err_set(e, RC_REFUSED, c->name, why, hint, "%s: %s",
 			     c->node->host, s->list.sha1)
 		   : RC_OK;
@@ -201,41 +132,38 @@ static void warn_all(const struct source *s, const struct cast *k,
 		     "under policy itlrecovery the publisher's CallManager signs: only phones that hold the publisher's list are helped directly, the others need TVS");
 }
 
-/* Who will sign, as keyd will decide, and what to warn of. */
+/* Who will sign, as keyd will decide. CLEANUP(cast_clear) it. */
+static enum rc find_cast(struct call *c, enum keyd_how how, const struct source *s,
+			 struct cast *out, struct err *e)
+{
+	struct cast k CLEANUP(cast_clear) = {0};
+
+	if (service_keys(c->service, &k.keys, &k.n, e) != RC_OK)
+		return e->rc;
+	fill_cast(c, how, s->itl, &k);
+	if (check_cast(c, how, s, &k, e) != RC_OK)
+		return e->rc;
+	*out = k;
+	k = (struct cast){0};
+	return RC_OK;
+}
+
+/* And what to warn of. */
 static enum rc foresee(struct call *c, enum keyd_how how, const struct source *s,
 		       char signer[LABEL_MAX], json_t *warnings, struct err *e)
 {
-	struct keyd_key *keys = NULL;
-	struct cast k;
-	size_t n = 0;
-	enum rc rc;
+	struct cast k CLEANUP(cast_clear) = {0};
+	char off[256] = "";
 
-	if (service_keys(c->service, &keys, &n, e) != RC_OK)
+	if (find_cast(c, how, s, &k, e) != RC_OK ||
+	    (how == KEYD_LOCALKEY &&
+	     lockout_reset_warning(c, s->itl, k.signer->cert, off, e) != RC_OK))
 		return e->rc;
-	k = cast_of(c, how, s->itl, keys, n);
-	rc = check_cast(c, how, s, &k, e);
-	if (rc == RC_OK) {
-		label_text(&k.signer->label, signer);
-		warn_all(s, &k, warnings);
-	}
-	keyd_keys_free(keys, n);
-	return rc;
-}
-
-static uint32_t plan_timestamp(struct service *s, const char *sha1)
-{
-	uint32_t t;
-
-	pthread_mutex_lock(&s->lock);
-	if (strcmp(s->plan.sha1, sha1) != 0 ||
-	    proc_now() - s->plan.made > PLAN_KEPT) {
-		strcpy(s->plan.sha1, sha1);
-		s->plan.timestamp = (uint32_t)time(NULL);
-		s->plan.made = proc_now();
-	}
-	t = s->plan.timestamp;
-	pthread_mutex_unlock(&s->lock);
-	return t;
+	label_text(&k.signer->label, signer);
+	warn_all(s, &k, warnings);
+	if (off[0])
+		warn(warnings, off);
+	return RC_OK;
 }
 
 static json_t *plan_nodes(struct service *s)
@@ -270,7 +198,7 @@ enum rc op_reset_plan(struct call *c, json_t **result, struct err *e)
 	    read_how(text, &how, e) != RC_OK ||
 	    store_op_idle(c->service->store, c->name, e) != RC_OK ||
 	    (all && nodes_all_there(c, e) != RC_OK) ||
-	    open_source(c, NULL, &s, e) != RC_OK)
+	    source_open(c, how, NULL, &s, e) != RC_OK)
 		return e->rc;
 	warnings = json_array();
 	if (foresee(c, how, &s, signer, warnings, e) != RC_OK) {
@@ -281,7 +209,7 @@ enum rc op_reset_plan(struct call *c, json_t **result, struct err *e)
 			    plan_nodes(c->service), "source",
 			    show_base64(s.list.bytes, s.list.n), "source_sha1",
 			    s.list.sha1, "timestamp",
-			    (json_int_t)plan_timestamp(c->service, s.list.sha1),
+			    (json_int_t)s.timestamp,
 			    "signer", signer, "warnings", warnings);
 	return RC_OK;
 }
@@ -290,9 +218,8 @@ enum rc op_reset_plan(struct call *c, json_t **result, struct err *e)
 
 struct order {
 	enum keyd_how how;
-	const char *source; /* its SHA-1; the request's */
+	struct source_plan source; /* the text is the request's */
 	uint8_t ticket[KEYD_TICKET_LEN];
-	uint32_t timestamp;
 	bool force;
 	bool all_or_none; /* every node, or no reset at all */
 };
@@ -305,14 +232,14 @@ static enum rc read_order(struct call *c, struct order *o, struct err *e)
 	int force = 0, all = 0;
 
 	if (call_members(c, e, "{s:s, s:I, s:s, s:s, s?b, s?b}", "how", &how,
-			 "timestamp", &timestamp, "source_sha1", &o->source,
+			 "timestamp", &timestamp, "source_sha1", &o->source.sha1,
 			 "ticket", &hex, "force", &force, "all_or_none",
 			 &all) != RC_OK ||
 	    read_how(how, &o->how, e) != RC_OK ||
 	    op_ticket(hex, o->ticket, e) != RC_OK ||
-	    op_timestamp(c, timestamp, &o->timestamp, e) != RC_OK)
+	    op_timestamp(c, timestamp, &o->source.timestamp, e) != RC_OK)
 		return e->rc;
-	if (!hex_read(o->source, sha1, sizeof sha1))
+	if (!hex_read(o->source.sha1, sha1, sizeof sha1))
 		return err_set(e, RC_USAGE, "request", "is no SHA-1", NULL,
 			       "\"source_sha1\"");
 	o->force = force;
@@ -330,15 +257,28 @@ enum rc op_reset_preview(struct call *c, json_t **result, struct err *e)
 
 	if (read_order(c, &o, e) != RC_OK ||
 	    store_op_idle(c->service->store, c->name, e) != RC_OK ||
-	    open_source(c, o.source, &s, e) != RC_OK ||
+	    source_open(c, o.how, &o.source, &s, e) != RC_OK ||
 	    keyd_open(c->service->keyd, &k, e) != RC_OK ||
 	    keyd_reset_preview(k, o.ticket, c->peer.uid, o.how,
-			       bytes_of(s.list.bytes, s.list.n), o.timestamp,
+			       bytes_of(s.list.bytes, s.list.n), o.source.timestamp,
 			       sha1, e) != RC_OK)
 		return e->rc;
 	*result = json_pack("{s:s}", "sha1",
 			    hex_of(bytes_of(sha1, sizeof sha1), hex, sizeof hex));
 	return RC_OK;
+}
+
+/* A remotekey is for phones that are locked already. */
+static enum rc would_lock(struct call *c, const struct order *o,
+			  const struct source *s, struct err *e)
+{
+	struct cast k CLEANUP(cast_clear) = {0};
+
+	if (o->how != KEYD_LOCALKEY)
+		return RC_OK;
+	if (find_cast(c, o->how, s, &k, e) != RC_OK)
+		return e->rc;
+	return lockout_reset(c, s->itl, k.signer->cert, o->force, e);
 }
 
 /* Signed, verified, and kept before anything is put: a kill loses no list. */
@@ -354,7 +294,7 @@ static enum rc make_list(struct call *c, int64_t op, const struct order *o,
 	if (keyd_open(s->keyd, &k, e) != RC_OK ||
 	    keyd_reset(k, o->ticket, c->peer.uid, o->how,
 		       bytes_of(source->list.bytes, source->list.n),
-		       o->timestamp, &bytes, &len, e) != RC_OK ||
+		       o->source.timestamp, &bytes, &len, e) != RC_OK ||
 	    list_signed(s, c->node, LIST_RESET, signer_of(s->cluster, o->how),
 			bytes, len, out, e) != RC_OK)
 		return e->rc;
@@ -367,9 +307,10 @@ static enum rc reset(struct call *c, int64_t op, const struct order *o,
 	struct source source CLEANUP(source_clear) = {0};
 	struct list CLEANUP(list_clear) list = {0};
 
-	if (open_source(c, o->source, &source, e) != RC_OK ||
+	if (source_open(c, o->how, &o->source, &source, e) != RC_OK ||
 	    list_fits_phones(c->name, c->node, source.itl, o->force,
 			     e) != RC_OK ||
+	    would_lock(c, o, &source, e) != RC_OK ||
 	    (o->all_or_none && nodes_all_there(c, e) != RC_OK))
 		return e->rc;
 	publish_tell(c);
@@ -388,8 +329,8 @@ enum rc op_reset(struct call *c, json_t **result, struct err *e)
 	if (read_order(c, &o, e) != RC_OK)
 		return e->rc;
 	(void)snprintf(params, sizeof params,
-		       "how=%s source=%.40s timestamp=%u", hows[o.how], o.source,
-		       o.timestamp);
+		       "how=%s source=%.40s timestamp=%u", hows[o.how], o.source.sha1,
+		       o.source.timestamp);
 	if (op_begin(c, params, &op, e) != RC_OK)
 		return e->rc;
 	rc = reset(c, op, &o, result, e);

@@ -1,7 +1,7 @@
 /* utils service restart Cisco Tftp: the node's own list comes back (spec: cluster,
  * Who signs the ITL; Reset, 5). */
-#include "itl/accept.h"
 #include "lists.h"
+#include "lockout.h"
 #include "loop.h"
 #include "ops.h"
 #include "phones.h"
@@ -23,38 +23,14 @@ static enum rc fresh_list(struct service *s, struct keyd *k,
 }
 
 /*
- * Phones hold the reset list, which is the publisher's. There is no TVS yet to
- * vouch for another signer, so a list that they would not take as it is locks
- * them again (spec: cluster, Reset, 5).
- */
-static enum rc refuse_lock_out(const struct cluster_node *n,
-			       const struct list *standing,
-			       const struct list *fresh, struct err *e)
-{
-	char why[256];
-	enum itl_verdict v = itl_accept(bytes_of(NULL, 0),
-					bytes_of(standing->bytes, standing->n),
-					bytes_of(fresh->bytes, fresh->n), NULL,
-					NULL, why);
-
-	if (itl_accepted(v))
-		return RC_OK;
-	return err_set(e, RC_REFUSED, "restart Cisco Tftp",
-		       "a reset list stands: phones hold the publisher's list, and would accept this node's own list only through a TVS, which there is not yet",
-		       "leave the reset list in place, or use --force and reset afterwards",
-		       "%s", n->host);
-}
-
-/*
  * *built: the node shall serve `fresh` from now on. Otherwise its list is up to
  * date, and *fresh becomes that list.
  */
-static enum rc decide(struct call *c, struct list *fresh, bool force,
-		      bool *built, struct err *e)
+static enum rc decide(struct call *c, struct list *fresh, bool *built,
+		      struct err *e)
 {
 	struct service *s = c->service;
 	struct list CLEANUP(list_clear) standing = {0};
-	bool publisher = c->node == cluster_publisher(s->cluster);
 	struct target t;
 
 	*built = true;
@@ -64,16 +40,12 @@ static enum rc decide(struct call *c, struct list *fresh, bool force,
 		return RC_OK;
 	if (store_list(s->store, t.itl.want, &standing, e) != RC_OK)
 		return e->rc;
-	if (standing.kind == LIST_RESET)
-		return publisher || force ? RC_OK
-					  : refuse_lock_out(c->node, &standing,
-							    fresh, e);
-	if (list_same_contents(&standing, fresh)) {
-		*built = false;
-		list_clear(fresh);
-		*fresh = standing;
-		standing = (struct list){0};
-	}
+	if (standing.kind == LIST_RESET || !list_same_contents(&standing, fresh))
+		return RC_OK;
+	*built = false;
+	list_clear(fresh);
+	*fresh = standing;
+	standing = (struct list){0};
 	return RC_OK;
 }
 
@@ -111,8 +83,10 @@ static enum rc restart_node(struct call *c, int64_t op, bool force,
 
 	if (keyd_open(s->keyd, &k, e) != RC_OK ||
 	    fresh_list(s, k, c->node, list, e) != RC_OK ||
-	    decide(c, list, force, built, e) != RC_OK ||
-	    (*built && new_list_fits(c, list, force, e) != RC_OK))
+	    decide(c, list, built, e) != RC_OK)
+		return e->rc;
+	if (*built && (new_list_fits(c, list, force, e) != RC_OK ||
+		       lockout_restart(c, force, e) != RC_OK))
 		return e->rc;
 	(void)snprintf(text, sizeof text,
 		       "node=%s uid=%u force=%s built=%s sha1=%s", c->node->id,

@@ -1,5 +1,6 @@
 #include "show.h"
 #include "lists.h"
+#include "loop.h"
 #include "base/errjson.h"
 #include "base/num.h"
 #include "holds.h"
@@ -144,12 +145,27 @@ static json_t *show_served(struct store *s, const struct served *f)
 			 (json_int_t)f->since);
 }
 
+/* Was the node asked what it serves since front began? Until then what state says of
+ * it is from before. */
+static bool was_asked(struct service *s, const struct cluster_node *n)
+{
+	struct loop *l = loop_of(s, n);
+	bool asked;
+
+	if (!l)
+		return false;
+	pthread_mutex_lock(&s->lock);
+	asked = l->answered != 0;
+	pthread_mutex_unlock(&s->lock);
+	return asked;
+}
+
 static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 const struct target *t)
 {
-	return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:I}",
-			 "id", n->id, "host", n->host, "address", n->address,
-			 "publisher", n == cluster_publisher(s->cluster), "tftp",
+	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:I}",
+			 "asked", was_asked(s, n), "id", n->id, "host", n->host,
+			 "address", n->address, "publisher", n == cluster_publisher(s->cluster), "tftp",
 			 n->tftp, "tvs", n->tvs, "want",
 			 show_stored(s->store, t->itl.want), "have",
 			 show_stored(s->store, t->itl.have), "have_since",

@@ -107,6 +107,17 @@ enum rc store_want(struct store *s, const struct list *list,
 enum rc store_have(struct store *s, const char *node, enum served_file file,
 		   const struct list *list, struct err *e) MUST_CHECK;
 
+/* Every list that a node ever served as this file, of nodes that are no more too; the
+ * newest first. malloc()ed. (store_history.c) */
+struct past_list {
+	char node[CLUSTER_ID_MAX + 1];
+	char sha1[SHA1_HEX];
+	int64_t first, last; /* it was seen there: Unix time */
+};
+enum rc store_past_lists(struct store *s, enum served_file file,
+			 struct past_list **out, size_t *n,
+			 struct err *e) MUST_CHECK;
+
 /* An attempt ended: with an error and the next try, or (error == NULL) well,
  * and then the bounce that operation `bounce` asked for is done. */
 enum rc store_attempt(struct store *s, const char *node, int64_t bounce,

@@ -17,11 +17,11 @@ enum rc store_heads_add(struct store *s, uint64_t entry, const uint8_t head[32],
 enum rc store_heads(struct store *s, struct audit_head **out, size_t *out_n,
 		    struct err *e)
 {
+	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	struct audit_head *all = NULL;
 	size_t n = 0;
 
-	LOCKED(s);
 	if (sql_prepare(s, &st, e,
 			"SELECT h.sha1, l.kind, l.node, h.entry, h.head, h.time"
 			" FROM head h JOIN list l USING (sha1) ORDER BY h.entry",

@@ -24,11 +24,11 @@ enum rc store_hold_end(struct store *s, enum unit unit, const char *node,
 
 enum rc store_holds(struct store *s, struct hold **out, size_t *n, struct err *e)
 {
+	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	void CLEANUP_FREE *rows = NULL;
 	size_t got = 0;
 
-	LOCKED(s);
 	if (sql_prepare(s, &st, e,
 			"SELECT unit, node, wall, boot, mono FROM hold"
 			" WHERE unit BETWEEN 0 AND ? ORDER BY node, unit",
@@ -69,11 +69,11 @@ enum rc store_phones_put(struct store *s, const char *node, const char *sha1,
 enum rc store_phones_due(struct store *s, struct phones_due **out, size_t *n,
 			 struct err *e)
 {
+	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
 	void CLEANUP_FREE *rows = NULL;
 	size_t got = 0;
 
-	LOCKED(s);
 	if (sql_prepare(s, &st, e,
 			"SELECT node, units FROM phones JOIN served USING (node)"
 			" JOIN target USING (node) WHERE file = 'itl' AND bounce = 0"

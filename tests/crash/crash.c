@@ -222,9 +222,9 @@ static json_t *generate_request(const struct crash *c, enum unit unit,
 {
 	struct keyd_intent intent = keyd_intent_generate(unit, node);
 
-	return json_pack("{s:s, s:s, s:s?, s:o, s:b}", "do", "generate", "unit",
+	return json_pack("{s:s, s:s, s:s?, s:o, s:b, s:b}", "do", "generate", "unit",
 			 unit_name(unit), "node", node, "ticket",
-			 ticket(c, &intent), "force", force);
+			 ticket(c, &intent), "regenerate", force, "force", force);
 }
 
 static void generate(const struct crash *c, enum unit unit, const char *node)
@@ -491,7 +491,8 @@ static bool settled(const json_t *status)
 	if (!status || !json_is_null(json_object_get(status, "op")))
 		return false;
 	json_array_foreach(json_object_get(status, "nodes"), i, node)
-		if (!json_is_null(json_object_get(node, "error")) ||
+		if (!json_is_true(json_object_get(node, "asked")) ||
+		    !json_is_null(json_object_get(node, "error")) ||
 		    !json_equal(json_object_get(node, "want"),
 				json_object_get(node, "have")))
 			return false;

@@ -94,7 +94,7 @@ print(json.dumps([n for n in json.load(sys.stdin)["result"]["nodes"]
 	run ctl --json utils itl reset localkey
 	[ "$status" = 0 ]
 	for event in transferred restarting restarted verified; do
-		grep -q "{\"event\":\"$event\",\"node\":\"n3\",\"host\":\"test10ssh\"}" <<<"$output"
+		grep -q "{\"event\":\"$event\",\"node\":\"n3\",\"host\":\"test10ssh\"[,}]" <<<"$output"
 	done
 }
 

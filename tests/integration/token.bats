@@ -48,7 +48,7 @@ keyd_answers() {
 }
 
 generate() {
-	ctl set cert regen TVS --force
+	ctl set cert regen TVS --force --yes
 }
 
 # How many complete keys the token has, of all generations.

@@ -18,6 +18,15 @@ void must_restart(struct fixture *f, const char *node, bool built)
 	json_decref(r);
 }
 
+void force_restart(struct fixture *f, const char *node)
+{
+	struct err e = {0};
+	json_t *r = tftp_restart(f, node, true, &e);
+
+	assert_ok(r ? RC_OK : e.rc, &e);
+	json_decref(r);
+}
+
 json_t *plan_by(struct fixture *f, const char *how, struct err *e)
 {
 	return fixture_ask(f, json_pack("{s:s, s:s, s:s}", "do", "reset-plan", "how",

@@ -13,6 +13,8 @@ int asking_start_phones(void **state); /* and cluster.conf says how to reset pho
 
 json_t *tftp_restart(struct fixture *f, const char *node, bool force, struct err *e);
 void must_restart(struct fixture *f, const char *node, bool built);
+/* Although it locks phones. */
+void force_restart(struct fixture *f, const char *node);
 
 /* "reset-plan" by localkey, or as said; and the request that follows from it. */
 json_t *plan(struct fixture *f, struct err *e);

@@ -428,6 +428,7 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	if (fake_keyd.lost)
 		return err_set(e, RC_STALE, "receive", "keyd ended", NULL, "keyd");
 	fake_keyd_renew(unit, node ? node : "test10");
+	fake_keyd.generated++;
 	*out = keys[nkeys - 1].key;
 	out->tries = 3;
 	X509_up_ref(out->cert);

@@ -24,7 +24,7 @@ extern struct fake_keyd {
 	bool busy;        /* makes no key */
 	bool lost;        /* does not answer to generate and remove */
 	bool slow;        /* a reset waits until this is false again */
-	unsigned resets, notes;
+	unsigned resets, notes, generated;
 	size_t places;    /* of the last rollback */
 	uid_t uid;        /* of the last ticketed request */
 	char note[640];

@@ -268,7 +268,7 @@ static void test_phones_that_would_not_follow(void **state)
 	assert_status(f, 0, "want", "sha1", text(first, "sha1"));
 
 	/* The publisher's new list helps its own phones alone. */
-	must_restart(f, "n1", true);
+	force_restart(f, "n1");
 	assert_null(update(f, false, &e));
 	assert_int_equal(e.rc, RC_REFUSED);
 	assert_string_equal(e.what, "test10sub");

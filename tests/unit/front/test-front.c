@@ -314,7 +314,6 @@ static void test_generate(void **state)
 		enum rc rc;
 		const char *says;
 	} rows[] = {
-		{"CallManager", "n1", false, RC_REFUSED, "a key already"},
 		{"CallManager", NULL, true, RC_USAGE, "say which"},
 		{"CAPF", "n1", true, RC_USAGE, "the cluster's"},
 		{"Capfish", NULL, true, RC_USAGE, ""},

@@ -39,8 +39,8 @@ static void test_reset(void **state)
 	before = fixture_served(f, 0);
 	fake_keyd_renew(UNIT_CALLMANAGER, "n1"); /* the accident */
 	fake_keyd_renew(UNIT_CALLMANAGER, "n2");
-	must_restart(f, "n1", true);
-	must_restart(f, "n2", true);
+	force_restart(f, "n1");
+	force_restart(f, "n2");
 	after = fixture_served(f, 0);
 	assert_false(itl_accepted(itl_accept(bytes_of(NULL, 0), before, after, NULL,
 					     NULL, why)));
@@ -152,8 +152,8 @@ static void test_remotekey(void **state)
 		if (unit_is_of_node(u))
 			fake_keyd_renew(u, "n2");
 	}
-	must_restart(f, "n1", true);
-	must_restart(f, "n2", true);
+	force_restart(f, "n1");
+	force_restart(f, "n2");
 	assert_false(accepts(f, phone, 0));
 	p = plan_by(f, "remotekey", &e); /* nothing was imported */
 	assert_ok(p ? RC_OK : e.rc, &e);
@@ -172,7 +172,7 @@ static void test_remotekey(void **state)
 	held = fixture_served(f, 0);
 	fake_keyd_renew(UNIT_CALLMANAGER, "n1"); /* the next accident */
 	fake_keyd_renew(UNIT_TVS, "n1");
-	must_restart(f, "n1", true);
+	force_restart(f, "n1");
 	assert_false(accepts(f, held, 0));
 	reset_by(f, "localkey", "ITLRecovery/test10/3");
 	assert_true(accepts(f, held, 0));

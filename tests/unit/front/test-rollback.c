@@ -202,10 +202,10 @@ static void test_kept(void **state)
 		const char *statement, *why;
 	} rows[] = {
 		{"UPDATE list SET bytes = zeroblob(length(bytes)) WHERE sha1 ="
-		 " (SELECT before FROM served WHERE node = 'n2')",
+		 " (SELECT before FROM served WHERE node = 'n2' AND file = 'itl')",
 		 "is damaged in state.db"},
 		{"UPDATE served SET before = (SELECT sha1 FROM list WHERE kind = 'other')"
-		 " WHERE node = 'n2'", NULL},
+		 " WHERE node = 'n2' AND file = 'itl'", NULL},
 	};
 	struct fixture *f = *state;
 	char *own[2], *standing, bad[SHA1_HEX];

@@ -1,6 +1,7 @@
 /* What the other commands show and do. */
 #include "support/support.h"
 #include "door.h"
+#include "replies.h"
 #include "audit/audit.h"
 #include "base/file.h"
 #include "base/num.h"

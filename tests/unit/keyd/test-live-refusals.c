@@ -306,6 +306,8 @@ static void roles(void **state)
 		{KEYD_SECURITY, false, false, true},
 		{KEYD_SECURITY_SALT, false, false, true},
 		{KEYD_PROOF, true, false, false},
+		{KEYD_INCOMPLETE, true, false, true},
+		{KEYD_TIDY, false, false, true},
 		{KEYD_ROLLBACK, true, false, false},
 		{KEYD_REMOVE, true, false, false},
 	};

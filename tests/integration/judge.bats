@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# What would lock phones is refused; the safe order, with phones that judge it. One
+# cluster for the file; the tests follow each other.
+
+setup_file() {
+	load helper
+	private_dir
+	export dir
+	demo_make "$dir" "$bin"
+	demo_start "$dir"
+	demo_ctl "$dir" --password-file "$dir/secret/admin-password" cluster init --yes
+}
+
+setup() {
+	load helper
+}
+
+teardown_file() {
+	load helper
+	[[ -z ${dir-} ]] || {
+		demo_stop "$dir"
+		rm -rf "$dir"
+	}
+}
+
+ctl() {
+	demo_ctl "$dir" --password-file "$dir/secret/admin-password" "$@"
+}
+
+restart() { # NODE ARG...
+	demo_ctl "$dir" --node "$1" utils service restart Cisco Tftp "${@:2}"
+}
+
+# All phones reset; the exit status tells whether all hold what their node serves.
+phones() {
+	"$dir/phones" reset
+}
+
+keys_of() { # UNIT: how many generations
+	demo_ctl "$dir" show cert list own --json | jq "[.result.certs[] | select(.unit == \"$1\")] | length"
+}
+
+@test "a key that signs lists is not renewed: the refusal says what is safe" {
+	phones
+	for json in "" --json; do
+		run ctl set cert regen CallManager --yes $json
+		echo "$output"
+		[ "$status" = 3 ]
+		[[ $output == *test10pub* && $output == *"phones would be locked"* ]]
+		[[ $output == *--force*"utils itl reset localkey"*phones*TVS* ]]
+	done
+	[ "$(keys_of CallManager)" = 2 ]
+	phones
+}
+
+@test "what locks nobody needs no --force" {
+	ctl --node test10sub set cert regen TVS --yes
+	restart test10sub
+	restart test10pub
+	phones
+}
+
+@test "the safe order: --force, reset localkey, the phones" {
+	ctl set cert regen CallManager --force --yes
+	[ "$(keys_of CallManager)" = 3 ]
+	grep -aq 'front.regenerate.*unit=CallManager node=n1 uid=0 force=yes overrode=.*its phones would be locked' \
+		"$dir/state/keyd/audit.log"
+	demo_ctl "$dir" audit verify
+
+	run restart test10pub
+	[ "$status" = 3 ]
+	[[ $output == *"they would be locked"*"utils itl reset localkey"* ]]
+	phones # nothing came to them
+
+	run ctl utils itl reset localkey --dry-run --json
+	[ "$status" = 0 ]
+	then=$(jq -r .result.sha1 <<<"$output")
+	ctl utils itl reset localkey --yes | grep -F "$then"
+	phones
+	restart test10pub # the new certificate signed it, which the reset brought
+	phones
+	run restart test10sub
+	[ "$status" = 3 ]
+	[[ $output == *test10sub*"leave the reset list in place"* ]]
+	phones
+}
+
+@test "policy itlrecovery frees the subscriber, and phones follow" {
+	demo_stop "$dir"
+	sed -i 's/^policy = .*/policy = itlrecovery/' "$dir/etc/cluster.conf"
+	demo_start "$dir"
+	restart test10sub
+	restart test10pub
+	phones
+	run ctl set cert regen ITLRecovery --yes
+	[ "$status" = 3 ]
+	ctl set cert regen CallManager --yes
+	restart test10pub
+	phones
+	demo_stop "$dir"
+	sed -i 's/^policy = .*/policy = callmanager/' "$dir/etc/cluster.conf"
+	demo_start "$dir"
+	restart test10sub
+	restart test10pub
+	phones
+}
+
+@test "a locked phone: --force all the way, and the reset heals it" {
+	ctl set cert regen CallManager --force --yes
+	restart test10pub --force
+	run phones
+	[ "$status" = 5 ]
+	[[ $output == *"Trust List Update Failed"* ]]
+	ctl utils itl reset localkey --yes
+	phones
+	restart test10pub
+	phones
+}
