@@ -225,6 +225,34 @@ enum rc hsm_key_commit(struct hsm_session *s, struct hsm_key *key, X509 *cert,
 
 /* ---- by id ---- */
 
+enum rc hsm_pair_find(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
+		      const char *label, struct hsm_key **out, struct err *e)
+{
+	struct hsm_key CLEANUP(hsm_key_free) *k = calloc(1, sizeof *k);
+	CK_OBJECT_HANDLE CLEANUP_FREE *found = NULL;
+	size_t n = 0;
+
+	if (!k)
+		return err_errno(e, RC_ERROR, "calloc", NULL, ON_KEY(s, label));
+	memcpy(k->id, id, HSM_ID_LEN);
+	(void)snprintf(k->label, sizeof k->label, "%s", label);
+	if (hsm_key_refind(s, k, e) != RC_OK ||
+	    objects_with_id(s, CKO_PUBLIC_KEY, id, &found, &n, e) != RC_OK)
+		return e->rc;
+	if (n != 1)
+		return err_set(e, n ? RC_TOKEN : RC_NOTFOUND, "find key",
+			       n ? "two public keys have its CKA_ID"
+				 : "the token does not have its public key any more",
+			       "itlctl key incomplete lists what there is",
+			       ON_KEY(s, label));
+	if (object_public_key(s, found[0], &k->public_key, e) != RC_OK)
+		return e->rc;
+	k->bits = (unsigned)EVP_PKEY_get_bits(k->public_key);
+	*out = k;
+	k = NULL;
+	return RC_OK;
+}
+
 enum rc hsm_key_remove(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 		       struct err *e)
 {

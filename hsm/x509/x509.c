@@ -1,24 +1,14 @@
-#include "x509/x509.h"
+#include "parts.h"
 #include "base/num.h"
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
-CLEANUP_DEFINE(X509 *, X509_free);
-CLEANUP_DEFINE(EVP_MD_CTX *, EVP_MD_CTX_free);
 CLEANUP_DEFINE(ASN1_STRING *, ASN1_STRING_free);
 CLEANUP_DEFINE(ASN1_INTEGER *, ASN1_INTEGER_free);
-CLEANUP_DEFINE(X509_EXTENSION *, X509_EXTENSION_free);
-
-static void openssl_free(uint8_t *p)
-{
-	OPENSSL_free(p);
-}
-CLEANUP_DEFINE(uint8_t *, openssl_free);
 
 #define AGREE "digitalSignature,keyEncipherment,dataEncipherment,keyAgreement"
 
@@ -26,10 +16,7 @@ CLEANUP_DEFINE(uint8_t *, openssl_free);
  * Spec: itl-format, Certificates. What no source settles is settled here: TVS
  * has ITLRECOVERY's key usage; Audit, which is never in a list, only signs.
  */
-static const struct {
-	const char *usage;
-	const char *extended; /* NULL: no such extension */
-} profiles[] = {
+const struct profile profiles[] = {
 	[X509_CALLMANAGER] = {AGREE ",keyCertSign",
 			      "serverAuth,clientAuth,ipsecEndSystem"},
 	[X509_TVS] = {AGREE, "serverAuth,clientAuth"},
@@ -39,8 +26,7 @@ static const struct {
 	[X509_AUDIT] = {"digitalSignature", NULL},
 };
 
-/* OpenSSL's own reason, which is the only thing that says what is wrong. */
-static enum rc fail(struct err *e, const char *op, const char *cn)
+enum rc x509_fail(struct err *e, const char *op, const char *cn)
 {
 	const char *why = ERR_reason_error_string(ERR_peek_last_error());
 
@@ -80,16 +66,24 @@ static bool add_part(X509_NAME *name, size_t i, const struct x509_subject *subje
 					  ASN1_STRING_length(s), -1, 0);
 }
 
+X509_NAME *x509_name(const struct x509_subject *subject)
+{
+	X509_NAME CLEANUP(X509_NAME_free) *name = X509_NAME_new();
+	X509_NAME *out;
+
+	for (size_t i = 0; name && i < COUNT_OF(parts); i++)
+		if (!add_part(name, i, subject))
+			return NULL;
+	out = name;
+	name = NULL;
+	return out;
+}
+
 static bool set_names(X509 *x, const struct x509_subject *subject)
 {
-	X509_NAME *name = X509_NAME_new();
-	bool ok = name != NULL;
+	X509_NAME CLEANUP(X509_NAME_free) *name = x509_name(subject);
 
-	for (size_t i = 0; ok && i < COUNT_OF(parts); i++)
-		ok = add_part(name, i, subject);
-	ok = ok && X509_set_subject_name(x, name) && X509_set_issuer_name(x, name);
-	X509_NAME_free(name);
-	return ok;
+	return name && X509_set_subject_name(x, name) && X509_set_issuer_name(x, name);
 }
 
 static bool set_serial(X509 *x)
@@ -138,10 +132,10 @@ static enum rc reread(X509 *x, EVP_PKEY *public_key, const char *cn, X509 **out,
 	const uint8_t *p = der;
 
 	if (n <= 0)
-		return fail(e, "i2d_X509", cn);
+		return x509_fail(e, "i2d_X509", cn);
 	X509 CLEANUP(X509_free) *again = d2i_X509(NULL, &p, n);
 	if (!again)
-		return fail(e, "d2i_X509", cn);
+		return x509_fail(e, "d2i_X509", cn);
 	if (X509_verify(again, public_key) != 1) {
 		ERR_clear_error();
 		return err_set(e, RC_VERIFY, "sign certificate",
@@ -168,10 +162,10 @@ enum rc x509_self_sign(enum x509_profile profile,
 	assert((size_t)profile < COUNT_OF(profiles));
 	if (!x || !ctx || !X509_set_version(x, X509_VERSION_3) || !set_serial(x) ||
 	    !X509_set_pubkey(x, public_key))
-		return fail(e, "make certificate", cn);
+		return x509_fail(e, "make certificate", cn);
 	if (!set_names(x, subject)) {
-		fail(e, "set subject", cn);
-		return err_hint(e, "CN, O and OU have at most 64 characters, C exactly 2");
+		x509_fail(e, "set subject", cn);
+		return err_hint(e, X509_SUBJECT_HINT);
 	}
 	if (!set_validity(x, not_before, years))
 		return err_set(e, RC_USAGE, "set validity", "out of range",
@@ -179,9 +173,9 @@ enum rc x509_self_sign(enum x509_profile profile,
 	if (!add_extension(x, NID_key_usage, profiles[profile].usage) ||
 	    !add_extension(x, NID_ext_key_usage, profiles[profile].extended) ||
 	    !add_extension(x, NID_subject_key_identifier, "hash"))
-		return fail(e, "add extension", cn);
+		return x509_fail(e, "add extension", cn);
 	if (EVP_DigestSignInit_ex(ctx, NULL, hash, libctx, NULL, key, NULL) != 1 ||
 	    X509_sign_ctx(x, ctx) <= 0)
-		return fail(e, "sign certificate", cn);
+		return x509_fail(e, "sign certificate", cn);
 	return reread(x, public_key, cn, out, e);
 }

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define MAX_REQUEST 16384u /* bytes; requests carry no files */
+#define MAX_REQUEST 24576u /* bytes; requests carry no files, but certificates */
 #define SEND_SECONDS 5     /* that a client may leave its answers unread */
 
 enum who { ALL, GROUP };
@@ -39,8 +39,11 @@ static const struct command {
 	{"alerts", ALL, 0, show_alerts},
 	{"audit", ALL, 0, show_audit},
 	{"keys", ALL, KEYD, show_keys},
-	{"generate-plan", ALL, KEYD, op_generate_plan},
+	{"generate-plan", GROUP, KEYD, op_generate_plan},
 	{"generate", GROUP, KEYD, op_generate},
+	{"csr-show", ALL, KEYD, show_csr},
+	{"csr", GROUP, KEYD, op_csr},
+	{"cert-import", GROUP, KEYD, op_cert_import},
 	{"key-remove", GROUP, KEYD, op_key_remove},
 	{"backup-proved", GROUP, KEYD, op_backup_proved},
 	{"backup-removed", GROUP, 0, op_backup_removed},

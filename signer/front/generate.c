@@ -1,9 +1,9 @@
 /* set cert regen, and the keys of a new cluster (spec: cluster, Regeneration). */
 #include "base/log.h"
 #include "base/num.h"
+#include "generate.h"
 #include "holds.h"
 #include "lockout.h"
-#include "ops.h"
 #include "show.h"
 #include "watch.h"
 #include <string.h>
@@ -26,27 +26,27 @@ static enum rc find_key(struct service *s, enum unit unit, const char *node,
 	return RC_OK;
 }
 
-static enum rc unit_and_node(struct call *c, const char *unit_text,
-			     json_t *node, enum unit *unit,
-			     const struct cluster_node **n, struct err *e)
+enum rc job_place(struct call *c, const char *unit_text, json_t *node,
+		  struct job *j, struct err *e)
 {
 	const char *name = json_string_value(node);
+	const struct cluster_node *n = NULL;
 
-	if (unit_from_name(unit_text, unit, e) != RC_OK)
+	if (unit_from_name(unit_text, &j->unit, e) != RC_OK)
 		return e->rc;
-	if (unit_is_of_node(*unit) != (name != NULL) ||
+	if (unit_is_of_node(j->unit) != (name != NULL) ||
 	    (node && !name && !json_is_null(node)))
 		return err_set(e, RC_USAGE, c->name,
 			       name ? "this unit is the cluster's, not a node's"
 				    : "this unit is a node's: say which",
 			       NULL, "%s", unit_text);
-	*n = NULL;
-	return name ? cluster_find_node(c->service->cluster, name, n, e) : RC_OK;
+	if (name && cluster_find_node(c->service->cluster, name, &n, e) != RC_OK)
+		return e->rc;
+	j->node = n ? n->id : NULL;
+	return RC_OK;
 }
 
 /* ---- what may refuse a regeneration; --force overrides each ---- */
-
-#define OVERRODE_MAX 400 /* bytes of the audit log's words */
 
 static enum rc held(struct call *c, enum unit unit, const char *node, struct err *e)
 {
@@ -84,14 +84,6 @@ static enum rc may_regenerate(struct call *c, enum unit unit, const char *node,
 
 /* ---- doing it ---- */
 
-struct job {
-	enum unit unit;
-	const char *node; /* an id; NULL: the cluster's */
-	bool regenerate, force;
-	unsigned before; /* the generation that is there, and is replaced; 0: none */
-	char overrode[OVERRODE_MAX];
-};
-
 static enum rc may_generate(struct call *c, struct job *j, struct err *e)
 {
 	if (find_key(c->service, j->unit, j->node, &j->before, e) != RC_OK)
@@ -115,14 +107,14 @@ static enum rc note(struct call *c, struct keyd *k, struct job *j, struct err *e
 		       "unit=%s node=%s uid=%u force=%s overrode=\"%s\"",
 		       unit_name(j->unit), j->node ? j->node : "-", c->peer.uid,
 		       j->force ? "yes" : "no", service_quotable(j->overrode));
-	return keyd_note(k, "regenerate", text, e);
+	return keyd_note(k, j->event, text, e);
 }
 
 /* keyd said clearly that it made none. */
 static bool made_none(enum rc rc)
 {
 	return rc == RC_REFUSED || rc == RC_USAGE || rc == RC_BUSY ||
-	       rc == RC_NOTFOUND;
+	       rc == RC_NOTFOUND || rc == RC_VERIFY;
 }
 
 /* The hold stands before the key does: nothing that happens between loses it. */
@@ -137,7 +129,7 @@ static enum rc make_held(struct call *c, struct keyd *k, const uint8_t *ticket,
 
 	if (holds && hold_set(s, j->unit, j->node, &before, e) != RC_OK)
 		return e->rc;
-	rc = keyd_generate(k, ticket, c->peer.uid, j->unit, j->node, new, e);
+	rc = j->make(k, ticket, c->peer.uid, j, new, e);
 	if (holds && rc == RC_OK)
 		(void)!hold_set(s, j->unit, j->node, NULL, &failed);
 	else if (holds && made_none(rc))
@@ -147,8 +139,8 @@ static enum rc make_held(struct call *c, struct keyd *k, const uint8_t *ticket,
 	return rc;
 }
 
-static enum rc generate(struct call *c, const uint8_t *ticket, struct job *j,
-			json_t **result, struct err *e)
+static enum rc replace(struct call *c, const uint8_t *ticket, struct job *j,
+		       json_t **result, struct err *e)
 {
 	struct service *s = c->service;
 	struct keyd CLEANUP(keyd_free) *k = NULL;
@@ -162,7 +154,9 @@ static enum rc generate(struct call *c, const uint8_t *ticket, struct job *j,
 		return e->rc;
 	*result = show_key(&new);
 	if (*result) {
-		(void)json_object_set_new(*result, "tries", json_integer(new.tries));
+		if (new.tries)
+			(void)json_object_set_new(*result, "tries",
+						  json_integer(new.tries));
 		(void)json_object_set_new(*result, "overrode",
 					  j->overrode[0] ? json_string(j->overrode)
 							 : json_null());
@@ -177,7 +171,6 @@ static enum rc generate(struct call *c, const uint8_t *ticket, struct job *j,
 
 enum rc op_generate_plan(struct call *c, json_t **result, struct err *e)
 {
-	const struct cluster_node *n = NULL;
 	struct job j = {.regenerate = true};
 	const char *unit_text;
 	json_t *node = NULL;
@@ -185,9 +178,8 @@ enum rc op_generate_plan(struct call *c, json_t **result, struct err *e)
 
 	if (call_members(c, e, "{s:s, s?o, s?b}", "unit", &unit_text, "node", &node,
 			 "force", &force) != RC_OK ||
-	    unit_and_node(c, unit_text, node, &j.unit, &n, e) != RC_OK)
+	    job_place(c, unit_text, node, &j, e) != RC_OK)
 		return e->rc;
-	j.node = n ? n->id : NULL;
 	j.force = force;
 	if (may_generate(c, &j, e) != RC_OK)
 		return e->rc;
@@ -197,36 +189,48 @@ enum rc op_generate_plan(struct call *c, json_t **result, struct err *e)
 	return RC_OK;
 }
 
-enum rc op_generate(struct call *c, json_t **result, struct err *e)
+enum rc job_do(struct call *c, const char *ticket_hex, struct job *j,
+	       json_t **result, struct err *e)
 {
 	uint8_t ticket[KEYD_TICKET_LEN];
-	const struct cluster_node *n = NULL;
-	const char *unit_text, *hex;
-	struct job j = {0};
-	json_t *node = NULL;
 	char params[128];
-	int regenerate = 0, force = 0;
 	int64_t op;
 	enum rc rc;
+
+	if (op_ticket(ticket_hex, ticket, e) != RC_OK ||
+	    find_key(c->service, j->unit, j->node, &j->before, e) != RC_OK)
+		return e->rc;
+	/* holds.c and resume.c read how it begins: was there a new one at the end? */
+	(void)snprintf(params, sizeof params,
+		       "unit=%s node=%s generation=%u regenerate=%s force=%s",
+		       unit_name(j->unit), j->node ? j->node : "-", j->before,
+		       j->regenerate ? "yes" : "no", j->force ? "yes" : "no");
+	if (op_begin(c, params, &op, e) != RC_OK)
+		return e->rc;
+	rc = replace(c, ticket, j, result, e);
+	op_end(c, op, rc, e);
+	return rc;
+}
+
+static enum rc make(struct keyd *k, const uint8_t *ticket, uid_t uid,
+		    const struct job *j, struct keyd_key *new, struct err *e)
+{
+	return keyd_generate(k, ticket, uid, j->unit, j->node, new, e);
+}
+
+enum rc op_generate(struct call *c, json_t **result, struct err *e)
+{
+	struct job j = {.make = make, .event = "regenerate"};
+	const char *unit_text, *hex;
+	json_t *node = NULL;
+	int regenerate = 0, force = 0;
 
 	if (call_members(c, e, "{s:s, s:s, s?o, s?b, s?b}", "unit", &unit_text,
 			 "ticket", &hex, "node", &node, "regenerate", &regenerate,
 			 "force", &force) != RC_OK ||
-	    unit_and_node(c, unit_text, node, &j.unit, &n, e) != RC_OK ||
-	    op_ticket(hex, ticket, e) != RC_OK ||
-	    find_key(c->service, j.unit, n ? n->id : NULL, &j.before, e) != RC_OK)
+	    job_place(c, unit_text, node, &j, e) != RC_OK)
 		return e->rc;
-	j.node = n ? n->id : NULL;
 	j.regenerate = regenerate;
 	j.force = force;
-	/* holds.c and resume.c read how it begins: was there a new one at the end? */
-	(void)snprintf(params, sizeof params,
-		       "unit=%s node=%s generation=%u regenerate=%s force=%s",
-		       unit_name(j.unit), n ? n->id : "-", j.before,
-		       regenerate ? "yes" : "no", force ? "yes" : "no");
-	if (op_begin(c, params, &op, e) != RC_OK)
-		return e->rc;
-	rc = generate(c, ticket, &j, result, e);
-	op_end(c, op, rc, e);
-	return rc;
+	return job_do(c, hex, &j, result, e);
 }

@@ -141,7 +141,7 @@ static bool was_cut_off(const struct hold *h, const struct op *o)
 	/* as generate.c writes them */
 	(void)snprintf(want, sizeof want, "unit=%s node=%s ", unit_name(h->unit),
 		       unit_is_of_node(h->unit) ? h->node : "-");
-	return !strcmp(o->kind, "generate") &&
+	return (!strcmp(o->kind, "generate") || !strcmp(o->kind, "cert-import")) &&
 	       !strncmp(o->params, want, strlen(want));
 }
 

@@ -1,5 +1,6 @@
 #include "ops.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "heads.h"
 #include <pwd.h>
 #include <string.h>
@@ -15,13 +16,43 @@ static void name_peer(const struct sock_peer *p, char *to, size_t cap)
 		       p->uid);
 }
 
+/* Before anything is written: the ticket is looked at by keyd, later. */
+static enum rc may_begin(struct call *c, struct err *e)
+{
+	struct service *s = c->service;
+	double wait;
+
+	pthread_mutex_lock(&s->lock);
+	wait = slips_wait(&s->slips, c->peer.uid, proc_now());
+	pthread_mutex_unlock(&s->lock);
+	if (wait <= 0)
+		return RC_OK;
+	return err_set(e, RC_REFUSED, c->name,
+		       "too many tickets that keyd did not take",
+		       "wait, then give the command and the password again",
+		       "user id %u, %.0f s to wait", c->peer.uid, wait + 0.5);
+}
+
+/* As keyd says it (keyd/ticket.c). */
+static void note_slip(struct call *c, enum rc rc, const struct err *e)
+{
+	struct service *s = c->service;
+
+	if (rc != RC_REFUSED || strcmp(e->op, "ticket") != 0)
+		return;
+	pthread_mutex_lock(&s->lock);
+	slips_add(&s->slips, c->peer.uid, proc_now());
+	pthread_mutex_unlock(&s->lock);
+}
+
 enum rc op_begin(struct call *c, const char *params, int64_t *id, struct err *e)
 {
 	char who[sizeof((struct op *)0)->who];
 
 	name_peer(&c->peer, who, sizeof who);
-	if (store_op_begin(c->service->store, c->name, who, params, id, e) !=
-	    RC_OK)
+	if (may_begin(c, e) != RC_OK ||
+	    store_op_begin(c->service->store, c->name, who, params, id, e) !=
+		    RC_OK)
 		return e->rc;
 	log_info("event=op op=%lld kind=%s who=\"%s\" %s", (long long)*id,
 		 c->name, who, params);
@@ -34,6 +65,7 @@ void op_end(struct call *c, int64_t id, enum rc rc, struct err *e)
 	struct err failed;
 	char note[1200] = "";
 
+	note_slip(c, rc, e);
 	if (rc != RC_OK && !e->hint[0])
 		(void)err_hint(e, "see `show status` and the log of front, then give the command again");
 	if (service_stopping(s))

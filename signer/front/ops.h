@@ -15,6 +15,9 @@ enum rc op_tftp_restart(struct call *c, json_t **result, struct err *e) MUST_CHE
 enum rc op_ctl_update(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_generate_plan(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_generate(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc show_csr(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_csr(struct call *c, json_t **result, struct err *e) MUST_CHECK;
+enum rc op_cert_import(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_rollback_plan(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc op_rollback(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 

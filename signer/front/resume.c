@@ -82,6 +82,15 @@ static bool tell_generate(struct service *s, const struct op *o, char *note)
 	return made;
 }
 
+static bool tell_csr(struct service *s, const struct op *o, char *note)
+{
+	(void)s;
+	(void)o;
+	(void)snprintf(note, NOTE_MAX,
+		       "the service ended meanwhile; `show csr own` prints the request if it was made: else give the command again");
+	return false;
+}
+
 static bool tell_nothing(struct service *s, const struct op *o, char *note)
 {
 	(void)s;
@@ -97,6 +106,8 @@ static const struct {
 	bool (*tell)(struct service *s, const struct op *o, char *note);
 } tellers[] = {
 	{"generate", tell_generate},
+	{"cert-import", tell_generate},
+	{"csr", tell_csr},
 };
 
 static void give_up(struct service *s, const struct op *o)

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "cluster/cluster.h"
 #include "conf.h"
+#include "slips.h"
 #include "store.h"
 #include <jansson.h>
 #include <limits.h>
@@ -52,6 +53,7 @@ struct service {
 	struct loop loops[CLUSTER_MAX_NODES]; /* in the order of dialogues */
 	size_t nbusy;          /* nodes that have a job: their ids (node.c) */
 	const char *busy[SERVICE_BUSY_MAX];
+	struct slips slips;
 	json_t *events;        /* of the operation that runs, not yet sent on */
 	bool resuming;
 	pthread_t resume;      /* ends an operation that a kill left */

@@ -5,14 +5,18 @@
 #include "base/proc.h"
 #include "request.h"
 #include "spawn.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
+#define STRAY_SECONDS 10 /* that a file may lie there without being a request */
 #define MAX_LAST_READS 32 /* of 4096 bytes: more than a pipe holds */
 
 /* A node's command, or the phones'. pid 0: none runs. */
@@ -165,6 +169,47 @@ static void take(struct bouncer *b, struct job *j)
 	log_error("restart-request", &e);
 	if (rc == RC_OK) /* it was a request, and somebody waits */
 		answer(b, j, 1, e.why);
+}
+
+static bool is_request(const struct bouncer *b, const char *name)
+{
+	for (size_t i = 0; i < b->njobs; i++)
+		if (!strcmp(b->jobs[i].name, name))
+			return true;
+	return false;
+}
+
+/* What front writes aside gets its name at once. */
+static bool is_old(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	       time(NULL) - st.st_mtim.tv_sec > STRAY_SECONDS;
+}
+
+bool bouncer_sweep(const struct bouncer *b)
+{
+	int fd = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *f;
+	bool empty = true;
+
+	if (!d) {
+		fd_close(fd);
+		return true;
+	}
+	while ((f = readdir(d))) {
+		if (!strcmp(f->d_name, ".") || !strcmp(f->d_name, ".."))
+			continue;
+		/* A request came just now, or bouncer_work() could not remove it. */
+		if (is_request(b, f->d_name) || !is_old(b->dir, f->d_name) ||
+		    (unlinkat(b->dir, f->d_name, 0) != 0 &&
+		     unlinkat(b->dir, f->d_name, AT_REMOVEDIR) != 0))
+			empty = false;
+	}
+	(void)closedir(d);
+	return empty;
 }
 
 void bouncer_work(struct bouncer *b)

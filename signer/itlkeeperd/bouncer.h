@@ -27,6 +27,10 @@ CLEANUP_DEFINE(struct bouncer *, bouncer_free);
  * asked for meanwhile waits in the folder. */
 bool bouncer_idle(const struct bouncer *b);
 
+/* Remove what lies there for long and is no request: it would have a path unit start
+ * a program again and again. False: something is left. */
+bool bouncer_sweep(const struct bouncer *b);
+
 /* Take and start what was asked for; also call it once at the start. Kills what
  * is past its deadline. */
 void bouncer_work(struct bouncer *b);

@@ -19,9 +19,24 @@ static void reap(struct bouncer *b)
 		(void)bouncer_ended(b, pid, status);
 }
 
+#define LINGER 1.0 /* seconds */
+
+/* *until: how long to stay where something lies that is no request, and cannot be
+ * removed (yet): the path unit would start another one at once, without end. */
+static bool done(const struct bouncer *b, double *until)
+{
+	if (bouncer_sweep(b))
+		return true;
+	if (isinf(*until))
+		*until = proc_now() + LINGER;
+	return proc_now() >= *until;
+}
+
 /* Until nothing runs: for what comes later the path unit starts another one. */
 static void serve(struct bouncer *b, int signals)
 {
+	double until = INFINITY;
+
 	for (;;) {
 		struct pollfd fds[1 + BOUNCER_MAX_FDS] = {
 			{.fd = signals, .events = POLLIN}};
@@ -29,8 +44,11 @@ static void serve(struct bouncer *b, int signals)
 		size_t n;
 
 		bouncer_work(b);
-		if (bouncer_idle(b))
-			return;
+		if (bouncer_idle(b)) {
+			if (done(b, &until))
+				return;
+			deadline = until;
+		}
 		n = bouncer_poll(b, fds + 1, &deadline);
 		if (events_poll(fds, n + 1, deadline) < 0 && errno != EINTR)
 			return;

@@ -63,14 +63,15 @@ enum rc keyd_incomplete(struct keyd *k, struct keyd_half **halves, size_t *n,
 }
 
 enum rc keyd_tidy(struct keyd *k, const struct keyd_passwords *pw,
-		  const uint8_t id[16], struct err *e)
+		  const uint8_t id[16], bool give_up, struct err *e)
 {
 	struct secret CLEANUP(secret_free) *body = NULL;
 	struct writer in;
 	struct reader r;
 
-	if (call_body(16, &body, &in, e) != RC_OK)
+	if (call_body(16 + 1, &body, &in, e) != RC_OK)
 		return e->rc;
 	write_bytes(&in, bytes_of(id, 16));
+	write_u8(&in, give_up);
 	return call_consented(k, pw->admin, KEYD_OP_TIDY, KEYD_TIDY, &in, &r, e);
 }

@@ -28,8 +28,10 @@ bool halves_at(struct halves *h, size_t i, struct half *out)
 
 	(void)pthread_mutex_lock(&h->lock);
 	found = i < h->n;
-	if (found)
+	if (found) {
 		*out = h->p[i];
+		out->waits = h->waits && h->waits(h->arg, out->of.id);
+	}
 	(void)pthread_mutex_unlock(&h->lock);
 	return found;
 }

@@ -12,9 +12,8 @@
 
 struct half {
 	struct hsm_half of;
-	/* A pair that waits for the certificate of an authority is no garbage. Who
-	 * makes requests for certificates sets it in halves_add(), by what he left in
-	 * the token or in keyd's state; request_tidy() refuses those. */
+	/* A pair that waits for the certificate of an authority is no garbage;
+	 * request_tidy() refuses it unless it is told to give the request up. */
 	bool waits;
 };
 
@@ -22,6 +21,10 @@ struct halves {
 	pthread_mutex_t lock;
 	struct half *p;
 	size_t n;
+	/* Does this id wait? Asked each time one is looked at (waiting.h); NULL:
+	 * none does. */
+	bool (*waits)(void *arg, const uint8_t id[HSM_ID_LEN]);
+	void *arg;
 };
 
 void halves_init(struct halves *h);

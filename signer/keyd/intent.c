@@ -39,16 +39,36 @@ struct keyd_intent keyd_intent_reset(enum keyd_how how, bool preview,
 	return i;
 }
 
-struct keyd_intent keyd_intent_generate(enum unit unit, const char *node)
+/* A unit's key, and what is to become of it (no bytes: nothing more to say). */
+static struct keyd_intent of_place(enum keyd_op op, enum unit unit, const char *node,
+				   struct bytes more)
 {
-	struct keyd_intent i = {.op = KEYD_OP_GENERATE};
+	struct keyd_intent i = {.op = op};
 	crypto_hash_sha256_state s;
 
 	crypto_hash_sha256_init(&s);
 	hash_u32(&s, unit);
 	hash_bytes(&s, bytes_of_text(node ? node : ""));
+	if (more.n)
+		hash_bytes(&s, more);
 	crypto_hash_sha256_final(&s, i.params);
 	return i;
+}
+
+struct keyd_intent keyd_intent_generate(enum unit unit, const char *node)
+{
+	return of_place(KEYD_OP_GENERATE, unit, node, bytes_of(NULL, 0));
+}
+
+struct keyd_intent keyd_intent_csr(enum unit unit, const char *node)
+{
+	return of_place(KEYD_OP_CSR, unit, node, bytes_of(NULL, 0));
+}
+
+struct keyd_intent keyd_intent_cert_import(enum unit unit, const char *node,
+					   struct bytes certificates)
+{
+	return of_place(KEYD_OP_CERT_IMPORT, unit, node, certificates);
 }
 
 struct keyd_intent keyd_intent_ctl(uint32_t timestamp)

@@ -151,6 +151,13 @@ void keyring_next_label(struct keyring *r, enum unit unit, const char *node,
 	(void)pthread_rwlock_unlock(&r->lock);
 }
 
+void keyring_take_label(struct keyring *r, const struct label *l)
+{
+	(void)pthread_rwlock_wrlock(&r->lock);
+	note_seen(r, l);
+	(void)pthread_rwlock_unlock(&r->lock);
+}
+
 /* Sorted: the first of its place is the newest. Called locked. */
 static struct held_key *newest(const struct keyring *r, enum unit unit,
 			       const char *where)

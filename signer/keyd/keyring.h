@@ -49,6 +49,9 @@ enum rc keyring_add(struct keyring *r, struct hsm_key *key,
 void keyring_next_label(struct keyring *r, enum unit unit, const char *node,
 			struct label *out);
 
+/* It is taken, though no key of the ring has it yet. */
+void keyring_take_label(struct keyring *r, const struct label *l);
+
 /* The current key of a unit; RC_NOTFOUND says how to make it. */
 enum rc keyring_current(struct keyring *r, enum unit unit, const char *node,
 			struct held_key **out, struct err *e) MUST_CHECK;

@@ -72,6 +72,8 @@ static enum rc load_keys(struct service *s, struct err *e)
 	enum rc rc = keyring_load(&s->keys, s->config->cluster, session, e);
 
 	if (rc == RC_OK)
+		rc = waiting_open(&s->waiting, s->config->cluster, &s->keys, e);
+	if (rc == RC_OK)
 		rc = service_look_at_recovery(s, session, e);
 	hsm_session_give(session);
 	return rc;

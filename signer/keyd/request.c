@@ -41,6 +41,9 @@ static const struct row {
 	[KEYD_INCOMPLETE]  = {"incomplete", ROLE_FRONT | ROLE_ADMIN, false, request_incomplete},
 	[KEYD_TIDY]        = {"tidy", ROLE_ADMIN, true, request_tidy},
 	[KEYD_ROLLBACK]    = {"rollback", ROLE_FRONT, true, request_rollback},
+	[KEYD_CSR]         = {"csr", ROLE_FRONT, true, request_csr},
+	[KEYD_CSR_SHOW]    = {"csr-show", ROLE_FRONT, false, request_csr_show},
+	[KEYD_CERT_IMPORT] = {"cert-import", ROLE_FRONT, true, request_cert_import},
 };
 
 bool request_allowed(unsigned what, enum role role)
@@ -147,8 +150,9 @@ void request_alone_end(struct request *q)
 
 unsigned request_deadline(const struct service *s, unsigned what)
 {
-	return what == KEYD_GENERATE ? s->config->generate_seconds
-				     : s->config->deadline_seconds;
+	return what == KEYD_GENERATE || what == KEYD_CSR
+		       ? s->config->generate_seconds
+		       : s->config->deadline_seconds;
 }
 
 bool request_is_fatal(const struct err *e)

@@ -3,13 +3,12 @@
  * anywhere, the token holds at most a half that does not count, under an id that
  * the audit log knows. (spec: pkcs11, "Concurrency and crashes")
  */
-#include "service.h"
+#include "make.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "hsm/sign.h"
 #include "hsm/wrap.h"
 #include "provider/provider.h"
-#include "x509/x509.h"
 #include <sodium.h>
 #include <string.h>
 #include <time.h>
@@ -25,30 +24,23 @@ static const struct {
 	[UNIT_AUDIT] = {HSM_SIGN, X509_AUDIT},
 };
 
-/* A new key as the provider's callbacks get it. */
-struct maker {
-	struct hsm_session *session;
-	struct hsm_key *key;
-	struct err *e; /* what the token said, if it failed */
-};
-
 static int sign_message(void *arg, const char *md, int pss,
 			const unsigned char *tbs, size_t n, unsigned char *sig,
 			size_t *siglen)
 {
-	struct maker *m = arg;
+	struct new_key *m = arg;
 	struct bytes part = bytes_of(tbs, n);
 	size_t need = (size_t)EVP_PKEY_get_size(m->key->public_key);
 
 	if (*siglen < need ||
 	    hsm_sign(m->session, m->key, md, pss ? HSM_PSS : HSM_PKCS1, &part, 1,
-		     sig, need, m->e) != RC_OK)
+		     sig, need, &m->token) != RC_OK)
 		return -1;
 	*siglen = need;
 	return 0;
 }
 
-static const struct provider_ops maker_ops = {.sign = sign_message};
+static const struct provider_ops new_key_ops = {.sign = sign_message};
 
 static const char *hash_name(const struct cluster *c)
 {
@@ -76,32 +68,48 @@ static enum rc subject_of(struct request *q, enum unit unit,
 	return RC_OK;
 }
 
+enum rc new_key_begin(struct request *q, enum unit unit,
+		      const struct cluster_node *node, struct hsm_key *key,
+		      struct new_key *out, struct err *e)
+{
+	*out = (struct new_key){.session = q->session,
+				.key = key,
+				.profile = units[unit].profile};
+	if (subject_of(q, unit, node, out->cn, &out->subject, e) != RC_OK)
+		return e->rc;
+	return provider_key(q->service->provider, key->public_key, &new_key_ops, out,
+			    &out->signer, e);
+}
+
+enum rc new_key_end(struct new_key *k, enum rc rc, struct err *e)
+{
+	EVP_PKEY_free(k->signer);
+	if (rc != RC_OK && k->token.rc != RC_OK)
+		*e = k->token; /* what the token said says more */
+	return rc == RC_OK ? RC_OK : e->rc;
+}
+
 static enum rc certify(struct request *q, enum unit unit,
 		       const struct cluster_node *node, struct hsm_key *key,
 		       X509 **out, struct err *e)
 {
 	const struct cluster *c = q->service->config->cluster;
-	struct err token = {0};
-	struct maker m = {.session = q->session, .key = key, .e = &token};
-	char cn[CLUSTER_CN_MAX + 1];
-	struct x509_subject subject;
-	EVP_PKEY *signer = NULL;
+	struct new_key k;
 	enum rc rc;
 
-	if (subject_of(q, unit, node, cn, &subject, e) != RC_OK ||
-	    provider_key(q->service->provider, key->public_key, &maker_ops, &m,
-			 &signer, e) != RC_OK)
+	if (new_key_begin(q, unit, node, key, &k, e) != RC_OK)
 		return e->rc;
-	rc = x509_self_sign(units[unit].profile, &subject, signer,
-			    key->public_key, q->service->provider, hash_name(c),
-			    (int64_t)time(NULL),
+	rc = x509_self_sign(k.profile, &k.subject, k.signer, key->public_key,
+			    q->service->provider, hash_name(c), (int64_t)time(NULL),
 			    unit == UNIT_ITLRECOVERY ? c->recovery_years
 						     : c->cert_years,
 			    out, e);
-	EVP_PKEY_free(signer);
-	if (rc != RC_OK && token.rc != RC_OK)
-		*e = token; /* what the token said says more */
-	return rc == RC_OK ? RC_OK : e->rc;
+	return new_key_end(&k, rc, e);
+}
+
+enum x509_profile request_unit_profile(enum unit unit)
+{
+	return units[unit].profile;
 }
 
 unsigned request_unit_usage(enum unit unit)
@@ -152,12 +160,9 @@ static bool another_is_better(struct request *q, struct hsm_key *key,
 	return way == HSM_ROUTE_CONVERT && by_length && key->bits == 2048;
 }
 
-/* A pair under an id that the log knows. Of recovery keys so many, one after the
- * other, until one can leave the token as it is; at most for half the time that a
- * generation has. */
-static enum rc make_pair(struct request *q, enum unit unit, unsigned bits,
-			 const char *text, struct hsm_key **out, unsigned *tries,
-			 struct err *e)
+enum rc request_make_pair(struct request *q, enum unit unit, unsigned bits,
+			  const char *text, struct hsm_key **out, unsigned *tries,
+			  struct err *e)
 {
 	double end = proc_now() + q->service->config->generate_seconds / 2.0;
 	struct hsm_key CLEANUP(hsm_key_free) *key = NULL;
@@ -200,8 +205,8 @@ static enum rc make(struct request *q, enum unit unit,
 	struct err ignored;
 	enum rc rc;
 
-	if (make_pair(q, unit, cluster_key_bits(c, unit, node), text, &key,
-		      tries, e) != RC_OK)
+	if (request_make_pair(q, unit, cluster_key_bits(c, unit, node), text, &key,
+			      tries, e) != RC_OK)
 		return e->rc;
 	/* The certificate's own signature is the test: it was made in the token
 	 * and verified in software. */

@@ -49,7 +49,8 @@ static enum rc refuse(struct request *q, const uint8_t id[HSM_ID_LEN],
 }
 
 /* The token is looked at anew: what was a half when keyd started may be none now. */
-static enum rc tidy(struct request *q, const uint8_t id[HSM_ID_LEN], struct err *e)
+static enum rc tidy(struct request *q, const uint8_t id[HSM_ID_LEN], bool give_up,
+		    struct err *e)
 {
 	struct halves *all = &q->service->keys.halves;
 	struct half h;
@@ -60,11 +61,12 @@ static enum rc tidy(struct request *q, const uint8_t id[HSM_ID_LEN], struct err 
 		return refuse(q, id, e);
 	(void)snprintf(q->note.key, sizeof q->note.key, "%s", h.of.label);
 	note_detail(&q->note, "lacks=\"%s\"", h.of.lack);
-	if (h.waits)
+	if (h.waits && !give_up)
 		return err_set(e, RC_REFUSED, "tidy", "waits for its certificate",
-			       "import the certificate, or give up the request first",
+			       "itlctl set cert import brings it; key tidy --force gives the request up",
 			       "%s", h.of.label);
-	if (hsm_key_remove(q->session, id, e) != RC_OK)
+	if ((h.waits && waiting_remove(&q->service->waiting, id, e) != RC_OK) ||
+	    hsm_key_remove(q->session, id, e) != RC_OK)
 		return e->rc;
 	return halves_look(all, q->session, e);
 }
@@ -73,6 +75,7 @@ enum rc request_tidy(struct request *q, struct err *e)
 {
 	struct consent consent = request_read_own_consent(q);
 	struct bytes id = read_bytes(&q->in, HSM_ID_LEN);
+	bool give_up = read_u8(&q->in) == 1;
 	char hex[2 * HSM_ID_LEN + 1];
 	enum rc rc;
 
@@ -82,7 +85,7 @@ enum rc request_tidy(struct request *q, struct err *e)
 	note_detail(&q->note, "id=%s", hex_of(id, hex, sizeof hex));
 	if (request_lock(q, e) != RC_OK)
 		return e->rc;
-	rc = tidy(q, id.p, e);
+	rc = tidy(q, id.p, give_up, e);
 	request_unlock(q);
 	return rc;
 }

@@ -177,10 +177,15 @@ static void work_checkpoint(struct worker *w, struct job *j)
 {
 	struct service *s = w->server->service;
 	struct err e = {0};
+	enum rc rc;
 
 	atomic_store(&w->what, 0);
 	atomic_store(&w->deadline, proc_now() + s->config->deadline_seconds);
-	if (checkpoint_make(s, w->session, &e) != RC_OK) {
+	/* As every request: the key before this one may be removed meanwhile. */
+	(void)pthread_rwlock_rdlock(&s->keys_used);
+	rc = checkpoint_make(s, w->session, &e);
+	(void)pthread_rwlock_unlock(&s->keys_used);
+	if (rc != RC_OK) {
 		log_error("checkpoint", &e);
 		if (request_is_fatal(&e))
 			release_last(s->release);

@@ -14,6 +14,7 @@
 #include "release.h"
 #include "state.h"
 #include "ticket.h"
+#include "waiting.h"
 #include <openssl/types.h>
 #include <stdatomic.h>
 
@@ -29,6 +30,7 @@ struct service {
 	pthread_rwlock_t keys_used; /* read-held by every request that is handled */
 	struct limit limit;
 	struct proofs proofs;
+	struct waiting waiting;
 	atomic_bool sealed; /* the current recovery key; see below */
 	bool put_back; /* SoftHSM's token.object, at this start */
 	int64_t started;
@@ -101,6 +103,7 @@ request_handler request_reset, request_preview;               /* request_reset.c
 request_handler request_generate;                             /* request_generate.c */
 request_handler request_incomplete, request_tidy;              /* request_tidy.c */
 request_handler request_remove;                               /* request_remove.c */
+request_handler request_csr, request_csr_show, request_cert_import; /* request_csr.c */
 request_handler request_tls_sign, request_tls_decrypt;        /* request_tls.c */
 
 /* ---- what several of them need ---- */

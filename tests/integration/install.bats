@@ -73,6 +73,7 @@ teardown_file() {
 		done
 	done
 	grep -qx 'PrivateNetwork=yes' "$prefix/lib/systemd/system/itlkeeper-keyd.service"
+	grep -qx 'KillMode=process' "$prefix/lib/systemd/system/itlkeeper-restart.service"
 	grep -qx 'RestartPreventExitStatus=77' "$prefix/lib/systemd/system/itlkeeper-keyd.service"
 	grep -qx 'PrivateNetwork=no' "$prefix/share/itlkeeper/drop-ins/network-token.conf"
 }
@@ -165,6 +166,19 @@ asked_nodes() {
 	# Nothing to do: it ends at once.
 	timeout 20 "$prefix/libexec/itlkeeper/restart" --config "$dir/etc"
 	[ "$(wc -l <"$dir/restarts")" = 1 ]
+}
+
+@test "restart removes what is no request, and does not come again at once where it cannot" {
+	demo_configuration
+	start_installed
+	stop_installed
+	touch -d '1 minute ago' "$dir/run/restart/.n1.4711.tmp" "$dir/run/restart/n9"
+	timeout 20 "$prefix/libexec/itlkeeper/restart" --config "$dir/etc"
+	[ -z "$(ls -A "$dir/run/restart")" ]
+	mkdir -p "$dir/run/restart/n1/full"
+	began=$(date +%s%N)
+	timeout 20 "$prefix/libexec/itlkeeper/restart" --config "$dir/etc"
+	[ $(($(date +%s%N) - began)) -ge 1000000000 ]
 }
 
 @test "keyd takes the socket that systemd made, and no other" {

@@ -32,7 +32,8 @@ static void take(const json_t *entry, const struct keyd_half *h, bool *last,
 		*last = has_id(entry, h);
 		if (*last)
 			past->since = answer_int(entry, "t");
-	} else if (is_one_of(event, "generate", "import") && *last &&
+	} else if ((is_one_of(event, "generate", "import") ||
+		    !strcmp(event, "cert-import")) && *last &&
 		   !strcmp(answer_text(entry, "rc"), "ok")) {
 		past->was_key = true;
 	}
@@ -44,7 +45,8 @@ static void read_line(const char *line, const struct keyd_half *halves, size_t n
 	json_auto_t *entry = NULL;
 
 	/* A log has millions of lines; few are of keys that are made. */
-	if (!strstr(line, "\"event\":\"generate") && !strstr(line, "\"event\":\"import"))
+	if (!strstr(line, "\"event\":\"generate") && !strstr(line, "\"event\":\"import") &&
+	    !strstr(line, "\"event\":\"cert-import"))
 		return;
 	entry = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
 	for (size_t i = 0; entry && i < n; i++)

@@ -120,11 +120,14 @@ static bool is_meant(const struct ctl *c, const struct keyd_half *h)
 	       (strlen(word) >= 8 && !strncmp(word, hex, strlen(word)));
 }
 
+#define WAITS "waits for its certificate"
+
 /* NULL: it may be removed. */
 static const char *keep_why(const struct ctl *c, const struct halves *h, size_t i)
 {
-	if (h->p[i].waits)
-		return "waits for its certificate";
+	/* Given up only where it is meant: by name. */
+	if (h->p[i].waits && !(c->nargs && c->opt.value[OPT_FORCE]))
+		return WAITS;
 	if (h->past[i].was_key && !c->opt.value[OPT_FORCE])
 		return "was a complete key once";
 	return NULL;
@@ -148,7 +151,7 @@ static enum rc remove_one(struct ctl *c, const struct halves *h, size_t i,
 		return e->rc;
 	const struct keyd_passwords pw = {.admin = *password};
 
-	if (keyd_tidy(c->keyd, &pw, k->id, e) != RC_OK)
+	if (keyd_tidy(c->keyd, &pw, k->id, k->waits, e) != RC_OK)
 		return e->rc;
 	(void)json_array_append_new(removed, half_json(h, i));
 	if (!c->json)
@@ -174,7 +177,9 @@ static enum rc named(struct ctl *c, const struct halves *h, struct err *e)
 			       c->args[0]);
 	if (n == 1 && why)
 		return err_set(e, RC_REFUSED, "key tidy", why,
-			       "a lost certificate may be in a list that a node serves, or in a backup of the token; --force removes what was a key",
+			       !strcmp(why, WAITS)
+				       ? "itlctl set cert import brings it; --force gives the request up"
+				       : "a lost certificate may be in a list that a node serves, or in a backup of the token; --force removes what was a key",
 			       "%s", c->args[0]);
 	return RC_OK;
 }

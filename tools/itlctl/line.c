@@ -48,6 +48,7 @@ const struct ctl_option options[OPT_COUNT] = {
 	[OPT_EVENT] = {"event", "NAME", "only events that begin so"},
 	[OPT_KEY] = {"key", "LABEL", "only entries about keys whose label begins so"},
 	[OPT_LAST] = {"last", "N", "only the last N of them"},
+	[OPT_CA] = {"ca", "FILE", "certificates of the authorities, that the other file lacks"},
 	[OPT_HELP] = {"help", NULL, "say how the command is used"},
 	[OPT_VERSION] = {"version", NULL, "print the version"},
 };

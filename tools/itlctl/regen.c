@@ -1,40 +1,22 @@
 /* set cert regen (spec: commands). */
+#include "itlctl/regen.h"
 #include "itlctl/answer.h"
-#include "itlctl/certs.h"
 #include "itlctl/commands.h"
 #include <string.h>
 
-#define NAME "set cert regen"
 #define HELD "HELD" /* the name of a hold's error (front/client.h) */
 
-struct regen {
-	struct ctl *c;
-	enum unit unit;
-	const char *node; /* NULL: the cluster's */
-	json_t *plan;     /* owned: the door's answer to generate-plan */
-};
-
-static void regen_clear_at(struct regen *r)
-{
-	json_decref(r->plan);
-}
-
-static enum rc read_unit(struct ctl *c, struct regen *r, struct err *e)
+enum rc regen_unit(struct ctl *c, struct regen *r, struct err *e)
 {
 	if (unit_from_name(c->args[0], &r->unit, e) != RC_OK)
 		return e->rc;
-	if (r->unit == UNIT_AUDIT)
-		return err_set(e, RC_USAGE, NAME, "the unit cannot be regenerated",
-			       "CallManager, TVS, CAPF and ITLRecovery can", "%s",
-			       unit_name(r->unit));
 	if (!unit_is_of_node(r->unit) && !ctl_on_publisher(c))
-		return ctl_not_publisher(c, NAME, e);
+		return ctl_not_publisher(c, r->name, e);
 	r->node = unit_is_of_node(r->unit) ? c->node->id : NULL;
 	return RC_OK;
 }
 
-/* A hold, in the original's two lines and ours. */
-static enum rc tell_refusal(const struct regen *r, struct err *e)
+enum rc regen_refused(const struct regen *r, struct err *e)
 {
 	const char *lower = ". Please re-try ";
 	char *second = strstr(e->why, lower);
@@ -48,22 +30,21 @@ static enum rc tell_refusal(const struct regen *r, struct err *e)
 	return e->rc;
 }
 
-/* Before anybody is asked for a password: may it be? The door decides again. */
-static enum rc get_plan(struct regen *r, struct err *e)
+enum rc regen_plan(struct regen *r, struct err *e)
 {
 	if (ctl_call(r->c, json_pack("{s:s, s:s, s:s?, s:b}", "do", "generate-plan",
 				     "unit", unit_name(r->unit), "node", r->node,
 				     "force", r->c->opt.value[OPT_FORCE] != NULL),
 		     NULL, NULL, &r->plan, e) != RC_OK)
-		return tell_refusal(r, e);
+		return regen_refused(r, e);
 	if (answer_has(r->plan, "overrides"))
 		(void)fprintf(r->c->session->err, "itlctl: warning: --force overrides: %s\n",
 			      answer_text(r->plan, "overrides"));
 	return RC_OK;
 }
 
-static enum rc must_agree(const struct regen *r, const char *question,
-			  const char *hint, struct err *e)
+enum rc regen_agree(const struct regen *r, const char *question, const char *hint,
+		    struct err *e)
 {
 	bool yes = false;
 
@@ -71,7 +52,7 @@ static enum rc must_agree(const struct regen *r, const char *question,
 	if (ask_yes(question, r->c->opt.value[OPT_YES] != NULL, &yes, e) != RC_OK)
 		return e->rc;
 	return yes ? RC_OK
-		   : err_set(e, RC_REFUSED, NAME, "was not wanted", hint, "%s, %s",
+		   : err_set(e, RC_REFUSED, r->name, "was not wanted", hint, "%s, %s",
 			     unit_name(r->unit), r->c->node->host);
 }
 
@@ -83,7 +64,7 @@ static enum rc ask_recovery(const struct regen *r, struct err *e)
 		      "\nWARNING: A phone that does not hold the list in force, with the present\n"
 		      "ITLRecovery certificate in it, may not accept the lists that will follow,\n"
 		      "and the new key cannot recover it.\n");
-	return must_agree(r, "Do all phones hold the list in force (yes|no)?",
+	return regen_agree(r, "Do all phones hold the list in force (yes|no)?",
 			  "nothing was changed: restart the TFTP service of each node, reset all phones, and see that they hold its list; then repeat it",
 			  e);
 }
@@ -95,12 +76,11 @@ static enum rc ask_regen(const struct regen *r, struct err *e)
 	(void)fprintf(ctl_words(r->c),
 		      "\nWARNING: This operation will overwrite any CA signed certificate\n"
 		      "previously imported for %s\n", unit_name(r->unit));
-	return must_agree(r, "Proceed with regeneration (yes|no)?",
+	return regen_agree(r, "Proceed with regeneration (yes|no)?",
 			  "nothing was changed", e);
 }
 
-/* What takes effect when (spec: cluster, Regeneration). */
-static void tell_next(const struct regen *r)
+void regen_next(const struct regen *r)
 {
 	FILE *out = r->c->out;
 
@@ -134,22 +114,28 @@ static void tell_done(const struct regen *r, const json_t *cert)
 		      "You must restart services related to %s for the regenerated\n"
 		      "certificates to become active.\n",
 		      name, certs_tries(cert, tries), name);
-	tell_next(r);
+	regen_next(r);
 }
 
 enum rc set_cert_regen(struct ctl *c, struct err *e)
 {
 	struct secret CLEANUP(secret_free) *password = NULL;
-	struct regen CLEANUP(regen_clear) r = {.c = c};
+	struct regen CLEANUP(regen_clear) r = {.c = c, .name = "set cert regen"};
 	unsigned how = CERTS_REGENERATE |
 		       (c->opt.value[OPT_FORCE] ? CERTS_FORCE : 0u);
 	json_auto_t *cert = NULL;
 
-	if (read_unit(c, &r, e) != RC_OK || get_plan(&r, e) != RC_OK ||
+	if (regen_unit(c, &r, e) != RC_OK)
+		return e->rc;
+	if (r.unit == UNIT_AUDIT)
+		return err_set(e, RC_USAGE, r.name, "the unit cannot be regenerated",
+			       "CallManager, TVS, CAPF and ITLRecovery can", "%s",
+			       unit_name(r.unit));
+	if (regen_plan(&r, e) != RC_OK ||
 	    ctl_password(c, &password, e) != RC_OK || ask_regen(&r, e) != RC_OK)
 		return e->rc;
 	if (certs_generate(c, password, r.unit, r.node, how, &cert, e) != RC_OK)
-		return tell_refusal(&r, e);
+		return regen_refused(&r, e);
 	if (c->json)
 		return ctl_result(c, json_incref(cert), e);
 	tell_done(&r, cert);

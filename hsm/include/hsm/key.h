@@ -51,6 +51,13 @@ enum rc hsm_key_generate(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 enum rc hsm_key_commit(struct hsm_session *s, struct hsm_key *key, X509 *cert,
 		       struct err *e) MUST_CHECK;
 
+/* A pair that has no certificate yet, found by its id, as hsm_key_generate() gave
+ * it: hsm_key_commit() makes it a key. RC_NOTFOUND if a part is gone; RC_TOKEN if
+ * two have the id. hsm_key_free() it. */
+enum rc hsm_pair_find(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
+		      const char *label, struct hsm_key **out,
+		      struct err *e) MUST_CHECK;
+
 /* Destroy every object with this id. */
 enum rc hsm_key_remove(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],
 		       struct err *e) MUST_CHECK;

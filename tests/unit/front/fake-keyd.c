@@ -363,7 +363,7 @@ static enum rc check_ticket(const uint8_t *ticket, uid_t uid, struct err *e)
 		return e->rc;
 	if (strcmp(hex_of(bytes_of(ticket, KEYD_TICKET_LEN), hex, sizeof hex),
 		   fake_ticket) != 0)
-		return err_set(e, RC_REFUSED, "reset", "the ticket is not valid",
+		return err_set(e, RC_REFUSED, "ticket", "the ticket is not valid",
 			       NULL, "a ticket");
 	return RC_OK;
 }
@@ -432,6 +432,49 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	*out = keys[nkeys - 1].key;
 	out->tries = 3;
 	X509_up_ref(out->cert);
+	return RC_OK;
+}
+
+static enum rc give_csr(enum unit unit, const char *node, struct keyd_csr *out)
+{
+	struct software_key *s = find(unit, node ? node : "test10");
+	const struct x509_subject subject = {.cn = "waits", .o = "cisco"};
+	struct err e;
+
+	*out = (struct keyd_csr){.label = s->key.label, .made = 1393439067};
+	out->label.generation++;
+	assert_ok(x509_request(profiles[unit], &subject, s->pkey, s->pkey, NULL,
+			       &out->req, &e), &e);
+	return RC_OK;
+}
+
+enum rc keyd_csr(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+		 enum unit unit, const char *node, struct keyd_csr *out, struct err *e)
+{
+	(void)k;
+	return check_ticket(ticket, uid, e) == RC_OK ? give_csr(unit, node, out) : e->rc;
+}
+
+enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
+		      struct keyd_csr *out, struct err *e)
+{
+	(void)k;
+	return unit == UNIT_TVS ? err_set(e, RC_NOTFOUND, "find request", "none waits",
+					  NULL, "%s", node)
+				: give_csr(unit, node, out);
+}
+
+enum rc keyd_cert_import(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+			 uid_t uid, enum unit unit, const char *node,
+			 struct bytes certificates, struct keyd_key *out, struct err *e)
+{
+	(void)snprintf(fake_keyd.imported, sizeof fake_keyd.imported, "%.*s",
+		       num_int(certificates.n), (const char *)certificates.p);
+	if (fake_keyd.bad_cert)
+		return err_set(e, RC_VERIFY, "cert-import", "has expired", NULL, "it");
+	if (keyd_generate(k, ticket, uid, unit, node, out, e) != RC_OK)
+		return e->rc;
+	out->tries = 0;
 	return RC_OK;
 }
 

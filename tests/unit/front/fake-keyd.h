@@ -22,12 +22,14 @@ extern struct fake_keyd {
 	bool away;        /* RC_STALE */
 	bool bad_list;    /* signs lists with a byte flipped */
 	bool busy;        /* makes no key */
+	bool bad_cert;    /* takes no authority's certificate */
 	bool lost;        /* does not answer to generate and remove */
 	bool slow;        /* a reset waits until this is false again */
 	unsigned resets, notes, generated;
 	size_t places;    /* of the last rollback */
 	uid_t uid;        /* of the last ticketed request */
 	char note[640];
+	char imported[64]; /* the last bytes that came as an authority's certificates */
 	uint32_t security; /* the cluster security password; 0: none */
 	bool sealed;
 	enum unit ctl_by;  /* whose key signs the CTL: UNIT_CALLMANAGER (the

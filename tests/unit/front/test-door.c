@@ -106,6 +106,12 @@ static void test_who(void **state)
 		{"{\"do\":\"alerts-check\"}", false},
 		{"{\"do\":\"reset-plan\",\"how\":\"localkey\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"generate\",\"unit\":\"CAPF\",\"ticket\":\"00\"}", false},
+		{"{\"do\":\"generate-plan\",\"unit\":\"CAPF\"}", false},
+		{"{\"do\":\"key-remove\"}", false},
+		{"{\"do\":\"ctl-update\",\"node\":\"n1\"}", false},
+		{"{\"do\":\"node-check\"}", false},
+		{"{\"do\":\"rollback-plan\",\"node\":\"n1\"}", false},
+		{"{\"do\":\"rollback\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"tftp-restart\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset-preview\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset\",\"node\":\"n1\"}", false},
@@ -135,7 +141,7 @@ static void test_who(void **state)
 
 static void test_not_understood(void **state)
 {
-	static char big[20000];
+	static char big[30000];
 	struct {
 		const char *text;
 		size_t n;

@@ -46,7 +46,7 @@ static void is_held(struct fixture *f, const char *unit, const char *node,
 	assert_string_equal(e.why, why);
 	assert_string_equal(e.name, HOLD_ERROR);
 	assert_int_equal(e.code, left);
-	/* the plan says so too, to anybody, and changes nothing */
+	/* the plan says so too, and changes nothing */
 	r = fixture_ask(f, json_pack("{s:s, s:s, s:s?}", "do", "generate-plan", "unit",
 				     unit, "node", node), &e);
 	assert_null(r);
@@ -223,6 +223,32 @@ static void test_what_keyd_refused(void **state)
 	assert_null(generate(f, "CallManager", "n1", false, &e));
 	assert_int_equal(e.rc, RC_STALE);
 	assert_int_equal(held_for(f, "CallManager"), 300);
+}
+
+/* Each of them leaves entries in the audit log, and a row in the state: a member of the
+ * group without the password does not fill either. */
+static void test_tickets_of_nobody(void **state)
+{
+	struct fixture *f = *state;
+	char zeros[2 * KEYD_TICKET_LEN + 1];
+	struct err e = {0};
+	unsigned before;
+
+	NEEDS_ROOT(state);
+	memset(zeros, '0', sizeof zeros - 1);
+	zeros[sizeof zeros - 1] = '\0';
+	before = fake_keyd.notes;
+	for (int i = 0; i < 40; i++) {
+		assert_null(fixture_ask(f, json_pack("{s:s, s:s, s:s, s:b}", "do", "generate",
+						     "unit", "CAPF", "ticket", zeros,
+						     "regenerate", 1), &e));
+		assert_int_equal(e.rc, RC_REFUSED);
+	}
+	assert_string_equal(e.why, "too many tickets that keyd did not take");
+	assert_in_range(fake_keyd.notes - before, SLIPS_FREE + 1, SLIPS_FREE + 4);
+	/* Another operation waits with it: the door is the same. */
+	assert_null(generate(f, "CallManager", "n1", true, &e));
+	assert_string_equal(e.why, "too many tickets that keyd did not take");
 }
 
 /* front was killed while keyd made the key: it may have been made just now. */
@@ -528,6 +554,7 @@ int main(void)
 		TEST(test_first_ones_are_free, asking_start),
 		TEST(test_force, asking_start),
 		TEST(test_what_keyd_refused, asking_start),
+		TEST(test_tickets_of_nobody, asking_start),
 		TEST(test_cut_off, asking_start),
 		TEST(test_phones, asking_start_phones),
 		TEST(test_phones_later, asking_start_phones),

@@ -19,9 +19,9 @@ enum rc keyd_incomplete(struct keyd *k, struct keyd_half **halves, size_t *n,
 }
 
 enum rc keyd_tidy(struct keyd *k, const struct keyd_passwords *pw,
-		  const uint8_t id[16], struct err *e)
+		  const uint8_t id[16], bool give_up, struct err *e)
 {
-	(void)k;
+	(void)k, (void)give_up;
 	if (pw->admin->n != strlen(PASSWORD))
 		return err_set(e, RC_REFUSED, "ticket", "wrong password", NULL,
 			       "administrator");

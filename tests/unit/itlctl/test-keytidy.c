@@ -135,7 +135,12 @@ static void what_waits_or_was_a_key_stays(void **state)
 	struct world *w = *state;
 
 	expect(w, "key tidy --yes CAPF/lab/2", 3, "waits for its certificate");
-	expect(w, "key tidy --yes --force CAPF/lab/2", 3, "waits for its certificate");
+	/* all are not meant: by name it is given up */
+	expect(w, "key tidy --yes --force", 0, "Kept: CAPF/lab/2: waits");
+	fake_halves.removed[0] = '\0';
+	expect(w, "key tidy --yes --force CAPF/lab/2", 0, "Removed: CAPF/lab/2");
+	assert_string_equal(fake_halves.removed, "CAPF/lab/2 ");
+	fake_halves.removed[0] = '\0';
 	log_of(w, lines, 3);
 	expect(w, "key incomplete", 0, "It was a complete key once");
 	expect(w, "key tidy --yes CallManager/n2/3", 3, "was a complete key once");

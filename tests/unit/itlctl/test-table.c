@@ -134,7 +134,7 @@ static const struct {
 } completions[] = {
 	{"", "s", "show set "},
 	{"", "u", "utils "},
-	{"show", "", "itl cluster ctl status cert backup alerts "},
+	{"show", "", "itl cluster ctl status cert backup alerts csr "},
 	{"show", "c", "cluster ctl cert "},
 	{"show cert", "", "own list "},
 	{"utils service restart", "C", "Cisco "},

@@ -425,11 +425,58 @@ static void closing_kills_what_runs(void **state)
 	bench_close(&t);
 }
 
+/* A path unit starts its program as long as anything lies there. */
+static void what_is_no_request_goes(void **state)
+{
+	static const struct {
+		const char *name;
+		bool folder, full, old, gone, empty;
+	} rows[] = {
+		{".n1.123.tmp", false, false, true, true, true}, /* of a front that was killed */
+		{".n1.123.tmp", false, false, false, false, false}, /* is being written */
+		{"n9", false, false, true, true, true}, /* a node that is no more */
+		{"n9", true, false, true, true, true},
+		{"n9", true, true, true, false, false},
+		{"n1", false, false, true, false, false}, /* came just now */
+	};
+	const struct timespec long_ago[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}};
+	char dir[CLUSTER_PATH_MAX];
+	struct stat st;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct bench t;
+
+		print_message("%s, %zu\n", rows[i].name, i);
+		bench_open(&t);
+		cluster_path(t.c, PATH_RESTART, dir);
+		int CLEANUP(fd_close) at = open(dir, O_RDONLY | O_DIRECTORY);
+
+		if (rows[i].folder)
+			assert_int_equal(mkdirat(at, rows[i].name, 0755), 0);
+		else
+			put(at, rows[i].name, "");
+		if (rows[i].full) {
+			int CLEANUP(fd_close) in = openat(at, rows[i].name, O_RDONLY);
+
+			put(in, "x", "");
+		}
+		if (rows[i].old)
+			assert_int_equal(utimensat(at, rows[i].name, long_ago, 0), 0);
+		bench_watch(&t);
+		assert_int_equal(bouncer_sweep(t.b), rows[i].empty);
+		assert_int_equal(fstatat(at, rows[i].name, &st, 0) != 0, rows[i].gone);
+		assert_true(bouncer_sweep(t.b) || !rows[i].empty);
+		bench_close(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(request_contents),
 		cmocka_unit_test(requests_taken),
+		cmocka_unit_test(what_is_no_request_goes),
 		cmocka_unit_test(last_lines),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(pauses),

@@ -296,7 +296,7 @@ static void what_they_left_can_be_removed(void **state)
 	print_message("%zu halves\n", n);
 	for (size_t i = 0; i < n; i++) {
 		assert_memory_equal(halves[i].label, "TVS/n2/", 7);
-		assert_ok(keyd_tidy(k, &pw, halves[i].id, &e), &e);
+		assert_ok(keyd_tidy(k, &pw, halves[i].id, false, &e), &e);
 	}
 	free(halves);
 	halves = NULL;
@@ -322,11 +322,11 @@ static void a_complete_key_is_not_tidied(void **state)
 	live_be(&live, LIVE_ADMIN);
 	assert_ok(keyd_keys(k, &keys, &n, &e), &e);
 	for (size_t i = 0; i < 3 && i < n; i++) {
-		assert_int_equal(keyd_tidy(k, &pw, keys[i].id, &e), RC_REFUSED);
+		assert_int_equal(keyd_tidy(k, &pw, keys[i].id, false, &e), RC_REFUSED);
 		assert_non_null(strstr(e.why, "is a complete key"));
 	}
-	assert_int_equal(keyd_tidy(k, &pw, none, &e), RC_NOTFOUND);
-	assert_int_equal(keyd_tidy(k, &wrong, keys[0].id, &e), RC_REFUSED);
+	assert_int_equal(keyd_tidy(k, &pw, none, false, &e), RC_NOTFOUND);
+	assert_int_equal(keyd_tidy(k, &wrong, keys[0].id, false, &e), RC_REFUSED);
 	assert_null(strstr(e.why, "is a complete key"));
 	keyd_keys_free(keys, n);
 	keyd_free(k);

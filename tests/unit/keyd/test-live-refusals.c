@@ -310,6 +310,9 @@ static void roles(void **state)
 		{KEYD_TIDY, false, false, true},
 		{KEYD_ROLLBACK, true, false, false},
 		{KEYD_REMOVE, true, false, false},
+		{KEYD_CSR, true, false, false},
+		{KEYD_CSR_SHOW, true, false, false},
+		{KEYD_CERT_IMPORT, true, false, false},
 	};
 
 	(void)state;

@@ -16,6 +16,8 @@ command_fn show_cluster;
 command_fn show_cert_own, show_cert_list;
 /* regen.c */
 command_fn set_cert_regen;
+/* csr.c */
+command_fn set_csr_gen, show_csr_own, set_cert_import;
 /* keys.c */
 command_fn key_list, key_remove;
 /* reset.c */

@@ -43,6 +43,7 @@ enum option {
 	OPT_EVENT,
 	OPT_KEY,
 	OPT_LAST,
+	OPT_CA,
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_COUNT

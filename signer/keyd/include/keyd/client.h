@@ -69,7 +69,8 @@ enum keyd_op { KEYD_OP_RESET = 1, KEYD_OP_PREVIEW, KEYD_OP_GENERATE,
 	       KEYD_OP_PROVE, KEYD_OP_IMPORT, KEYD_OP_SEAL, KEYD_OP_SECURITY,
 	       KEYD_OP_TIDY,
 	       KEYD_OP_ROLLBACK,
-	       KEYD_OP_REMOVE };
+	       KEYD_OP_REMOVE,
+	       KEYD_OP_CSR, KEYD_OP_CERT_IMPORT };
 
 /* What a ticket is good for: an operation and the SHA-256 of its parameters. */
 struct keyd_intent {
@@ -86,6 +87,10 @@ struct keyd_intent keyd_intent_reset(enum keyd_how how, bool preview,
 				     uint32_t timestamp);
 /* node: NULL for the cluster's units. */
 struct keyd_intent keyd_intent_generate(enum unit unit, const char *node);
+struct keyd_intent keyd_intent_csr(enum unit unit, const char *node);
+/* Exactly these bytes. */
+struct keyd_intent keyd_intent_cert_import(enum unit unit, const char *node,
+					   struct bytes certificates);
 struct keyd_intent keyd_intent_ctl(uint32_t timestamp);
 /* Which list, signed long ago, a node shall serve again. */
 struct keyd_place {
@@ -183,9 +188,25 @@ struct keyd_half {
 enum rc keyd_incomplete(struct keyd *k, struct keyd_half **halves, size_t *n,
 			struct err *e) MUST_CHECK;
 /* Remove one for good, by its id. RC_REFUSED if it is a complete key, or waits for
- * its certificate; RC_NOTFOUND if nothing has the id; RC_BUSY while a key is made. */
+ * its certificate, unless that request shall be given up; RC_NOTFOUND if nothing has
+ * the id; RC_BUSY while a key is made. */
 enum rc keyd_tidy(struct keyd *k, const struct keyd_passwords *pw,
-		  const uint8_t id[16], struct err *e) MUST_CHECK;
+		  const uint8_t id[16], bool give_up, struct err *e) MUST_CHECK;
+
+/* ---- requests for an authority's certificate (CallManager, TVS, CAPF) ---- */
+
+#define KEYD_CHAIN_MAX (16u << 10) /* bytes of a certificate and its chain */
+
+/* A pair that the token has, and what the authority shall sign. */
+struct keyd_csr {
+	struct label label; /* the key's, once it has its certificate */
+	uint8_t id[16];
+	int64_t made;  /* Unix time */
+	X509_REQ *req; /* owned */
+};
+/* The one that waits. RC_NOTFOUND if none does. */
+enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
+		      struct keyd_csr *out, struct err *e) MUST_CHECK;
 
 /* ---- front ---- */
 
@@ -232,6 +253,24 @@ enum rc keyd_ctl(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 		      uid_t uid, enum unit unit, const char *node,
 		      struct keyd_key *out, struct err *e) MUST_CHECK;
+
+/* A new pair, and its request; nothing in force changes. One that waited is given up,
+ * and its pair removed. Takes seconds. *out is filled (free its req). */
+enum rc keyd_csr(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+		 enum unit unit, const char *node, struct keyd_csr *out,
+		 struct err *e) MUST_CHECK;
+
+/*
+ * The certificate of the pair that waits, in DER, then its authorities' up to one that
+ * signed itself, in any order: at most KEYD_CHAIN_MAX bytes. The pair becomes the
+ * unit's current key; the one before is kept, retired. RC_NOTFOUND if none waits;
+ * RC_VERIFY if the chain does not hold; RC_REFUSED for another key's, and for one that
+ * no list can hold. *out is filled (free its cert).
+ */
+enum rc keyd_cert_import(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
+			 uid_t uid, enum unit unit, const char *node,
+			 struct bytes certificates, struct keyd_key *out,
+			 struct err *e) MUST_CHECK;
 
 /* Nothing is signed: keyd checks the administrator's consent to these lists, and the
  * audit log has them, a node each. */

@@ -72,9 +72,15 @@ enum keyd_request {
 			      u32, proved u64 */
 	KEYD_INCOMPLETE,   /* from u32 -> total u32, then for each: label text, id
 			      (16), have u8, waits u8, lack text */
-	KEYD_TIDY,         /* consented; id (16) -> - */
+	KEYD_TIDY,         /* consented; id (16), give up its request u8 -> - */
 	KEYD_ROLLBACK,     /* ticketed; then for each node: node text, SHA-1 (20) -> - */
 	KEYD_REMOVE,       /* ticketed; label text -> - */
+	KEYD_CSR,          /* ticketed; unit u8, node text ("" for the cluster's)
+			      -> a waiting request: label text, id (16), made u64,
+			      PKCS#10 bytes */
+	KEYD_CSR_SHOW,     /* unit u8, node text -> the same */
+	KEYD_CERT_IMPORT,  /* ticketed; unit u8, node text, certificates bytes
+			      -> one key as in KEYD_KEYS */
 	KEYD_REQUEST_END
 };
 
