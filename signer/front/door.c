@@ -3,6 +3,7 @@
 #include "base/errjson.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "confcheck.h"
 #include "heads.h"
 #include "ops.h"
 #include "probe.h"
@@ -50,6 +51,7 @@ static const struct command {
 	{"vault-check", GROUP, 0, op_vault_check},
 	{"alerts-check", GROUP, 0, op_alerts_check},
 	{"ctl-update", GROUP, NODE | PUBLISHER | KEYD, op_ctl_update},
+	{"conf-check", GROUP, KEYD, op_conf_check},
 	{"node-check", GROUP, 0, op_node_check},
 	{"tftp-restart", GROUP, NODE | KEYD, op_tftp_restart},
 	{"reset-plan", GROUP, NODE | PUBLISHER | KEYD, op_reset_plan},

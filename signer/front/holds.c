@@ -59,7 +59,7 @@ enum rc hold_check(struct service *s, enum unit unit, const char *node,
 	return longest ? refuse(s, longest, most, unit, e) : RC_OK;
 }
 
-/* The unit's own: false if there is none. */
+/* The unit's own; out->was: there is one. */
 static enum rc find(struct service *s, enum unit unit, const char *node,
 		    struct hold_before *out, struct err *e)
 {

@@ -250,9 +250,10 @@ static bool is_lost(const struct judge_held *h, const struct waiting *w,
 		!takes(&h->trust, reset_signer(next), next));
 }
 
-struct judge_finding judge_change(const struct judge_held *held, size_t n,
-				  const struct judge_next *before,
-				  const struct judge_next *after)
+/* worse: present phones count only if they come off worse than before. */
+static struct judge_finding gravest(const struct judge_held *held, size_t n,
+				    const struct judge_next *before,
+				    const struct judge_next *after, bool worse)
 {
 	struct waiting was = who_waits(held, n, before);
 	struct waiting will = who_waits(held, n, after);
@@ -263,13 +264,29 @@ struct judge_finding judge_change(const struct judge_held *held, size_t n,
 		enum judge_verdict v = JUDGE_DIRECT;
 
 		if (h->now)
-			v = judge_phone(h, after);
+			v = !worse || judge_phone(h, after) > judge_phone(h, before)
+				    ? judge_phone(h, after)
+				    : JUDGE_DIRECT;
 		else if (is_lost(h, &will, after) && !is_lost(h, &was, before))
 			v = JUDGE_BEYOND;
 		if (v >= JUDGE_LOCKED && graver(&f, v, h))
 			f = (struct judge_finding){v, h};
 	}
 	return f;
+}
+
+struct judge_finding judge_change(const struct judge_held *held, size_t n,
+				  const struct judge_next *before,
+				  const struct judge_next *after)
+{
+	return gravest(held, n, before, after, false);
+}
+
+struct judge_finding judge_conf(const struct judge_held *held, size_t n,
+				const struct judge_next *before,
+				const struct judge_next *after)
+{
+	return gravest(held, n, before, after, true);
 }
 
 /* True if phones that take the node's own list first come off better. */

@@ -24,7 +24,7 @@
  *   Only a new ITLRecovery (a new CallManager of the publisher, under policy
  *   itlrecovery) does that to phones that were off all the while. A generation that
  *   would is refused, and a reset that would warns: the phones that may hold such a
- *   list are known by what nodes ever served.
+ *   list are known by what nodes served within keep-days.
  *
  * Nothing here keeps state or fails. Certificates are SHA-1s of their DER, since some
  * stand in lists as that alone.
@@ -105,6 +105,13 @@ struct judge_finding {
 struct judge_finding judge_change(const struct judge_held *held, size_t n,
 				  const struct judge_next *before,
 				  const struct judge_next *after);
+
+/* The same of a change of cluster.conf, where phones that are locked already, and come
+ * off no worse, do not count: such a change makes no list, and after a reset a
+ * subscriber's phones wait like that for long. */
+struct judge_finding judge_conf(const struct judge_held *held, size_t n,
+				const struct judge_next *before,
+				const struct judge_next *after);
 
 /* A reset list stands that phones of the list before it do not accept by themselves:
  * then they still hold that one. So it is with policy itlrecovery's localkey, by a

@@ -1,4 +1,5 @@
 #include "lists.h"
+#include "itl/accept.h"
 #include <string.h>
 
 /* The key that the list names as its signer, or NULL. */
@@ -126,13 +127,21 @@ enum rc list_signed(struct service *s, const struct cluster_node *n,
 		return e->rc;
 	if (signed_by != signer)
 		return err_set(e, RC_VERIFY, "list", "another key signed it",
-			       "front and keyd must have one cluster.conf: restart both",
+			       "front and keyd take a changed cluster.conf up in a moment: give the command again; their logs say what is wrong with the file",
 			       "%s: %s, signed by %s", n->host,
 			       list_kind_name(kind),
 			       l.signer[0] ? l.signer : "a stranger");
 	*out = l;
 	l.bytes = NULL;
 	return RC_OK;
+}
+
+bool list_accepted(const struct service *s, struct bytes ctl, struct bytes itl,
+		   struct bytes offered, char why[256])
+{
+	enum itl_verdict v = itl_accept(ctl, itl, offered, NULL, NULL, why);
+
+	return itl_accepted(v) || (v == ITL_UNKNOWN_SIGNER && service_tvs_answers(s));
 }
 
 bool list_same_contents(const struct list *a, const struct list *b)

@@ -18,14 +18,6 @@ static void view_clear_at(struct view *v)
 	free(v->held);
 }
 
-/* No program answers phones as TVS yet. This is the one place that says so: once tvs
- * runs, it is whether the cluster's TVSs answer, with the certificates in force. */
-static bool tvs_answers(const struct service *s)
-{
-	(void)s;
-	return false;
-}
-
 /* ---- what phones may hold ---- */
 
 /* A list of ours; *out stays NULL if it is another's, or none. CLEANUP both. */
@@ -136,7 +128,7 @@ static enum rc look(struct service *s, const char *node, struct view *v, struct 
 {
 	if (service_keys(s, &v->keys, &v->nkeys, e) != RC_OK)
 		return e->rc;
-	judge_next_of(s->cluster, v->keys, v->nkeys, tvs_answers(s), UNIT_COUNT, NULL,
+	judge_next_of(s->cluster, v->keys, v->nkeys, service_tvs_answers(s), UNIT_COUNT, NULL,
 		      &v->now);
 	if (node)
 		return hold_present(s, v, node, e);
@@ -206,30 +198,26 @@ static enum rc refuse(struct call *c, const struct judge_finding *f,
 		       host_of(before->cluster, f->held->node));
 }
 
+static void put_finding(const struct judge_finding *f, char to[LOCKOUT_FINDING_MAX])
+{
+	(void)snprintf(to, LOCKOUT_FINDING_MAX, "phones=%s node=%s list=%s verdict=%s",
+		       f->held->now ? "present" : "off", f->held->node,
+		       f->held->sha1, judge_verdict_name(f->verdict));
+}
+
 /* What --force overrides is in the audit log before it is done. */
 static enum rc note_forced(struct call *c, const struct judge_finding *f,
 			   struct err *e)
 {
 	struct keyd CLEANUP(keyd_free) *k = NULL;
-	char text[240];
+	char text[240], finding[LOCKOUT_FINDING_MAX];
 
-	(void)snprintf(text, sizeof text,
-		       "op=%s uid=%u phones=%s node=%s list=%s verdict=%s", c->name,
-		       c->peer.uid, f->held->now ? "present" : "off", f->held->node,
-		       f->held->sha1, judge_verdict_name(f->verdict));
+	put_finding(f, finding);
+	(void)snprintf(text, sizeof text, "op=%s uid=%u %s", c->name, c->peer.uid,
+		       finding);
 	if (keyd_open(c->service->keyd, &k, e) != RC_OK)
 		return e->rc;
 	return keyd_note(k, "forced", text, e);
-}
-
-static enum rc answer(struct call *c, const struct view *v,
-		      const struct judge_next *after, bool force, struct err *e)
-{
-	struct judge_finding f = judge_change(v->held, v->nheld, &v->now, after);
-
-	if (!f.held)
-		return RC_OK;
-	return force ? note_forced(c, &f, e) : refuse(c, &f, &v->now, after, e);
 }
 
 /* ---- changes ---- */
@@ -240,25 +228,35 @@ enum rc lockout_generate(struct call *c, enum unit unit, const char *node,
 	struct service *s = c->service;
 	struct view v CLEANUP(view_clear) = {0};
 	struct judge_next after;
+	struct judge_finding f;
 
 	if (unit == UNIT_AUDIT)
 		return RC_OK; /* it is in no list */
 	if (look(s, NULL, &v, e) != RC_OK)
 		return e->rc;
 	judge_next_of(s->cluster, v.keys, v.nkeys, v.now.tvs, unit, node, &after);
-	return answer(c, &v, &after, false, e);
+	f = judge_change(v.held, v.nheld, &v.now, &after);
+	return f.held ? refuse(c, &f, &v.now, &after, e) : RC_OK;
 }
 
-enum rc lockout_conf(struct call *c, const struct cluster *next, bool force,
-		     struct err *e)
+enum rc lockout_conf(struct call *c, const struct cluster *next, struct err *locks,
+		     char finding[LOCKOUT_FINDING_MAX], struct err *e)
 {
 	struct view v CLEANUP(view_clear) = {0};
 	struct judge_next after;
+	struct judge_finding f;
 
+	*locks = (struct err){0};
+	finding[0] = '\0';
 	if (look(c->service, NULL, &v, e) != RC_OK)
 		return e->rc;
 	judge_next_of(next, v.keys, v.nkeys, v.now.tvs, UNIT_COUNT, NULL, &after);
-	return answer(c, &v, &after, force, e);
+	f = judge_conf(v.held, v.nheld, &v.now, &after);
+	if (!f.held)
+		return RC_OK;
+	put_finding(&f, finding);
+	(void)refuse(c, &f, &v.now, &after, locks);
+	return RC_OK;
 }
 
 enum rc lockout_restart(struct call *c, bool force, struct err *e)
@@ -294,7 +292,7 @@ enum rc lockout_reset_source(struct call *c, enum keyd_how how,
 	judge_trust_add(&t, served);
 	if (service_keys(c->service, &v.keys, &v.nkeys, e) != RC_OK)
 		return e->rc;
-	judge_next_of(c->service->cluster, v.keys, v.nkeys, tvs_answers(c->service),
+	judge_next_of(c->service->cluster, v.keys, v.nkeys, service_tvs_answers(c->service),
 		      UNIT_COUNT, NULL, &v.now);
 	*fresh = judge_reset_fresh(how, &t, &v.now);
 	return RC_OK;

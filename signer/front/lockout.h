@@ -1,8 +1,8 @@
 /*
  * What would lock phones is refused, in words (judge.h decides). Each of these looks
- * at the token's keys and at what nodes serve and ever served. RC_REFUSED names the
- * node, what its phones would meet, and the safe order; `force` overrides it, and then
- * keyd's audit log says so before anything is done.
+ * at the token's keys, and at what nodes serve and served within keep-days. RC_REFUSED
+ * names the node, what its phones would meet, and the safe order; `force` overrides
+ * it, and then keyd's audit log says so before anything is done.
  */
 #ifndef FRONT_LOCKOUT_H
 #define FRONT_LOCKOUT_H
@@ -18,10 +18,14 @@ enum rc lockout_generate(struct call *c, enum unit unit, const char *node,
 /* Before c->node's own list is published, of the present keys and policy. */
 enum rc lockout_restart(struct call *c, bool force, struct err *e) MUST_CHECK;
 
+#define LOCKOUT_FINDING_MAX 160
+
 /* Before cluster.conf becomes `next`: its policy, publisher, nodes. Phones of a node
- * that is not in it any more are thought to go to its publisher. */
-enum rc lockout_conf(struct call *c, const struct cluster *next, bool force,
-		     struct err *e) MUST_CHECK;
+ * that is not in it any more are thought to go to its publisher. *locks: why it would
+ * lock phones; rc RC_OK: it locks none. finding: the same for the audit log. The file
+ * is root's, so nothing is refused here. */
+enum rc lockout_conf(struct call *c, const struct cluster *next, struct err *locks,
+		     char finding[LOCKOUT_FINDING_MAX], struct err *e) MUST_CHECK;
 
 /* ---- reset localkey ---- */
 

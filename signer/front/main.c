@@ -103,7 +103,7 @@ int main(int argc, char **argv)
 				err_text(&e, text, sizeof text));
 		return rc == RC_OK ? 0 : err_exit_code(RC_USAGE);
 	}
-	rc = serve(&(struct service_setup){cluster, &conf, vaults, NULL}, o.config,
+	rc = serve(&(struct service_setup){cluster, &conf, vaults, NULL, o.config}, o.config,
 		   &again, &e);
 	if (rc != RC_OK)
 		log_error("end", &e);

@@ -3,6 +3,7 @@
  * its mark: with the mark it goes on, without it nothing was changed.
  */
 #include "base/log.h"
+#include "base/num.h"
 #include "base/proc.h"
 #include "cluster/label.h"
 #include "loop.h"
@@ -14,7 +15,7 @@
 #include <string.h>
 
 #define NOTE_MAX 480
-#define GENERATE_SECONDS 3.0 /* that a key is waited for; a slow token takes longer */
+#define KEY_SECONDS 3.0 /* that keyd's work is waited for; a slow token takes longer */
 #define LOOK_EVERY_MS 200
 
 static void end(struct service *s, const struct op *o, bool well, char *note)
@@ -59,16 +60,44 @@ static bool made_key(struct service *s, const struct op *o, bool *known,
 	return made;
 }
 
+/* Whether the key that `key-remove` was about is gone. */
+static bool removed_key(struct service *s, const struct op *o, bool *known,
+			char label[LABEL_MAX])
+{
+	struct keyd_key *keys = NULL;
+	char text[LABEL_MAX];
+	struct err e;
+	bool there = false;
+	size_t n = 0;
+
+	*known = sscanf(o->params, "key=%63s", label) == 1 &&
+		 service_keys(s, &keys, &n, &e) == RC_OK;
+	for (size_t i = 0; i < n && !there; i++) {
+		label_text(&keys[i].label, text);
+		there = !strcmp(text, label);
+	}
+	keyd_keys_free(keys, n);
+	return *known && !there;
+}
+
+/* A keyd that was not killed goes on with it. */
+static bool wait_for(bool (*look)(struct service *, const struct op *, bool *, char *),
+		     struct service *s, const struct op *o, bool *known,
+		     char label[LABEL_MAX])
+{
+	double end = proc_now() + KEY_SECONDS;
+	bool done;
+
+	while (!(done = look(s, o, known, label)) && *known && proc_now() < end &&
+	       !service_stopping(s))
+		(void)poll(NULL, 0, LOOK_EVERY_MS);
+	return done;
+}
+
 static bool tell_generate(struct service *s, const struct op *o, char *note)
 {
-	double end = proc_now() + GENERATE_SECONDS;
 	char label[LABEL_MAX];
-	bool known, made;
-
-	/* A keyd that was not killed goes on with it. */
-	while (!(made = made_key(s, o, &known, label)) && known &&
-	       proc_now() < end && !service_stopping(s))
-		(void)poll(NULL, 0, LOOK_EVERY_MS);
+	bool known, made = wait_for(made_key, s, o, &known, label);
 
 	if (made)
 		(void)snprintf(note, NOTE_MAX,
@@ -91,6 +120,23 @@ static bool tell_csr(struct service *s, const struct op *o, char *note)
 	return false;
 }
 
+static bool tell_remove(struct service *s, const struct op *o, char *note)
+{
+	char label[LABEL_MAX];
+	bool known, gone = wait_for(removed_key, s, o, &known, label);
+
+	if (gone)
+		(void)snprintf(note, NOTE_MAX,
+			       "the service ended meanwhile; the key was removed all the same: %s",
+			       label);
+	else
+		(void)snprintf(note, NOTE_MAX,
+			       "the service ended meanwhile; %s: look at `itlctl key list` before you give the command again",
+			       known ? "the token has the key still"
+				     : "the token could not be asked whether it has the key still");
+	return gone;
+}
+
 static bool tell_nothing(struct service *s, const struct op *o, char *note)
 {
 	(void)s;
@@ -108,6 +154,7 @@ static const struct {
 	{"generate", tell_generate},
 	{"cert-import", tell_generate},
 	{"csr", tell_csr},
+	{"key-remove", tell_remove},
 };
 
 static void give_up(struct service *s, const struct op *o)
@@ -116,7 +163,7 @@ static void give_up(struct service *s, const struct op *o)
 	char note[NOTE_MAX];
 	bool well;
 
-	for (size_t i = 0; i < sizeof tellers / sizeof *tellers; i++)
+	for (size_t i = 0; i < COUNT_OF(tellers); i++)
 		if (!strcmp(tellers[i].kind, o->kind))
 			tell = tellers[i].tell;
 	well = tell(s, o, note);

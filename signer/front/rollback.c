@@ -1,8 +1,8 @@
 /* utils itl rollback: the lists of before the last reset come back. Nothing is
  * signed; each list must still verify, and phones must take it. */
 #include "base/errjson.h"
-#include "itl/accept.h"
 #include "itl/itl.h"
+#include "lists.h"
 #include "loop.h"
 #include "ops.h"
 #include "publish.h"
@@ -131,24 +131,21 @@ enum rc op_rollback_plan(struct call *c, json_t **result, struct err *e)
 /* ---- rollback ---- */
 
 /*
- * Phones hold the reset list by now (or some do, where the node failed half way).
- * There is no TVS yet to vouch for another signer, so a list that they would not
- * take as it is locks them.
+ * Phones hold the reset list by now (or some do, where the node failed half way). A
+ * list that they would not take locks them.
  */
 static enum rc phones_take(struct call *c, const struct back *b, struct err *e)
 {
 	struct list CLEANUP(list_clear) held = {0};
-	enum itl_verdict v;
 	char why[256];
 
 	if (store_list(c->service->store, b->target.itl.want, &held, e) != RC_OK)
 		return e->rc;
-	v = itl_accept(bytes_of(NULL, 0), bytes_of(held.bytes, held.n),
-		       bytes_of(b->list.bytes, b->list.n), NULL, NULL, why);
-	if (itl_accepted(v))
+	if (list_accepted(c->service, bytes_of(NULL, 0), bytes_of(held.bytes, held.n),
+			  bytes_of(b->list.bytes, b->list.n), why))
 		return RC_OK;
 	return err_set(e, RC_REFUSED, "rollback",
-		       "phones hold the reset list, and would accept this node's list of before it only through a TVS, which there is not yet",
+		       "phones hold the reset list, and would accept this node's list of before it only through a TVS, and none answers",
 		       "leave the reset list in place, or use --force and reset afterwards",
 		       "%s: %s, signed by %s", b->node->host, b->list.sha1,
 		       b->list.signer);

@@ -21,14 +21,10 @@ static int64_t real_wall(void *arg)
 	return (int64_t)time(NULL);
 }
 
-/* Not proc_now(): what must be on time is, though the machine slept. */
 static double real_mono(void *arg)
 {
-	struct timespec t;
-
 	(void)arg;
-	(void)clock_gettime(CLOCK_BOOTTIME, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return proc_now();
 }
 
 /* A boot that cannot be told from another is taken for one. */
@@ -90,6 +86,7 @@ enum rc service_start(const struct service_setup *setup, struct service **out,
 	s->cluster = setup->cluster;
 	s->conf = *setup->conf;
 	s->vaults = setup->vaults;
+	s->dir = setup->dir;
 	s->clock = setup->clock ? *setup->clock
 				: (struct front_clock){real_wall, real_mono, NULL,
 						       real_boot()};
@@ -180,6 +177,12 @@ char *service_quotable(char *text)
 	for (char *q = text; (q = strchr(q, '"')); q++)
 		*q = '\'';
 	return text;
+}
+
+bool service_tvs_answers(const struct service *s)
+{
+	(void)s;
+	return false; /* no program answers phones as TVS yet */
 }
 
 enum rc service_keyd_status(struct service *s, struct keyd_status *out,

@@ -32,6 +32,7 @@ struct loop {
 
 struct service {
 	const struct cluster *cluster;
+	const char *dir; /* of the configuration */
 	struct front_conf conf; /* its texts are borrowed */
 	const struct vault_conf *vaults;
 	struct front_clock clock;
@@ -70,6 +71,7 @@ struct service_setup {
 	const struct front_conf *conf;
 	const struct vault_conf *vaults;
 	const struct front_clock *clock; /* NULL: the machine's */
+	const char *dir; /* the folder that the configuration was read from */
 };
 
 /* Opens the state and starts the threads, which service_stop() ends; state and
@@ -89,6 +91,10 @@ void service_each_minute(struct service *s, void (*run)(struct service *s));
 
 /* A text that stands between quotes in the log must not end them. Returns text. */
 char *service_quotable(char *text);
+
+/* Whether the cluster's TVSs answer phones, with the certificates in force. This is
+ * the one place that says so. */
+bool service_tvs_answers(const struct service *s);
 
 enum rc service_keyd_status(struct service *s, struct keyd_status *out,
 			    struct err *e) MUST_CHECK;

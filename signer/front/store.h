@@ -107,8 +107,8 @@ enum rc store_want(struct store *s, const struct list *list,
 enum rc store_have(struct store *s, const char *node, enum served_file file,
 		   const struct list *list, struct err *e) MUST_CHECK;
 
-/* Every list that a node ever served as this file, of nodes that are no more too; the
- * newest first. malloc()ed. (store_history.c) */
+/* The lists that nodes served as this file within keep-days (store_prune() ends them),
+ * of nodes that are no more too; the newest first. malloc()ed. (store_history.c) */
 struct past_list {
 	char node[CLUSTER_ID_MAX + 1];
 	char sha1[SHA1_HEX];
@@ -128,7 +128,7 @@ enum rc store_attempt(struct store *s, const char *node, int64_t bounce,
 
 struct op {
 	int64_t id;
-	char kind[24];   /* "reset", "tftp-restart", "generate" */
+	char kind[24];   /* the door's request, as "reset"; or STORE_CONFIG_OP */
 	char who[64];    /* "alice (uid 1000)" */
 	char params[192];
 	int64_t started;
@@ -160,7 +160,8 @@ enum rc store_config(struct store *s, char sha256[CLUSTER_HASH],
 enum rc store_config_done(struct store *s, const char *params,
 			  struct err *e) MUST_CHECK;
 /* What is known of nodes that are none any more goes: what they shall serve and
- * serve, their histories and holds. Lists stay. *gone: how many nodes that were. */
+ * serve, whose phones are to be reset, their holds. Their histories stay until
+ * store_prune(). *gone: how many nodes that were. */
 enum rc store_keep_nodes(struct store *s, const struct cluster *c, size_t *gone,
 			 struct err *e) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /* Which cluster.conf state was made with, and what goes with nodes that are gone. */
 #include "store_sql.h"
+#include "base/num.h"
 #include <string.h>
 #include <time.h>
 
@@ -51,7 +52,7 @@ static enum rc find_gone(struct store *s, const struct cluster *c,
 
 	if (sql_prepare(s, &st, e,
 			"SELECT node FROM target UNION SELECT node FROM served"
-			" UNION SELECT node FROM history UNION"
+			" UNION SELECT node FROM phones UNION"
 			/* Of units of nodes; the others' are the cluster's. */
 			" SELECT node FROM hold WHERE unit IN (?, ?)",
 			"ii", (int64_t)UNIT_CALLMANAGER, (int64_t)UNIT_TVS) != RC_OK)
@@ -66,16 +67,17 @@ static enum rc find_gone(struct store *s, const struct cluster *c,
 	return e->rc;
 }
 
+/* Its history stays: its phones may be off, and hold what it served. */
 static enum rc forget(struct store *s, const char *id, struct err *e)
 {
 	static const char *const deletes[] = {
-		"DELETE FROM history WHERE node = ?",
 		"DELETE FROM served WHERE node = ?",
 		"DELETE FROM target WHERE node = ?",
+		"DELETE FROM phones WHERE node = ?",
 		"DELETE FROM hold WHERE node = ?",
 	};
 
-	for (size_t i = 0; i < sizeof deletes / sizeof *deletes; i++)
+	for (size_t i = 0; i < COUNT_OF(deletes); i++)
 		if (sql_run(s, e, deletes[i], "t", id) != RC_OK)
 			return e->rc;
 	return RC_OK;

@@ -11,6 +11,9 @@
 	" UNION SELECT node, file, before FROM served WHERE before IS NOT NULL" \
 	" UNION SELECT node, file, have FROM served WHERE have IS NOT NULL)"
 
+/* The lists that state needs, or that a history has. */
+#define NAMED "(SELECT sha1 FROM history UNION SELECT sha1 FROM " NEEDED ")"
+
 static enum served_file read_file(sqlite3_stmt *st, int column)
 {
 	char text[8];
@@ -88,6 +91,21 @@ enum rc store_past_lists(struct store *s, enum served_file file,
 	return RC_OK;
 }
 
+/* Those that nothing names any more. Where the audit log was when one of them was
+ * published is known of later ones too. */
+static enum rc forget_lists(struct store *s, struct err *e)
+{
+	static const char *const deletes[] = {
+		"DELETE FROM head WHERE sha1 NOT IN " NAMED,
+		"DELETE FROM list WHERE sha1 NOT IN " NAMED,
+	};
+
+	for (size_t i = 0; i < COUNT_OF(deletes); i++)
+		if (sql_run(s, e, deletes[i], "") != RC_OK)
+			return e->rc;
+	return RC_OK;
+}
+
 enum rc store_prune(struct store *s, int64_t since, size_t *forgotten,
 		    struct err *e)
 {
@@ -102,10 +120,6 @@ enum rc store_prune(struct store *s, int64_t since, size_t *forgotten,
 		     "i", since);
 	*forgotten = num_size(sqlite3_changes(s->db));
 	if (rc == RC_OK && *forgotten)
-		rc = sql_run(s, e,
-			     "DELETE FROM list WHERE sha1 NOT IN"
-			     " (SELECT sha1 FROM history) AND sha1 NOT IN"
-			     " (SELECT sha1 FROM " NEEDED ")",
-			     "");
+		rc = forget_lists(s, e);
 	return sql_finish(s, rc, e);
 }

@@ -30,10 +30,9 @@ static inline void store_unlock_at(struct store **s)
 	pthread_mutex_unlock(&(*s)->mutex);
 }
 
-/* Held to the end of the block. It stands before all statements that are cleaned
- * up: cleanups run backwards, and a statement is finalized under the lock too. It stands before any statement that the block owns:
- * what is declared first is cleaned up last, and a statement must be finalised
- * while nobody else is in SQLite. */
+/* Held to the end of the block. It stands before any statement that the block owns:
+ * what is declared first is cleaned up last, and a statement must be finalised while
+ * nobody else is in SQLite. */
 #define LOCKED(s)                                                              \
 	struct store *locked __attribute__((cleanup(store_unlock_at), unused)) = \
 		store_lock(s)
@@ -50,8 +49,8 @@ enum rc sql_error(struct store *s, const char *op, struct err *e);
 
 /*
  * Prepare and bind: `types` has a letter for each `?`: t a text, T a text whose
- * "" is NULL, i an int64_t, d a double, b a struct bytes, E a struct err * (NULL or without
- * an error: NULL), as JSON.
+ * "" is NULL, i an int64_t, d a double, b a struct bytes, E a struct err * (NULL or
+ * without an error: NULL), as JSON.
  */
 enum rc sql_prepare(struct store *s, sqlite3_stmt **out, struct err *e,
 		    const char *sql, const char *types, ...) MUST_CHECK;

@@ -1,6 +1,7 @@
 #include "takeup.h"
 #include "base/log.h"
 #include "cluster/change.h"
+#include "lockout.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +16,8 @@ struct takeup {
 	pthread_t thread;
 	bool recorded; /* that this configuration runs */
 	struct err failed; /* of the last try to record it */
+	char judged[CLUSTER_HASH]; /* what was told of, or given up */
+	unsigned unjudged;         /* looks in a row that keyd did not answer */
 	atomic_bool ending;
 };
 
@@ -103,6 +106,32 @@ static enum rc record(struct takeup *t, struct err *e)
 
 /* ---- while it runs ---- */
 
+#define JUDGE_LOOKS 10 /* keyd may just be taking up the same file */
+
+/* The file is the administrator's own: what it does to phones is said, not refused.
+ * False: keyd could not be asked, and may be at the next look. */
+static bool tell_locks(struct takeup *t, const struct cluster *next)
+{
+	struct call c = {.service = t->service, .name = STORE_CONFIG_OP};
+	char finding[LOCKOUT_FINDING_MAX], text[1200];
+	struct err locks, e;
+
+	if (!strcmp(t->judged, next->sha256))
+		return true;
+	if (lockout_conf(&c, next, &locks, finding, &e) != RC_OK) {
+		if (++t->unjudged < JUDGE_LOOKS)
+			return false;
+		log_error(STORE_CONFIG_OP, &e);
+	} else if (locks.rc != RC_OK) {
+		log_warn("event=config-locks config=%.12s %s msg=\"%s\"", next->sha256,
+			 finding,
+			 service_quotable(err_text(&locks, text, sizeof text)));
+	}
+	t->unjudged = 0;
+	memcpy(t->judged, next->sha256, sizeof t->judged);
+	return true;
+}
+
 static void look(struct takeup *t)
 {
 	struct cluster CLEANUP(cluster_free) *next = NULL;
@@ -113,7 +142,7 @@ static void look(struct takeup *t)
 
 	if (cluster_watch_look(&t->watch, &next, &e) != RC_OK)
 		log_error("config", &e);
-	if (!next)
+	if (!next || !tell_locks(t, next))
 		return;
 	/* RC_BUSY while another operation runs: at one of the next looks. */
 	put_params(now, next->sha256, params);

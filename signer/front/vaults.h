@@ -1,5 +1,6 @@
 /* The daily check of the vaults: is what was proved still there, as it was
- * (vault_look.h)? It needs no password. A thread of its own, so that a slow vault delays nothing. */
+ * (vault_look.h)? It needs no password. A thread of its own, so that a slow vault
+ * delays nothing. */
 #ifndef FRONT_VAULTS_H
 #define FRONT_VAULTS_H
 

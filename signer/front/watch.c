@@ -75,7 +75,16 @@ static enum rc gather_vaults(struct service *s, struct facts *x, struct err *e)
 	return RC_OK;
 }
 
-static enum rc gather_certs(struct facts *x, struct err *e)
+/* A node that went leaves its keys in the token: nobody renews those. */
+static bool is_in_use(const struct cluster *c, const struct keyd_key *k)
+{
+	for (size_t i = 0; i < c->nnodes; i++)
+		if (!strcmp(c->nodes[i].id, k->label.node))
+			return k->current;
+	return k->current && !unit_is_of_node(k->label.unit);
+}
+
+static enum rc gather_certs(const struct cluster *c, struct facts *x, struct err *e)
 {
 	const struct backup_state *st = &x->backups;
 
@@ -83,7 +92,7 @@ static enum rc gather_certs(struct facts *x, struct err *e)
 	if (!x->certs)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "alerts");
 	for (size_t i = 0; i < st->nkeys; i++)
-		if (st->keys[i].current)
+		if (is_in_use(c, &st->keys[i]))
 			x->certs[x->f.ncerts++] = (struct alert_cert){
 				st->keys[i].label,
 				show_time(X509_get0_notAfter(st->keys[i].cert))};
@@ -98,7 +107,7 @@ static enum rc gather(struct service *s, struct facts *x, struct err *e)
 
 	if (store_alerts(s->store, &x->rows, &x->nrows, e) != RC_OK ||
 	    backup_state_get(s, &x->backups, e) != RC_OK ||
-	    gather_vaults(s, x, e) != RC_OK || gather_certs(x, e) != RC_OK)
+	    gather_vaults(s, x, e) != RC_OK || gather_certs(s->cluster, x, e) != RC_OK)
 		return e->rc;
 	x->f.cluster = s->cluster;
 	x->f.now = clock_now(&s->clock).wall;

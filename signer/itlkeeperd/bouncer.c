@@ -132,7 +132,7 @@ static enum rc start(struct job *j, struct err *e)
 	if (!j->command)
 		return err_set(e, RC_USAGE, "restart",
 			       "cluster.conf gives no command for it",
-			       "give it the key and restart itlkeeperd", "%s: %s",
+			       "give it the key: itlkeeperd takes a changed file up in a moment", "%s: %s",
 			       j->name, j->key);
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return err_errno(e, RC_ERROR, "pipe", NULL, "%s", j->name);

@@ -115,7 +115,7 @@ enum rc keyd_import(struct keyd *k, const struct keyd_passwords *pw,
 	if (call_body(KEYD_SECRET_MAX - KEYD_TICKET_LEN - KEYD_HEADER_LEN, &body,
 		     &in, e) != RC_OK)
 		return e->rc;
-	write_u8(&in, unit);
+	write_u8(&in, (uint8_t)unit);
 	write_text(&in, node ? node : "");
 	write_u8(&in, replace);
 	if (write_file(&in, w, cert, e) != RC_OK ||

@@ -40,6 +40,7 @@ static const struct row {
 	[KEYD_PROOF]       = {"proof", ROLE_FRONT, false, request_proof},
 	[KEYD_INCOMPLETE]  = {"incomplete", ROLE_FRONT | ROLE_ADMIN, false, request_incomplete},
 	[KEYD_TIDY]        = {"tidy", ROLE_ADMIN, true, request_tidy},
+	[KEYD_OVERRIDE]    = {"override", ROLE_ADMIN, true, request_override},
 	[KEYD_ROLLBACK]    = {"rollback", ROLE_FRONT, true, request_rollback},
 	[KEYD_CSR]         = {"csr", ROLE_FRONT, true, request_csr},
 	[KEYD_CSR_SHOW]    = {"csr-show", ROLE_FRONT, false, request_csr_show},
@@ -284,7 +285,7 @@ enum rc request_read_node(struct request *q, const struct cluster_node **node,
 		}
 	return err_set(e, RC_NOTFOUND, q->note.event,
 		       "is no node of keyd's configuration",
-		       "after a change of cluster.conf restart keyd", "%s", id);
+		       "keyd takes a changed cluster.conf up in a moment: give the command again; its log says what is wrong with the file", "%s", id);
 }
 
 static enum rc sign_parts(void *arg, enum itl_digest digest,

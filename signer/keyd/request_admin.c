@@ -41,6 +41,21 @@ enum rc request_note(struct request *q, struct err *e)
 	return RC_OK;
 }
 
+/* The word of an administrator's program: what is done, keyd does not see. That the
+ * password was given for just this is what it stands for. */
+enum rc request_override(struct request *q, struct err *e)
+{
+	struct consent consent = request_read_own_consent(q);
+	char text[KEYD_OVERRIDE_MAX];
+
+	read_text(&q->in, text, sizeof text);
+	if (request_read_done(q, e) != RC_OK ||
+	    request_use_own_consent(q, &consent, KEYD_OP_OVERRIDE, e) != RC_OK)
+		return e->rc;
+	note_detail(&q->note, "%s", text);
+	return RC_OK;
+}
+
 /* Each list in an entry of its own: 64 nodes do not fit into one. */
 static enum rc note_place(struct request *q, const struct keyd_place *p,
 			  struct err *e)

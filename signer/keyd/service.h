@@ -92,7 +92,8 @@ bool request_is_fatal(const struct err *e);
 typedef enum rc request_handler(struct request *q, struct err *e);
 
 request_handler request_status, request_keys;                 /* request_read.c */
-request_handler request_ticket, request_note, request_rollback; /* request_admin.c */
+request_handler request_ticket, request_note, request_rollback,
+	request_override; /* request_admin.c */
 request_handler request_salt, request_password, request_security,
 	request_security_salt;                                /* request_password.c */
 request_handler request_export, request_prove, request_import,
@@ -134,9 +135,10 @@ enum rc request_check_password(struct request *q, enum which_password which,
 			       struct err *e) MUST_CHECK;
 
 /*
- * One generation, import, seal or removal at a time. RC_BUSY at once while another runs: a
- * generation takes longer than others may wait until the watchdog ends keyd, and
- * the generation with it. After the ticket, so that nobody holds it without one.
+ * One generation, import, seal, removal or tidy at a time. RC_BUSY at once while
+ * another runs: a generation takes longer than others may wait until the watchdog ends
+ * keyd, and the generation with it. After the ticket, so that nobody holds it without
+ * one.
  */
 enum rc request_lock(struct request *q, struct err *e) MUST_CHECK;
 void request_unlock(struct request *q);

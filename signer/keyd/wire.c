@@ -13,6 +13,7 @@ bool wire_is_secret(unsigned what)
 	case KEYD_SEAL:
 	case KEYD_SECURITY:
 	case KEYD_TIDY:
+	case KEYD_OVERRIDE:
 		return true;
 	default:
 		return false;

@@ -38,6 +38,7 @@ teardown_file() {
 	for page in man1/itlctl.1 man5/itlkeeper-cluster.conf.5 man8/itlkeeper-keyd.8; do
 		[ -f "$prefix/share/man/$page" ]
 	done
+	cmp "$prefix/share/itlkeeper/tftpd.map" "$BATS_TEST_DIRNAME/../../packaging/tftpd.map"
 	! grep -rq "$stage" "$prefix/lib" "$stage/etc"
 }
 

@@ -208,8 +208,31 @@ logged() { # TEXT
 	done
 }
 
+@test "what would lock phones is refused, and the file stays" {
+	before=$(sha256sum "$conf")
+	run ctl node remove test10new --dry-run
+	[ "$status" = 0 ]
+	[[ $output == *"-[node n3]"*"Refused without --force"* ]]
+	for change in "node remove test10new" "node set n3 tftp=no"; do
+		run ctl $change
+		echo "$output"
+		[ "$status" = 3 ]
+		[[ $output == *test10new*"phones would be locked"*--force* ]]
+	done
+	run ctl node remove test10new --force --password-file "$dir/secret/wrong"
+	[ "$status" = 3 ]
+	[ "$(sha256sum "$conf")" = "$before" ]
+	[ -z "$(ls -A "$dir/etc" | grep new)" ]
+	! grep -q '"event":"override".*op=' "$dir/state/keyd/audit.log"
+}
+
 @test "a node goes: its rows too, its keys stay" {
-	run ctl node remove test10new
+	run ctl node remove test10new --force --password-file "$password"
+	echo "$output"
+	grep -q '"uid":0,.*"event":"override".*op=node-remove config=.* phones=present node=n3 .*verdict=locked' \
+		"$dir/state/keyd/audit.log"
+	ctl audit verify
+	wait_until logged "event=config-locks"
 	[ "$status" = 0 ]
 	[[ $output == *"stay in the token"* ]]
 	runs_file

@@ -21,17 +21,22 @@ char *auditlog_time(int64_t t, char to[24])
 	return to;
 }
 
-enum rc auditlog_find(struct ctl *c, struct audit_files *out, struct err *e)
+enum rc auditlog_find_own(struct ctl *c, struct audit_files *out, struct err *e)
 {
 	char path[CLUSTER_PATH_MAX];
 
 	*out = (struct audit_files){0};
-	if (c->nargs == 0) {
-		if (ctl_open(c, NEED_CLUSTER, e) != RC_OK)
-			return e->rc;
-		cluster_path(c->cluster, PATH_AUDIT_LOG, path);
-		return audit_files_find(path, out, e);
-	}
+	if (ctl_open(c, NEED_CLUSTER, e) != RC_OK)
+		return e->rc;
+	cluster_path(c->cluster, PATH_AUDIT_LOG, path);
+	return audit_files_find(path, out, e);
+}
+
+enum rc auditlog_find(struct ctl *c, struct audit_files *out, struct err *e)
+{
+	if (c->nargs == 0)
+		return auditlog_find_own(c, out, e);
+	*out = (struct audit_files){0};
 	out->paths = calloc(c->nargs, sizeof *out->paths);
 	for (; out->paths && out->n < c->nargs; out->n++) {
 		out->paths[out->n] = strdup(c->args[out->n]);

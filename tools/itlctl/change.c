@@ -58,6 +58,8 @@ enum rc change_open(struct ctl *c, const char *command, struct change *out,
 
 void change_clear(struct change *ch)
 {
+	if (ch->candidate[0])
+		(void)unlink(ch->candidate);
 	fd_close(ch->lock);
 	confedit_free(ch->edit);
 	cluster_free(ch->now);
@@ -92,21 +94,20 @@ enum rc change_pair(struct change *ch, const char *id, const char *pair,
 	return change_node(ch, id, key, equals + 1, e);
 }
 
-/* Beside the file, so that messages can name a line of it. */
+/* Beside the file, so that messages can name a line of it, and front can judge it;
+ * until change_clear(). */
 static enum rc read_candidate(struct change *ch, struct bytes text, struct err *e)
 {
 	char path[PATH_MAX];
-	enum rc rc;
 
-	if (file_path(path, sizeof path, ctl_config(ch->c), ".cluster.conf.new",
-		      e) != RC_OK ||
+	if (file_path(path, sizeof path, ctl_config(ch->c), CLUSTER_NEXT_FILE, e) !=
+		    RC_OK ||
 	    file_replace_as(path, ch->path, text, e) != RC_OK)
 		return e->rc;
-	rc = cluster_read_file(path, &ch->next, e);
-	if (rc == RC_OK)
-		rc = cluster_can_become(ch->now, ch->next, path, e);
-	(void)unlink(path);
-	return rc;
+	memcpy(ch->candidate, path, sizeof path);
+	if (cluster_read_file(path, &ch->next, e) != RC_OK)
+		return e->rc;
+	return cluster_can_become(ch->now, ch->next, path, e);
 }
 
 enum rc change_check(struct change *ch, struct err *e)
@@ -143,15 +144,6 @@ static enum rc check_idle(struct change *ch, struct err *e)
 		       answer_time(op, "started", since));
 	return err_set(e, RC_BUSY, ch->command, why,
 		       "wait until it has ended: see `show status`", "the cluster");
-}
-
-/* What would the nodes' next lists be, and do phones of the present ones accept
- * them? The one place to refuse a change that would lock phones; ch->now and
- * ch->next say all of it. */
-static enum rc judge(struct change *ch, struct err *e)
-{
-	(void)ch, (void)e;
-	return RC_OK;
 }
 
 /* Which program has not the new one yet; NULL: both have it. */
@@ -215,6 +207,7 @@ static enum rc print_diff(struct change *ch, struct err *e)
 		confedit_diff(ch->edit, ch->c->out);
 		if (!confedit_changed(ch->edit))
 			(void)fprintf(ch->c->out, "Nothing would change.\n");
+		change_verdict(ch);
 		return RC_OK;
 	}
 	f = open_memstream(&text, &n);
@@ -222,8 +215,9 @@ static enum rc print_diff(struct change *ch, struct err *e)
 		return err_errno(e, RC_ERROR, "open_memstream", NULL, "diff");
 	confedit_diff(ch->edit, f);
 	(void)fclose(f);
-	result = json_pack("{s:b, s:b, s:s}", "dry_run", true, "changed",
-			   confedit_changed(ch->edit), "diff", text);
+	result = json_pack("{s:b, s:b, s:s, s:o}", "dry_run", true, "changed",
+			   confedit_changed(ch->edit), "diff", text, "locks",
+			   change_locks_json(ch));
 	free(text);
 	return ctl_result(ch->c, result, e);
 }
@@ -234,10 +228,12 @@ enum rc change_apply(struct change *ch, bool *done, struct err *e)
 	size_t n = 0;
 
 	*done = ch->c->opt.value[OPT_DRY_RUN] != NULL;
+	if (confedit_changed(ch->edit))
+		change_judge(ch);
 	if (*done)
 		return print_diff(ch, e);
 	if (confedit_changed(ch->edit)) {
-		if (check_idle(ch, e) != RC_OK || judge(ch, e) != RC_OK ||
+		if (check_idle(ch, e) != RC_OK || change_may(ch, e) != RC_OK ||
 		    confedit_text(ch->edit, &text, &n, e) != RC_OK ||
 		    file_replace_as(ch->path, ch->path, bytes_of(text, n), e) !=
 			    RC_OK)
@@ -304,10 +300,12 @@ enum rc change_done(struct change *ch, struct err *e)
 
 	if (ch->c->json)
 		return ctl_result(ch->c,
-				  json_pack("{s:b, s:s, s:O, s:O, s:O}", "changed",
-					    changed, "config", ch->next->sha256,
-					    "generated", ch->generated, "restarted",
-					    ch->restarted, "next", ch->steps), e);
+				  json_pack("{s:b, s:s, s:o, s:O, s:O, s:O}",
+					    "changed", changed, "config",
+					    ch->next->sha256, "overrode",
+					    change_locks_json(ch), "generated",
+					    ch->generated, "restarted", ch->restarted,
+					    "next", ch->steps), e);
 	if (!changed && json_array_size(ch->generated) == 0 &&
 	    json_array_size(ch->restarted) == 0)
 		(void)fprintf(ch->c->out, "Nothing to do: cluster.conf says so already.\n");

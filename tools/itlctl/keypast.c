@@ -2,7 +2,7 @@
 #include "base/cleanup.h"
 #include "base/hex.h"
 #include "itlctl/answer.h"
-#include <stdio.h>
+#include "itlctl/auditlog.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,29 +39,50 @@ static void take(const json_t *entry, const struct keyd_half *h, bool *last,
 	}
 }
 
-static void read_line(const char *line, const struct keyd_half *halves, size_t n,
-		      bool *last, struct half_past *out)
-{
-	json_auto_t *entry = NULL;
+struct search {
+	const struct keyd_half *halves;
+	size_t n;
+	bool *last;
+	struct half_past *past;
+};
 
-	/* A log has millions of lines; few are of keys that are made. */
-	if (!strstr(line, "\"event\":\"generate") && !strstr(line, "\"event\":\"import") &&
-	    !strstr(line, "\"event\":\"cert-import"))
-		return;
-	entry = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-	for (size_t i = 0; entry && i < n; i++)
-		take(entry, &halves[i], &last[i], &out[i]);
+static bool has_text(const char *line, size_t n, const char *text)
+{
+	return memmem(line, n, text, strlen(text)) != NULL;
 }
 
-void halves_past(const char *log, const struct keyd_half *halves, size_t n,
-		 struct half_past *out)
+static void read_line(void *arg, const char *line, size_t n,
+		      const struct audit_point *before)
 {
-	FILE CLEANUP(file_close) *f = fopen(log, "re");
+	struct search *s = arg;
+	json_auto_t *entry = NULL;
+
+	(void)before;
+	/* A log has millions of lines; few are of keys that are made. */
+	if (!has_text(line, n, "\"event\":\"generate") &&
+	    !has_text(line, n, "\"event\":\"import") &&
+	    !strstr(line, "\"event\":\"cert-import"))
+		return;
+	entry = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
+	for (size_t i = 0; entry && i < s->n; i++)
+		take(entry, &s->halves[i], &s->last[i], &s->past[i]);
+}
+
+enum rc halves_past(struct ctl *c, const struct keyd_half *halves, size_t n,
+		    struct half_past *out, struct err *e)
+{
+	struct audit_files CLEANUP(audit_files_clear) files = {0};
+	const struct audit_wanted nothing = {0};
+	struct audit_verifier CLEANUP(audit_verifier_free) *v =
+		audit_verifier_new(&nothing);
 	bool CLEANUP_FREE *last = calloc(n + 1, sizeof *last);
-	char CLEANUP_FREE *line = NULL;
-	size_t cap = 0;
+	struct search s = {halves, n, last, out};
+	struct auditlog_reader r = {v, read_line, &s, .go_on = true};
 
 	memset(out, 0, n * sizeof *out);
-	while (f && last && getline(&line, &cap, f) > 0)
-		read_line(line, halves, n, last, out);
+	if (!v || !last)
+		return err_errno(e, RC_ERROR, "calloc", NULL, "the audit log");
+	if (auditlog_find_own(c, &files, e) != RC_OK)
+		return e->rc;
+	return auditlog_read(&r, &files, e);
 }

@@ -12,6 +12,7 @@ struct halves {
 	struct keyd_half *p;
 	struct half_past *past;
 	size_t n;
+	struct err log; /* why the audit log does not tell all; rc RC_OK: it does */
 };
 
 static void halves_clear_at(struct halves *h)
@@ -22,15 +23,12 @@ static void halves_clear_at(struct halves *h)
 
 static enum rc get(struct ctl *c, struct halves *out, struct err *e)
 {
-	char log[CLUSTER_PATH_MAX];
-
 	if (keyd_incomplete(c->keyd, &out->p, &out->n, e) != RC_OK)
 		return e->rc;
 	out->past = calloc(out->n + 1, sizeof *out->past);
 	if (!out->past)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "halves");
-	cluster_path(c->cluster, PATH_AUDIT_LOG, log);
-	halves_past(log, out->p, out->n, out->past);
+	(void)!halves_past(c, out->p, out->n, out->past, &out->log);
 	return RC_OK;
 }
 
@@ -66,11 +64,13 @@ static json_t *half_json(const struct halves *h, size_t i)
 	for (size_t p = 0; p < COUNT_OF(parts); p++)
 		if (k->have & parts[p].part)
 			(void)json_array_append_new(has, json_string(parts[p].name));
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:b, s:b}", "label", k->label,
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:b, s:o}", "label", k->label,
 			 "id", hex_of(bytes_of(k->id, sizeof k->id), hex, sizeof hex),
 			 "has", has, "lacks", k->lack, "since",
 			 past->since ? json_integer(past->since) : json_null(),
-			 "waits", k->waits, "was_key", past->was_key);
+			 "waits", k->waits, "was_key",
+			 past->was_key || h->log.rc == RC_OK ? json_boolean(past->was_key)
+						      : json_null());
 }
 
 static void print_half(FILE *out, const struct halves *h, size_t i)
@@ -87,15 +87,21 @@ static void print_half(FILE *out, const struct halves *h, size_t i)
 		(void)fprintf(out, "    It waits for its certificate.\n");
 	if (h->past[i].was_key)
 		(void)fprintf(out, "    It was a complete key once: look for its lost part before it is removed.\n");
+	else if (h->log.rc != RC_OK)
+		(void)fprintf(out, "    It may have been a complete key once: the audit log does not tell.\n");
 }
 
 enum rc key_incomplete(struct ctl *c, struct err *e)
 {
 	struct halves CLEANUP(halves_clear) h = {0};
 	json_auto_t *list = json_array();
+	char text[512];
 
 	if (get(c, &h, e) != RC_OK)
 		return e->rc;
+	if (h.n && h.log.rc != RC_OK)
+		(void)fprintf(ctl_words(c), "Warning: %s\n",
+			      err_text(&h.log, text, sizeof text));
 	for (size_t i = 0; c->json && i < h.n; i++)
 		(void)json_array_append_new(list, half_json(&h, i));
 	if (c->json)
@@ -184,13 +190,27 @@ static enum rc named(struct ctl *c, const struct halves *h, struct err *e)
 	return RC_OK;
 }
 
+/* Without the log, what was a key cannot be told from what never was. */
+static enum rc read_past(const struct ctl *c, const struct halves *h, struct err *e)
+{
+	char text[512];
+
+	if (!h->n || h->log.rc == RC_OK || c->opt.value[OPT_FORCE])
+		return RC_OK;
+	return err_set(e, RC_REFUSED, "key tidy",
+		       "nobody but the audit log can tell what was a complete key once",
+		       "itlctl audit verify looks at the log; --force removes what may have been a key",
+		       "%s", err_text(&h->log, text, sizeof text));
+}
+
 enum rc key_tidy(struct ctl *c, struct err *e)
 {
 	struct halves CLEANUP(halves_clear) h = {0};
 	struct secret CLEANUP(secret_free) *password = NULL;
 	json_auto_t *removed = json_array();
 
-	if (get(c, &h, e) != RC_OK || (c->nargs && named(c, &h, e) != RC_OK))
+	if (get(c, &h, e) != RC_OK || read_past(c, &h, e) != RC_OK ||
+	    (c->nargs && named(c, &h, e) != RC_OK))
 		return e->rc;
 	for (size_t i = 0; i < h.n; i++) {
 		const char *why = keep_why(c, &h, i);

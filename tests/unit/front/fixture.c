@@ -172,7 +172,7 @@ void fixture_front(struct fixture *f, bool run)
 	struct err e;
 
 	if (run && !f->service) {
-		struct service_setup setup = {f->cluster, &f->conf, NULL, &clock};
+		struct service_setup setup = {f->cluster, &f->conf, NULL, &clock, f->dir};
 
 		vault_conf_free(f->vaults);
 		f->vaults = NULL;

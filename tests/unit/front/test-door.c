@@ -112,6 +112,7 @@ static void test_who(void **state)
 		{"{\"do\":\"node-check\"}", false},
 		{"{\"do\":\"rollback-plan\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"rollback\",\"node\":\"n1\"}", false},
+		{"{\"do\":\"conf-check\",\"sha256\":\"00\"}", false},
 		{"{\"do\":\"tftp-restart\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset-preview\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset\",\"node\":\"n1\"}", false},

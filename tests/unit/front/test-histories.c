@@ -574,7 +574,8 @@ static void run_all(bool careful, size_t full)
 	uint64_t seed = support_seed();
 
 	for (size_t i = 0; i < rounds; i++) {
-		print_message(i % 100 == 0 ? "history %zu\n" : "", i);
+		if (i % 100 == 0)
+			print_message("history %zu\n", i);
 		run(seed + i, careful);
 	}
 	world_stop();

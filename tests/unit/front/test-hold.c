@@ -239,8 +239,26 @@ static bool has_list(struct place *p, char digit)
 	return true;
 }
 
+/* The digits of the lists that have a head, oldest first. */
+static const char *heads(struct place *p)
+{
+	static char text[16];
+	struct audit_head *all = NULL;
+	size_t n = 0;
+	struct err e;
+
+	assert_ok(store_heads(p->s, &all, &n, &e), &e);
+	assert_true(n < sizeof text);
+	for (size_t i = 0; i < n; i++)
+		text[i] = all[i].sha1[0];
+	text[n] = '\0';
+	free(all);
+	return text;
+}
+
 static void history_is_kept_and_pruned(void **state)
 {
+	static const uint8_t head[32] = {1};
 	struct place *p = *state;
 	int64_t ever = INT64_MAX;
 	size_t n = 9;
@@ -250,7 +268,9 @@ static void history_is_kept_and_pruned(void **state)
 	for (char d = '1'; d <= '4'; d++) {
 		want(p, "n1", d, LIST_ITL, d);
 		have(p, "n1", d);
+		assert_ok(store_heads_add(p->s, (uint64_t)d, head, d, &e), &e);
 	}
+	assert_string_equal(heads(p), "1234");
 	assert_int_equal(strlen(kept(p, 0)), 6);
 	assert_non_null(strchr(kept(p, 0), '1'));
 	assert_int_equal(strlen(kept(p, ever)), 4); /* 3! and 4! */
@@ -260,6 +280,7 @@ static void history_is_kept_and_pruned(void **state)
 	assert_true(has_list(p, '1'));
 	assert_ok(store_prune(p->s, ever, &n, &e), &e);
 	assert_int_equal(n, 2);
+	assert_string_equal(heads(p), "34"); /* goes with its list */
 	assert_false(has_list(p, '1'));
 	assert_false(has_list(p, '2'));
 	assert_true(has_list(p, '3'));

@@ -1,9 +1,12 @@
 /* What would lock phones is refused, said, forced and noted (lockout.h); what a reset
  * is of (source.h). */
 #include "asking.h"
+#include "base/errjson.h"
+#include "base/file.h"
 #include "fake-keyd.h"
 #include "itl/accept.h"
 #include "lockout.h"
+#include <errno.h>
 #include <string.h>
 
 static json_t *generate(struct fixture *f, const char *unit, const char *node,
@@ -92,8 +95,7 @@ static void test_safe_order(void **state)
 	assert_int_equal(fake_keyd.generated, 0);
 	must_generate(f, "CallManager", "n1", true);
 	assert_int_equal(fake_keyd.generated, 1);
-	assert_non_null(strstr(fake_keyd.note,
-			       "regenerate unit=CallManager node=n1 uid=0 force=yes"));
+	assert_non_null(strstr(fake_keyd.note, "regenerate unit=CallManager node=n1 uid=0 force=yes"));
 	assert_non_null(strstr(fake_keyd.note, "its phones would be locked"));
 
 	refused(tftp_restart(f, "n1", false, &e), &e, "test10pub", "they would be locked",
@@ -109,7 +111,8 @@ static void test_safe_order(void **state)
 	refused(tftp_restart(f, "n2", false, &e), &e, "test10sub", "no TVS",
 		"leave the reset list in place");
 	/* Now it waits; whatever changes, it still would. */
-	refused(generate(f, "TVS", "n2", false, &e), &e, "test10sub", "locked",
+	fixture_pass(f, 301); /* no hold any more */
+	refused(generate(f, "CAPF", NULL, false, &e), &e, "test10sub", "locked",
 		"--force");
 	free((void *)(uintptr_t)phone[0].p);
 	free((void *)(uintptr_t)phone[1].p);
@@ -123,20 +126,14 @@ static void test_harmless(void **state)
 
 	NEEDS_ROOT(state);
 	must_generate(f, "TVS", "n2", false);
+	must_generate(f, "CAPF", NULL, false);
+	fixture_pass(f, 301); /* what was modified holds others for so long */
 	must_generate(f, "ITLRecovery", NULL, false);
 	must_generate(f, "Audit", NULL, false);
-	assert_int_equal(fake_keyd.generated, 3);
-	assert_non_null(strstr(fake_keyd.note, "force=no overrode=\"\""));
-}
-
-/* CAPF's hold is the publisher's, as ITLRecovery's is. */
-static void test_harmless_too(void **state)
-{
-	struct fixture *f = *state;
-
-	NEEDS_ROOT(state);
-	must_generate(f, "CAPF", NULL, false);
-	assert_int_equal(fake_keyd.generated, 1);
+	assert_int_equal(fake_keyd.generated, 4);
+	/* Of the two restarts of the start, and of the three; nothing was forced. */
+	assert_int_equal(fake_keyd.notes, 5);
+	assert_null(strstr(fake_keyd.note, "locked"));
 }
 
 /* A new ITLRecovery that is not published yet. */
@@ -186,19 +183,85 @@ static void test_conf(void **state)
 	struct fixture *f = *state;
 	struct cluster next;
 	struct call c = {.name = "node-remove"};
-	struct err e = {0};
+	char finding[LOCKOUT_FINDING_MAX];
+	struct err e = {0}, locks;
+	struct bytes held;
+	unsigned notes;
 
 	NEEDS_ROOT(state);
 	c.service = f->service;
+	notes = fake_keyd.notes;
 	next = *f->cluster;
 	next.policy = POLICY_ITLRECOVERY;
-	assert_ok(lockout_conf(&c, &next, false, &e), &e);
+	assert_ok(lockout_conf(&c, &next, &locks, finding, &e), &e);
+	assert_int_equal(locks.rc, RC_OK);
+	assert_string_equal(finding, "");
 	next = *f->cluster;
 	next.nodes[1] = next.nodes[--next.nnodes];
-	assert_int_equal(lockout_conf(&c, &next, false, &e), RC_REFUSED);
-	assert_string_equal(e.what, "test10sub");
-	assert_ok(lockout_conf(&c, &next, true, &e), &e);
-	assert_non_null(strstr(fake_keyd.note, "forced op=node-remove"));
+	assert_ok(lockout_conf(&c, &next, &locks, finding, &e), &e);
+	refused(NULL, &locks, "test10sub", "locked", "reset localkey");
+	assert_memory_equal(finding, "phones=present node=n2 list=", 28);
+	assert_non_null(strstr(finding, "verdict=locked"));
+	assert_int_equal(fake_keyd.notes, notes);
+
+	/* After the reset that the words advise it is safe. Until their TVS runs, n2's
+	 * phones wait then whatever cluster.conf says: that refuses nothing. */
+	held = reset(f, false, false);
+	assert_ok(lockout_conf(&c, &next, &locks, finding, &e), &e);
+	assert_int_equal(locks.rc, RC_OK);
+	assert_ok(lockout_conf(&c, f->cluster, &locks, finding, &e), &e);
+	assert_int_equal(locks.rc, RC_OK);
+	free((void *)(uintptr_t)held.p);
+}
+
+/* The file that lies beside cluster.conf, and no other. */
+static void test_conf_check(void **state)
+{
+	struct fixture *f = *state;
+	char text_of[8192], wrong[CLUSTER_HASH], path[512];
+	struct cluster *next = NULL;
+	struct err e = {0}, locks;
+	uint8_t *conf = NULL;
+	const char *at;
+	json_t *r;
+	size_t n;
+
+	NEEDS_ROOT(state);
+	memset(wrong, '0', sizeof wrong - 1);
+	wrong[sizeof wrong - 1] = '\0';
+	r = fixture_ask(f, json_pack("{s:s, s:s}", "do", "conf-check", "sha256", wrong), &e);
+	assert_null(r);
+	assert_int_equal(e.code, ENOENT);
+
+	assert_ok(file_path(path, sizeof path, f->dir, CLUSTER_FILE, &e), &e);
+	assert_ok(file_read(path, 8000, &conf, &n, &e), &e);
+	/* n2 serves no lists any more: its phones go to the publisher. */
+	at = strstr((char *)conf, "host = test10sub\n");
+	assert_non_null(at);
+	(void)snprintf(text_of, sizeof text_of, "%.*stftp = no\n%s",
+		       (int)(at - (char *)conf), (char *)conf, at);
+	assert_ok(file_path(path, sizeof path, f->dir, CLUSTER_NEXT_FILE, &e), &e);
+	assert_ok(file_replace(path, bytes_of_text(text_of), 0644, &e), &e);
+	assert_ok(cluster_read_file(path, &next, &e), &e);
+	r = fixture_ask(f, json_pack("{s:s, s:s}", "do", "conf-check", "sha256", wrong), &e);
+	assert_null(r);
+	assert_int_equal(e.rc, RC_STALE);
+	r = fixture_ask(f, json_pack("{s:s, s:s}", "do", "conf-check", "sha256",
+				     next->sha256), &e);
+	assert_ok(r ? RC_OK : e.rc, &e);
+	(void)err_from_json(json_object_get(r, "locks"), &locks);
+	refused(NULL, &locks, "test10sub", "locked", "reset localkey");
+	assert_non_null(strstr(text(r, "finding"), "node=n2"));
+	json_decref(r);
+
+	assert_ok(file_replace(path, bytes_of(conf, n), 0644, &e), &e);
+	r = fixture_ask(f, json_pack("{s:s, s:s}", "do", "conf-check", "sha256",
+				     f->cluster->sha256), &e);
+	assert_ok(r ? RC_OK : e.rc, &e);
+	assert_true(json_is_null(json_object_get(r, "locks")));
+	json_decref(r);
+	cluster_free(next);
+	free(conf);
 }
 
 int main(void)
@@ -207,8 +270,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_safe_order, asking_start_served),
 		TEST(test_harmless, asking_start_served),
-		TEST(test_harmless_too, asking_start_served),
 		TEST(test_recovery_pending, asking_start_served),
+		TEST(test_conf_check, asking_start_served),
 		TEST(test_conf, asking_start_served),
 	};
 

@@ -299,6 +299,12 @@ static const struct {
 	 "has no new key yet"},
 	{"generate", "unit=CAPF node=- generation=1 force=no", true, false, true, "CAPF/test10/2"},
 	{"generate", "unit=CAPF node=- force=no", false, false, false, "could not be asked"},
+	{"key-remove", "key=CAPF/test10/1 force=no", false, false, false,
+	 "the token has the key still"},
+	{"key-remove", "key=CAPF/test10/9 force=yes", false, false, true,
+	 "removed all the same: CAPF/test10/9"},
+	{"key-remove", "key=CAPF/test10/9 force=no", false, true, false,
+	 "could not be asked whether it has the key still"},
 	{"generate", "unit=CAPF node=- generation=2 force=no", false, true, false,
 	 "could not be asked"},
 };

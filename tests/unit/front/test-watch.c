@@ -183,6 +183,11 @@ static void test_certificates(void **state)
 	assert_int_equal(look(f, "CertExpired"), 1);
 	assert_false(stands(f, "CertExpired/TVS/n2/1"));
 	assert_true(stands(f, "CertExpired/TVS/n2/2"));
+
+	/* Of a node that is not in cluster.conf there is none. */
+	fake_keyd_renew(UNIT_TVS, "n7");
+	assert_int_equal(look(f, "CertExpired"), 0);
+	assert_false(stands(f, "CertExpired/TVS/n7/1"));
 }
 
 /* ---- a syslog that is not there, or does not read ---- */

@@ -36,6 +36,7 @@ extern struct keyd_seen {
 	bool with_old;
 	uint32_t security; /* which cluster security password is set */
 	char old_security[64], new_security[64]; /* what was given and set */
+	char override[400]; /* "": nothing */
 } keyd_seen;
 
 int world_setup(void **state);    /* *state: a struct world */

@@ -7,6 +7,7 @@
 #include "fakehalves.h"
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void add(const char *label, unsigned have, const char *lack, bool waits)
 {
@@ -34,13 +35,25 @@ struct logged {
 	const char *rc;
 };
 
-/* An audit log of these lines, a minute apart. */
-static void log_of(const struct world *w, const struct logged *lines, size_t n)
+static void put_log(const struct world *w, const char *name, const char *log, size_t n)
 {
-	char log[8 * AUDIT_LINE_MAX], path[512], detail[64], hex[33];
-	struct audit_chain chain;
-	size_t len = 0;
+	char path[512];
 	struct err e;
+
+	assert_ok(file_path(path, sizeof path, w->dir, "state/keyd", &e), &e);
+	assert_ok(file_make_dir(path, 0755, (uid_t)-1, (gid_t)-1, &e), &e);
+	assert_ok(file_path(path, sizeof path, w->dir, name, &e), &e);
+	assert_ok(file_replace(path, bytes_of(log, n), 0644, &e), &e);
+}
+
+/* An audit log of these lines, a minute apart, in audit.log; the first `older` of
+ * them in the file before it. */
+static void logs_of(const struct world *w, const struct logged *lines, size_t n,
+		    size_t older)
+{
+	char log[8 * AUDIT_LINE_MAX], name[64], detail[64], hex[33];
+	struct audit_chain chain;
+	size_t len = 0, begin = 0;
 
 	audit_chain_start(&chain);
 	for (size_t i = 0; i < n; i++) {
@@ -55,11 +68,18 @@ static void log_of(const struct world *w, const struct logged *lines, size_t n)
 			       lines[i].id ? hex_of(bytes_of(id, 16), hex, sizeof hex)
 					   : "none");
 		len += audit_format(&chain, &entry, log + len);
+		if (i + 1 == older) {
+			(void)snprintf(name, sizeof name, "state/keyd/audit.log.%zu", older);
+			put_log(w, name, log, len);
+			begin = len;
+		}
 	}
-	assert_ok(file_path(path, sizeof path, w->dir, "state/keyd", &e), &e);
-	assert_ok(file_make_dir(path, 0755, (uid_t)-1, (gid_t)-1, &e), &e);
-	assert_ok(file_path(path, sizeof path, w->dir, "state/keyd/audit.log", &e), &e);
-	assert_ok(file_replace(path, bytes_of(log, len), 0644, &e), &e);
+	put_log(w, "state/keyd/audit.log", log + begin, len - begin);
+}
+
+static void log_of(const struct world *w, const struct logged *lines, size_t n)
+{
+	logs_of(w, lines, n, 0);
 }
 
 static void expect(struct world *w, const char *line, int code, const char *text)
@@ -83,7 +103,10 @@ static void they_are_named(void **state)
 				      "    since: unknown\n"));
 	assert_non_null(strstr(o.out, "has:   private key, public key"));
 	assert_non_null(strstr(o.out, "It waits for its certificate."));
+	assert_non_null(strstr(o.out, "It may have been a complete key once"));
+	assert_non_null(strstr(o.out, "state/keyd: No such file"));
 	output_clear(&o);
+	expect(w, "key incomplete --json", 0, "\"since\":null,\"waits\":false,\"was_key\":null");
 	log_of(w, lines, 1);
 	expect(w, "key incomplete", 0, "since: 2014-02-26");
 	expect(w, "key incomplete --json", 0,
@@ -98,9 +121,11 @@ static void they_are_named(void **state)
 static void they_are_removed(void **state)
 {
 	static const char *const once[] = {"y", PASSWORD, "n", NULL};
+	static const struct logged lines[] = {{"start", "", 0, "ok"}};
 	struct world *w = *state;
 	struct output o;
 
+	log_of(w, lines, 1);
 	expect(w, "key tidy --yes", 0, "Removed: TVS/n1/2 (public key)");
 	assert_string_equal(fake_halves.removed, "TVS/n1/2 CallManager/n2/3 ");
 	fake_halves.removed[0] = '\0';
@@ -134,6 +159,7 @@ static void what_waits_or_was_a_key_stays(void **state)
 	};
 	struct world *w = *state;
 
+	log_of(w, lines, 3);
 	expect(w, "key tidy --yes CAPF/lab/2", 3, "waits for its certificate");
 	/* all are not meant: by name it is given up */
 	expect(w, "key tidy --yes --force", 0, "Kept: CAPF/lab/2: waits");
@@ -141,7 +167,6 @@ static void what_waits_or_was_a_key_stays(void **state)
 	expect(w, "key tidy --yes --force CAPF/lab/2", 0, "Removed: CAPF/lab/2");
 	assert_string_equal(fake_halves.removed, "CAPF/lab/2 ");
 	fake_halves.removed[0] = '\0';
-	log_of(w, lines, 3);
 	expect(w, "key incomplete", 0, "It was a complete key once");
 	expect(w, "key tidy --yes CallManager/n2/3", 3, "was a complete key once");
 	expect(w, "key tidy --yes", 0, "Kept: CallManager/n2/3: was a complete key");
@@ -152,11 +177,43 @@ static void what_waits_or_was_a_key_stays(void **state)
 	expect(w, "key tidy --yes CallManager/n2/3", 0, "Removed");
 }
 
+/* Rotated logs count, and what the log cannot tell is not removed. */
+static void the_log_must_tell(void **state)
+{
+	static const struct logged lines[] = {
+		{"generate-begin", "CallManager/n2/3", 2, "ok"},
+		{"generate", "CallManager/n2/3", 0, "ok"},
+		{"generate-begin", "TVS/n1/2", 1, "ok"},
+		{"stop", "", 0, "ok"},
+	};
+	struct world *w = *state;
+	char path[512];
+	struct err e;
+
+	expect(w, "key tidy --yes TVS/n1/2", 3, "nobody but the audit log can tell");
+	expect(w, "key tidy --yes", 3, "state/keyd: ");
+	assert_string_equal(fake_halves.removed, "");
+	logs_of(w, lines, 4, 2);
+	expect(w, "key tidy --yes CallManager/n2/3", 3, "was a complete key once");
+	logs_of(w, lines, 4, 1);
+	expect(w, "key tidy --yes CallManager/n2/3", 3, "was a complete key once");
+	/* without the older file */
+	assert_ok(file_path(path, sizeof path, w->dir, "state/keyd/audit.log.1", &e), &e);
+	assert_int_equal(unlink(path), 0);
+	assert_ok(file_path(path, sizeof path, w->dir, "state/keyd/audit.log.2", &e), &e);
+	assert_int_equal(unlink(path), 0);
+	expect(w, "key tidy --yes CallManager/n2/3", 3, "give the older files too");
+	put_log(w, "state/keyd/audit.log", "{}\n", 3);
+	expect(w, "key tidy --yes", 3, "nobody but the audit log can tell");
+	expect(w, "key tidy --yes --force CallManager/n2/3", 0, "Removed");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(they_are_named, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(they_are_removed, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(the_log_must_tell, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(what_waits_or_was_a_key_stays, setup,
 						world_teardown),
 	};

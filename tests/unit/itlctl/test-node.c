@@ -22,14 +22,29 @@ static char *conf(const struct world *w)
 	return (char *)text;
 }
 
-static const struct reply idle[] = {
-	{"status", {"{\"result\":{\"config\":\"none\",\"op\":null,\"keyd\":{},\"nodes\":[]}}"}},
+#define SAFE {"conf-check", {"{\"result\":{\"locks\":null,\"finding\":\"\"}}"}}
+#define LOCKS                                                                  \
+	{"conf-check", {"{\"result\":{\"locks\":{\"rc\":\"refused\",\"op\":\"conf-check\"," \
+			"\"what\":\"test10sub2\",\"why\":\"its phones would be locked\"," \
+			"\"name\":\"\",\"code\":0," \
+			"\"hint\":\"first `utils itl reset localkey`\"}," \
+			"\"finding\":\"phones=present node=n3 list=aa verdict=locked\"}}"}}
+#define IDLE                                                                   \
+	{"status", {"{\"result\":{\"config\":\"none\",\"op\":null,\"keyd\":{},\"nodes\":[]}}"}}
+
+static const struct reply idle[] = {IDLE, SAFE, {0}};
+static const struct reply locking[] = {IDLE, LOCKS, {0}};
+static const struct reply unable[] = {
+	IDLE,
+	{"conf-check", {"{\"error\":{\"rc\":\"token\",\"op\":\"keys\",\"what\":\"the token\","
+			"\"why\":\"it does not answer\",\"name\":\"\",\"code\":0,\"hint\":\"\"}}"}},
 	{0},
 };
 
 static const struct reply busy[] = {
 	{"status", {"{\"result\":{\"config\":\"none\",\"op\":{\"id\":7,\"kind\":\"reset\","
 		    "\"who\":\"alice (uid 1000)\",\"started\":1393439067},\"keyd\":{}}}"}},
+	SAFE,
 	{0},
 };
 
@@ -189,6 +204,7 @@ static void dry_runs(void **state)
 		all = json_loads(o.out, 0, NULL);
 		j = json_object_get(all, "result");
 		assert_true(json_is_true(json_object_get(j, "changed")));
+		assert_true(json_is_null(json_object_get(j, "locks")));
 		diff = json_string_value(json_object_get(j, "diff"));
 		assert_true(!rows[i].added || strstr(diff, rows[i].added));
 		assert_true(!rows[i].removed || strstr(diff, rows[i].removed));
@@ -202,38 +218,183 @@ static void dry_runs(void **state)
 	free(before);
 }
 
-/* What the file will hash to is known beforehand: the door says that it is there. */
-static void a_change_is_waited_for(void **state)
+/* ---- what would lock phones ---- */
+
+static void assert_conf(const struct world *w, const char *text)
+{
+	char *now = conf(w);
+
+	assert_string_equal(now, text);
+	free(now);
+}
+
+/* The candidate is there while front is asked, and gone afterwards. */
+static void assert_no_candidate(const struct world *w)
+{
+	char path[512];
+	struct stat st;
+
+	(void)snprintf(path, sizeof path, "%s/" CLUSTER_NEXT_FILE, w->dir);
+	assert_int_equal(stat(path, &st), -1);
+}
+
+static void what_locks_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"node remove n3", "node rename n2 --host other", "node set n2 tvs=no",
+		"cluster policy itlrecovery", "cluster domain x.lab", ADD,
+	};
+	struct world *w = *state;
+	char *before = conf(w);
+
+	world_open(w, locking);
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
+		struct output o = world_run(w, lines[i]);
+
+		print_message("  %s: %s", lines[i], o.err);
+		assert_int_equal(o.code, 3);
+		assert_non_null(strstr(o.err, "test10sub2: its phones would be locked"));
+		assert_non_null(strstr(o.err, "first `utils itl reset localkey`"));
+		assert_null(strstr(o.err, "conf-check"));
+		assert_conf(w, before);
+		output_clear(&o);
+	}
+	assert_no_candidate(w);
+	assert_string_equal(keyd_seen.override, "");
+	free(before);
+}
+
+static void a_dry_run_says_the_verdict(void **state)
 {
 	struct world *w = *state;
-	char *before = conf(w), *text, *after, path[512];
-	struct confedit *edit;
-	struct cluster *next;
-	struct reply r[2] = {{"status", {NULL}}};
-	char status[400];
+	char *before = conf(w);
 	struct output o;
-	struct stat st;
+
+	world_open(w, locking);
+	o = world_run(w, "node remove n3 --dry-run --force");
+	assert_int_equal(o.code, 0);
+	assert_non_null(strstr(o.out, "-[node n3]"));
+	assert_non_null(strstr(o.out, "Refused without --force: node remove"));
+	output_clear(&o);
+	o = world_run(w, "node remove n3 --dry-run --json");
+	assert_non_null(strstr(o.out, "\"why\":\"its phones would be locked\""));
+	output_clear(&o);
+	assert_conf(w, before);
+	assert_string_equal(keyd_seen.override, "");
+	free(before);
+}
+
+static void front_that_cannot_tell(void **state)
+{
+	struct world *w = *state;
+	char *before = conf(w);
+	struct output o;
+
+	world_open(w, unable);
+	o = world_run(w, "node remove n3");
+	assert_int_equal(o.code, 4);
+	assert_non_null(strstr(o.err, "the token: whether it would lock phones is not known: it does not answer"));
+	assert_non_null(strstr(o.err, "--force"));
+	assert_conf(w, before);
+	output_clear(&o);
+	free(before);
+}
+
+/* A line that changes the one thing, and what the file will hash to: the door says
+ * that it is there. */
+static struct cluster *expect(struct world *w, const char *section, const char *key,
+			      const char *value, char **text)
+{
+	char *before = conf(w), path[512];
+	struct cluster *next = NULL;
+	struct confedit *edit;
 	struct err e;
 	size_t n;
 
 	assert_ok(confedit_open("x", bytes_of_text(before), &edit, &e), &e);
-	assert_ok(confedit_set(edit, "node n2", "host", "newname", &e), &e);
+	assert_ok(confedit_set(edit, section, key, value, &e), &e);
 	assert_ok(confedit_set(edit, "cluster", "recovery-host",
 			       "test10pub.joemar2.lab", &e), &e);
-	assert_ok(confedit_text(edit, &text, &n, &e), &e);
+	assert_ok(confedit_text(edit, text, &n, &e), &e);
 	(void)snprintf(path, sizeof path, "%s/expected", w->dir);
-	assert_ok(file_replace(path, bytes_of(text, n), 0600, &e), &e);
+	assert_ok(file_replace(path, bytes_of(*text, n), 0600, &e), &e);
 	assert_ok(cluster_read_file(path, &next, &e), &e);
-	(void)snprintf(status, sizeof status,
+	confedit_free(edit);
+	free(before);
+	return next;
+}
+
+static void answer_with(char status[400], const struct cluster *next)
+{
+	(void)snprintf(status, 400,
 		       "{\"result\":{\"config\":\"%s\",\"op\":null,\"keyd\":{\"config\":\"%s\"}}}",
 		       next->sha256, next->sha256);
-	r[0].messages[0] = status;
+}
+
+/* Forced: the password, the log, and then the file. */
+static void forced(void **state)
+{
+	struct world *w = *state;
+	char *before = conf(w), *text, status[400], noted[300];
+	struct cluster *next = expect(w, "cluster", "policy", "itlrecovery", &text);
+	struct reply r[] = {{"status", {status}}, LOCKS, {0}};
+	struct output o;
+	json_t *asked;
+
+	answer_with(status, next);
+	world_open(w, r);
+	o = world_run(w, "cluster policy itlrecovery --force --password-file %d/wrong");
+	assert_int_equal(o.code, 3);
+	assert_non_null(strstr(o.err, "is wrong"));
+	assert_conf(w, before);
+	assert_string_equal(keyd_seen.override, "");
+	output_clear(&o);
+
+	o = world_run(w, "cluster policy itlrecovery --force --json");
+	assert_int_equal(o.code, 0);
+	(void)snprintf(noted, sizeof noted,
+		       "op=cluster-policy config=%s phones=present node=n3 list=aa verdict=locked",
+		       next->sha256);
+	assert_string_equal(keyd_seen.override, noted);
+	assert_non_null(strstr(o.out, "\"overrode\":{\"rc\":\"refused\""));
+	assert_non_null(strstr(o.err, "Overridden"));
+	assert_conf(w, text);
+	assert_no_candidate(w);
+	output_clear(&o);
+	asked = world_request(w, 0);
+	assert_string_equal(json_string_value(json_object_get(asked, "do")), "conf-check");
+	assert_string_equal(json_string_value(json_object_get(asked, "sha256")),
+			    next->sha256);
+
+	/* Nothing is left to change: nothing is asked, nothing overridden. */
+	keyd_seen.override[0] = '\0';
+	o = world_run(w, "cluster policy itlrecovery --force");
+	assert_int_equal(o.code, 0);
+	assert_string_equal(keyd_seen.override, "");
+	output_clear(&o);
+	cluster_free(next);
+	free(before);
+	free(text);
+}
+
+/* Where nothing is locked --force asks for no password. */
+static void a_change_is_waited_for(void **state)
+{
+	struct world *w = *state;
+	char *text, status[400], path[512];
+	struct cluster *next = expect(w, "node n2", "host", "newname", &text);
+	struct reply r[] = {{"status", {status}}, SAFE, {0}};
+	struct output o;
+	struct stat st;
+
+	answer_with(status, next);
 	(void)snprintf(path, sizeof path, "%s/cluster.conf", w->dir);
 	assert_int_equal(chmod(path, 0640), 0);
 	assert_int_equal(chown(path, geteuid(), 12345), 0);
 	world_open(w, r);
-	o = world_run(w, "node rename n2 --host newname");
+	o = world_run(w, "node rename n2 --host newname --force");
 	assert_int_equal(o.code, 0);
+	assert_string_equal(keyd_seen.override, "");
 	assert_non_null(strstr(o.out, "take it up ... done"));
 	assert_non_null(strstr(o.out, "ITLRECOVERY_test10pub.joemar2.lab, for ever"));
 	/* The order of the certificates. */
@@ -241,15 +402,11 @@ static void a_change_is_waited_for(void **state)
 		   *cm = strstr(o.out, "itlctl --node newname set cert regen CallManager");
 
 	assert_true(tvs && cm && tvs < cm);
-	after = conf(w);
-	assert_string_equal(after, text);
+	assert_conf(w, text);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_int_equal(st.st_gid, 12345);
-	free(before);
-	free(after);
 	free(text);
-	confedit_free(edit);
 	cluster_free(next);
 	output_clear(&o);
 }
@@ -280,6 +437,10 @@ int main(void)
 		TEST(root_alone),
 		TEST(a_link_is_not_replaced),
 		TEST(dry_runs),
+		TEST(what_locks_is_refused),
+		TEST(a_dry_run_says_the_verdict),
+		TEST(front_that_cannot_tell),
+		TEST(forced),
 		TEST(a_change_is_waited_for),
 		TEST(lists_of_nodes),
 	};

@@ -45,11 +45,11 @@ static void it_fits_the_page(void **state)
 		"none that counts", "nothing was ever proved",
 		"2: itlctl show alerts",
 		"test10sub: TVS is new; its other certificates wait 123 s",
-		"test10pub       ITL " SHA_A " ITLRecovery/test10/1",
-		"                CTL " SHA_B " CallManager/n1/2",
-		"test10sub-with- ITL " SHA_B " CallManager/a-node-wi",
+		("test10pub       ITL " SHA_A " ITLRecovery/test10/1"),
+		("                CTL " SHA_B " CallManager/n1/2"),
+		("test10sub-with- ITL " SHA_B " CallManager/a-node-wi"),
 		"failing: fetch", "start it", "test10sub2      no TFTP",
-		"CallManager test10pub         2  " SHA_A, "CAPF        -     ",
+		("CallManager test10pub         2  " SHA_A), "CAPF        -     ",
 	};
 	struct output o;
 	char *line, *rest;

@@ -189,6 +189,9 @@ void write_body(struct writer *w, unsigned what, const struct file *f)
 		write_text(w, "");
 		write_u8(w, 0);
 		break;
+	case KEYD_OVERRIDE:
+		write_text(w, "op=x");
+		break;
 	case KEYD_SECURITY:
 		write_u8(w, 1);
 		write_bytes(w, bytes_of(zeros, 32));
@@ -198,7 +201,7 @@ void write_body(struct writer *w, unsigned what, const struct file *f)
 		write_bytes(w, bytes_of(zeros, 32));
 		break;
 	}
-	if (what != KEYD_SEAL && what != KEYD_SECURITY) {
+	if (what != KEYD_SEAL && what != KEYD_SECURITY && what != KEYD_OVERRIDE) {
 		write_bytes(w, bytes_of(f->w.kek->p, 32));
 		write_bytes(w, bytes_of(f->w.iv, sizeof f->w.iv));
 	}

@@ -155,6 +155,32 @@ static void it_changes(void **state)
 	secret_free(next);
 }
 
+/* ---- what is done all the same ---- */
+
+/* The password, and then just this text in the log. */
+static void an_override(void **state)
+{
+	const char *text = "op=cluster-policy config=00 verdict=locked";
+	struct secret *wrong = softhsm_secret("battery stapler");
+	char whole[KEYD_OVERRIDE_MAX + 1];
+	struct keyd *k = client();
+	struct err e;
+
+	(void)state;
+	memset(whole, 'x', sizeof whole - 1);
+	whole[sizeof whole - 1] = '\0';
+	live_be(&live, LIVE_ADMIN);
+	assert_int_equal(keyd_override(k, wrong, "op=never", &e), RC_REFUSED);
+	assert_int_equal(keyd_override(k, pw.admin, whole, &e), RC_USAGE);
+	assert_ok(keyd_override(k, pw.admin, text, &e), &e);
+	keyd_free(k);
+	live_be(&live, LIVE_ROOT);
+	assert_int_equal(times_in_log(text), 1);
+	assert_int_equal(times_in_log("\"event\":\"override\""), 2); /* one malformed */
+	assert_int_equal(times_in_log("op=never"), 0);
+	secret_free(wrong);
+}
+
 /* ---- frames that the client would not send ---- */
 
 static const struct {
@@ -163,7 +189,7 @@ static const struct {
 } consented[] = {
 	{KEYD_EXPORT, KEYD_OP_EXPORT}, {KEYD_PROVE, KEYD_OP_PROVE},
 	{KEYD_IMPORT, KEYD_OP_IMPORT}, {KEYD_SEAL, KEYD_OP_SEAL},
-	{KEYD_SECURITY, KEYD_OP_SECURITY},
+	{KEYD_SECURITY, KEYD_OP_SECURITY}, {KEYD_OVERRIDE, KEYD_OP_OVERRIDE},
 };
 
 /* Send what is in f with a ticket that `owner` got for `op` and the body `meant`. */
@@ -336,6 +362,7 @@ int main(void)
 		cmocka_unit_test(it_is_checked),
 		cmocka_unit_test(a_wrong_one_waits),
 		cmocka_unit_test(it_changes),
+		cmocka_unit_test(an_override),
 		cmocka_unit_test(tickets_are_bound),
 		cmocka_unit_test(tickets_are_good_once),
 		cmocka_unit_test(malformed_frames),

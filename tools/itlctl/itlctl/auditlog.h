@@ -6,8 +6,11 @@
 #include "audit/verify.h"
 #include "itlctl/ctl.h"
 
-/* The files of the line, or (without any) the cluster's own, which opens
- * NEED_CLUSTER. audit_files_clear() them in any case. */
+/* The cluster's own files; opens NEED_CLUSTER. audit_files_clear() them in any case,
+ * as the next. */
+enum rc auditlog_find_own(struct ctl *c, struct audit_files *out,
+			  struct err *e) MUST_CHECK;
+/* The files of the line, or (without any) the cluster's own. */
 enum rc auditlog_find(struct ctl *c, struct audit_files *out,
 		      struct err *e) MUST_CHECK;
 

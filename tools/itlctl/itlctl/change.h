@@ -20,6 +20,9 @@ struct change {
 	struct confedit *edit;   /* where the command makes its change */
 	struct cluster *now;     /* as the file was under the lock */
 	struct cluster *next;    /* as it will be; set by change_check() */
+	char candidate[PATH_MAX]; /* what it will be, until change_clear(); "": none */
+	struct err locks;        /* why phones would be locked, or that nobody knows */
+	char finding[200];       /* the same for the audit log; "": nobody knows */
 	char section[CLUSTER_ID_MAX + 8]; /* "node n1", for change_node() */
 	json_t *steps;           /* texts: what the administrator does next */
 	json_t *generated, *restarted; /* of change_done(): arrays */
@@ -51,6 +54,17 @@ enum rc change_check(struct change *ch, struct err *e) MUST_CHECK;
  * is the new one then.
  */
 enum rc change_apply(struct change *ch, bool *done, struct err *e) MUST_CHECK;
+
+/* ---- would it lock phones? (judge.c) ---- */
+
+/* Ask front, into ch->locks and ch->finding. */
+void change_judge(struct change *ch);
+/* Refused if it would, or if front does not know; with --force the administrator's
+ * password is asked for, and keyd's audit log has it before it is done. */
+enum rc change_may(struct change *ch, struct err *e) MUST_CHECK;
+/* What change_may() will say, for --dry-run; and as JSON (null: phones are safe). */
+void change_verdict(struct change *ch);
+json_t *change_locks_json(const struct change *ch);
 
 /* What comes next, for change_done(). */
 void change_step(struct change *ch, const char *fmt, ...)

@@ -1,7 +1,6 @@
 /*
- * The dialogue of `utils itl reset`, of `utils ctl update` in the same words, and `rollback`, and of
- * a TFTP restart (spec:
- * commands).
+ * The dialogue of `utils itl reset`, of `utils ctl update` and `rollback` in the same
+ * words, and of a TFTP restart (spec: commands).
  *
  * Nodes report in any order; the lines are printed in configured order, the
  * publisher first: those of a node as soon as all nodes before it are done,

@@ -17,6 +17,7 @@
 
 #define CLUSTER_DIR ITLKEEPER_SYSCONFDIR /* /etc/itlkeeper; default of every program's --config */
 #define CLUSTER_FILE "cluster.conf"
+#define CLUSTER_NEXT_FILE ".cluster.conf.new" /* beside it: what itlctl makes of it */
 #define CLUSTER_FILE_MAX (1u << 20) /* bytes */
 #define CLUSTER_MAX_NODES 64
 #define CLUSTER_ID_MAX 32 /* bytes of a node's or the cluster's identifier */

@@ -28,6 +28,7 @@
  * | vault-check | group | | vaults: [{vault (of vault.conf),name (of its newest object, or null),ok,error (null)}]: the daily check, now |
  * | alerts-check | group | | the result of alerts, after looking at once |
  * | ctl-update | group | node (the publisher), timestamp (Unix time, about now), ticket, force, all_or_none | events below; sha1, signer, nodes (as of reset), warnings: [text: whose phones accept which list only through a TVS] |
+ * | conf-check | group | sha256 (of the cluster.conf that is to be, which lies beside the present one as CLUSTER_NEXT_FILE) | locks (null, or an error: which phones it would lock, and the safe order), finding ("", or the same for the audit log) |
  * | node-check | group | node (or all TFTP nodes) | nodes: [{id,host,folder,ok,error (null),key (null, or of an SSH server that no known_hosts has: {ssh_host,address,type,fingerprint,entry (its line)})}]: each was probed now, nothing was changed |
  * | tftp-restart | group | node, force | events below; node, sha1, kind, built (false: the list was up to date and only bounced), phones (null, or certificates changed that phones must get: {units ("CallManager TVS"),reset ("done", "failed", "by-hand"),error (null)}) |
  * | reset-plan | group | how ("localkey", "remotekey"), node, all_or_none | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |

@@ -3,8 +3,8 @@
  *
  * A struct keyd is one connection, used by one thread at a time. If keyd ends
  * (it is crash-only), a call that needs no ticket connects again and sends once
- * more, at most twice; what comes back then is the caller's. Each answer that changes or signs something is in
- * the audit log when it arrives.
+ * more, at most twice; what comes back then is the caller's. Each answer that changes
+ * or signs something is in the audit log when it arrives.
  */
 #ifndef KEYD_CLIENT_H
 #define KEYD_CLIENT_H
@@ -70,7 +70,8 @@ enum keyd_op { KEYD_OP_RESET = 1, KEYD_OP_PREVIEW, KEYD_OP_GENERATE,
 	       KEYD_OP_TIDY,
 	       KEYD_OP_ROLLBACK,
 	       KEYD_OP_REMOVE,
-	       KEYD_OP_CSR, KEYD_OP_CERT_IMPORT };
+	       KEYD_OP_CSR, KEYD_OP_CERT_IMPORT,
+	       KEYD_OP_OVERRIDE };
 
 /* What a ticket is good for: an operation and the SHA-256 of its parameters. */
 struct keyd_intent {
@@ -207,6 +208,16 @@ struct keyd_csr {
 /* The one that waits. RC_NOTFOUND if none does. */
 enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
 		      struct keyd_csr *out, struct err *e) MUST_CHECK;
+
+/* ---- what is done all the same ---- */
+
+#define KEYD_OVERRIDE_MAX 400 /* bytes of the text, NUL included */
+
+/* With --force something is done that itlctl would refuse, and that keyd has no part
+ * in: a cluster.conf that locks phones. The text (name=value words: what, and what it
+ * does) is in the audit log, with the administrator's ticket, when this returns. */
+enum rc keyd_override(struct keyd *k, const struct secret *password, const char *text,
+		      struct err *e) MUST_CHECK;
 
 /* ---- front ---- */
 
