@@ -63,4 +63,7 @@ enum rc key_find_again(struct hsm_session *s, struct hsm_key *key,
 CLEANUP_DEFINE(EVP_PKEY *, EVP_PKEY_free);
 CLEANUP_DEFINE(X509 *, X509_free);
 
+/* How many C_FindObjectsInit this process has called; for tests. */
+unsigned long hsm_find_count(void);
+
 #endif

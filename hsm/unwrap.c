@@ -195,10 +195,10 @@ static enum rc check_cert(X509 *cert, unsigned *bits, struct err *e)
 	EVP_PKEY *key = X509_get0_pubkey(cert);
 	int size = key && EVP_PKEY_is_a(key, "RSA") ? EVP_PKEY_get_bits(key) : 0;
 
-	if (size != 1024 && size != 2048 && size != 4096)
+	if (size != 1024 && size != 2048 && size != 3072 && size != 4096)
 		return err_set(e, RC_REFUSED, "certificate",
-			       "its key cannot sign a list",
-			       "a recovery key is RSA of 1024, 2048 or 4096 bits",
+			       "its key is of no size that phones know",
+			       "a key is RSA of 1024, 2048 or 4096 bits; of TVS and CAPF also 3072",
 			       "%d bits of RSA", size);
 	*bits = (unsigned)size;
 	return RC_OK;

@@ -100,6 +100,14 @@ enum rc cluster_find_node(const struct cluster *c, const char *name,
 	return err_set(e, RC_NOTFOUND, "node", why, NULL, "%.80s", name);
 }
 
+const struct cluster_node *cluster_node_by_id(const struct cluster *c, const char *id)
+{
+	for (size_t i = 0; i < c->nnodes; i++)
+		if (!strcmp(c->nodes[i].id, id))
+			return &c->nodes[i];
+	return NULL;
+}
+
 const struct cluster_node *cluster_publisher(const struct cluster *c)
 {
 	return cluster_node_at(c, 0);
@@ -146,12 +154,6 @@ static void put_host_name(const struct cluster *c, const struct cluster_node *n,
 {
 	(void)snprintf(to, cap, "%s%s%s", n->host, c->domain[0] ? "." : "",
 		       c->domain);
-}
-
-void cluster_host_name(const struct cluster *c, const struct cluster_node *n,
-		       char to[CLUSTER_CN_MAX + 1])
-{
-	put_host_name(c, n, to, CLUSTER_CN_MAX + 1);
 }
 
 enum rc cluster_common_name(const struct cluster *c, enum unit u,

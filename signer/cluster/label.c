@@ -86,3 +86,8 @@ bool label_read(const char *text, size_t n, struct label *out)
 		}
 	return false;
 }
+
+bool label_in_use(const struct label *l, const struct cluster *c)
+{
+	return !unit_is_of_node(l->unit) || cluster_node_by_id(c, l->node);
+}

@@ -55,12 +55,11 @@ static struct alert *begin(struct alert *a, size_t kind, const char *host)
  * is not configured any more stands for itself. */
 static const char *host_of(const struct cluster *c, const struct label *l)
 {
-	if (!unit_is_of_node(l->unit))
-		return cluster_publisher(c)->host;
-	for (size_t i = 0; i < c->nnodes; i++)
-		if (!strcmp(c->nodes[i].id, l->node))
-			return c->nodes[i].host;
-	return l->node;
+	const struct cluster_node *n = unit_is_of_node(l->unit)
+					       ? cluster_node_by_id(c, l->node)
+					       : cluster_publisher(c);
+
+	return n ? n->host : l->node;
 }
 
 /* False if it has more to live than the longest stage. */

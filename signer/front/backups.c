@@ -135,16 +135,15 @@ static void ask_keyd(struct service *s, struct backup_state *st)
 
 static void find_key(struct backup_state *st)
 {
-	for (size_t i = 0; i < st->nkeys && !st->has_key; i++) {
-		const struct keyd_key *k = &st->keys[i];
+	const struct keyd_key *k =
+		keyd_key_current(st->keys, st->nkeys, UNIT_ITLRECOVERY, NULL);
 
-		if (k->label.unit != UNIT_ITLRECOVERY || !k->current)
-			continue;
-		st->has_key = true;
-		st->key = k->label;
-		memcpy(st->key_id, k->id, sizeof st->key_id);
-		st->bits = (unsigned)EVP_PKEY_get_bits(X509_get0_pubkey(k->cert));
-	}
+	if (!k)
+		return;
+	st->has_key = true;
+	st->key = k->label;
+	memcpy(st->key_id, k->id, sizeof st->key_id);
+	st->bits = (unsigned)EVP_PKEY_get_bits(X509_get0_pubkey(k->cert));
 }
 
 enum rc backup_state_get(struct service *s, struct backup_state *out,

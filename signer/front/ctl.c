@@ -144,14 +144,11 @@ static enum rc ask_all_phones(struct call *c, const struct list *fresh,
 static enum rc note(struct call *c, const struct order *o, const struct list *l,
 		    struct err *e)
 {
-	struct keyd CLEANUP(keyd_free) *k = NULL;
 	char text[160];
 
 	(void)snprintf(text, sizeof text, "uid=%u force=%s sha1=%s", c->peer.uid,
 		       o->force ? "yes" : "no", l->sha1);
-	if (keyd_open(c->service->keyd, &k, e) != RC_OK)
-		return e->rc;
-	return keyd_note(k, "ctl-update", text, e);
+	return service_note(c->service, "ctl-update", text, e);
 }
 
 static enum rc update(struct call *c, int64_t op, const struct order *o,

@@ -39,7 +39,7 @@ static const struct command {
 	{"backups", ALL, 0, show_backups},
 	{"alerts", ALL, 0, show_alerts},
 	{"audit", ALL, 0, show_audit},
-	{"keys", ALL, KEYD, show_keys},
+	{"keys", GROUP, KEYD, show_keys},
 	{"generate-plan", GROUP, KEYD, op_generate_plan},
 	{"generate", GROUP, KEYD, op_generate},
 	{"csr-show", ALL, KEYD, show_csr},

@@ -61,23 +61,22 @@ static enum rc locks(struct call *c, enum unit unit, const char *node, struct er
 static enum rc (*const checks[])(struct call *c, enum unit unit, const char *node,
 				 struct err *e) = {held, locks};
 
-/* A key that is there is to be replaced. overrode: what force overrode, or "". */
-static enum rc may_regenerate(struct call *c, enum unit unit, const char *node,
-			      bool force, char overrode[OVERRODE_MAX],
-			      struct err *e)
+/* A key that is there is to be replaced. j->overrode: what force overrode, or "". */
+static enum rc may_regenerate(struct call *c, struct job *j, struct err *e)
 {
-	overrode[0] = '\0';
-	if (unit == UNIT_AUDIT)
+	if (j->unit == UNIT_AUDIT)
 		return RC_OK; /* no phone knows it */
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
-		size_t n = strlen(overrode);
+		size_t n = strlen(j->overrode);
 
-		if (checks[i](c, unit, node, e) == RC_OK)
+		if (checks[i](c, j->unit, j->node, e) == RC_OK)
 			continue;
-		if (e->rc != RC_REFUSED || !force)
+		if (e->rc != RC_REFUSED || !j->force)
 			return e->rc;
-		(void)snprintf(overrode + n, OVERRODE_MAX - n, "%s%s (%s)",
-			       n ? "; " : "", e->why, e->hint);
+		j->locks |= checks[i] == locks;
+		(void)snprintf(j->overrode + n, OVERRODE_MAX - n, "%s%s%s%s%s",
+			       n ? "; " : "", e->why, e->code ? " (" : "",
+			       e->code ? e->hint : "", e->code ? ")" : "");
 	}
 	return RC_OK;
 }
@@ -96,7 +95,7 @@ static enum rc may_generate(struct call *c, struct job *j, struct err *e)
 			       "itlctl set cert regen replaces it", "%s%s%s",
 			       unit_name(j->unit), j->node ? " of " : "",
 			       j->node ? j->node : "");
-	return may_regenerate(c, j->unit, j->node, j->force, j->overrode, e);
+	return may_regenerate(c, j, e);
 }
 
 static enum rc note(struct call *c, struct keyd *k, struct job *j, struct err *e)
@@ -183,8 +182,8 @@ enum rc op_generate_plan(struct call *c, json_t **result, struct err *e)
 	j.force = force;
 	if (may_generate(c, &j, e) != RC_OK)
 		return e->rc;
-	*result = json_pack("{s:b, s:s?, s:b}", "present", j.before > 0, "overrides",
-			    j.overrode[0] ? j.overrode : NULL, "phone_reset",
+	*result = json_pack("{s:b, s:s?, s:b, s:b}", "present", j.before > 0, "overrides",
+			    j.overrode[0] ? j.overrode : NULL, "locks", j.locks, "phone_reset",
 			    c->service->cluster->phone_reset != NULL);
 	return RC_OK;
 }

@@ -13,6 +13,7 @@ struct job {
 	bool regenerate, force; /* one that is there may be replaced */
 	unsigned before; /* the generation that is there, and is replaced; 0: none */
 	char overrode[OVERRODE_MAX];
+	bool locks;      /* among it: phones will not accept their next list */
 	const char *event; /* in the audit log */
 	/* Have keyd make it. */
 	enum rc (*make)(struct keyd *k, const uint8_t *ticket, uid_t uid,

@@ -279,14 +279,13 @@ struct judge_finding judge_change(const struct judge_held *held, size_t n,
 				  const struct judge_next *before,
 				  const struct judge_next *after)
 {
-	return gravest(held, n, before, after, false);
+	return gravest(held, n, before, after, true);
 }
 
-struct judge_finding judge_conf(const struct judge_held *held, size_t n,
-				const struct judge_next *before,
-				const struct judge_next *after)
+struct judge_finding judge_publish(const struct judge_held *held, size_t n,
+				   const struct judge_next *next)
 {
-	return gravest(held, n, before, after, true);
+	return gravest(held, n, next, next, false);
 }
 
 /* True if phones that take the node's own list first come off better. */

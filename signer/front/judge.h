@@ -99,19 +99,18 @@ struct judge_finding {
 	const struct judge_held *held; /* whom it concerns; NULL: nobody */
 };
 
-/* Of present phones every one that is locked counts, whatever they were before; of
- * those that were off, only who comes to be beyond. before: the same without the
- * change. */
+/* Of a new key, another policy, other nodes: of present phones those count that come
+ * off worse than before, and of those that were off, who comes to be beyond. before: the
+ * same without the change. Phones that wait behind a reset list until there is TVS, and
+ * go on waiting, are no reason against it: their node's own list is not published. */
 struct judge_finding judge_change(const struct judge_held *held, size_t n,
 				  const struct judge_next *before,
 				  const struct judge_next *after);
 
-/* The same of a change of cluster.conf, where phones that are locked already, and come
- * off no worse, do not count: such a change makes no list, and after a reset a
- * subscriber's phones wait like that for long. */
-struct judge_finding judge_conf(const struct judge_held *held, size_t n,
-				const struct judge_next *before,
-				const struct judge_next *after);
+/* Of next lists that are to be published: every present phone counts that would not
+ * accept its own. */
+struct judge_finding judge_publish(const struct judge_held *held, size_t n,
+				   const struct judge_next *next);
 
 /* A reset list stands that phones of the list before it do not accept by themselves:
  * then they still hold that one. So it is with policy itlrecovery's localkey, by a

@@ -251,7 +251,7 @@ enum rc lockout_conf(struct call *c, const struct cluster *next, struct err *loc
 	if (look(c->service, NULL, &v, e) != RC_OK)
 		return e->rc;
 	judge_next_of(next, v.keys, v.nkeys, v.now.tvs, UNIT_COUNT, NULL, &after);
-	f = judge_conf(v.held, v.nheld, &v.now, &after);
+	f = judge_change(v.held, v.nheld, &v.now, &after);
 	if (!f.held)
 		return RC_OK;
 	put_finding(&f, finding);
@@ -259,26 +259,29 @@ enum rc lockout_conf(struct call *c, const struct cluster *next, struct err *loc
 	return RC_OK;
 }
 
-enum rc lockout_restart(struct call *c, bool force, struct err *e)
+enum rc lockout_restart(struct call *c, struct err *locks,
+			char finding[LOCKOUT_FINDING_MAX], struct err *e)
 {
 	struct view v CLEANUP(view_clear) = {0};
 	struct judge_finding f;
 	const char *hint;
 
+	*locks = (struct err){0};
+	finding[0] = '\0';
 	if (look(c->service, c->node->id, &v, e) != RC_OK)
 		return e->rc;
-	f = judge_change(v.held, v.nheld, &v.now, &v.now);
+	f = judge_publish(v.held, v.nheld, &v.now);
 	if (!f.held)
 		return RC_OK;
-	if (force)
-		return note_forced(c, &f, e);
+	put_finding(&f, finding);
 	hint = c->node != cluster_publisher(c->service->cluster)
 		       ? "leave the reset list in place until there is TVS (`utils itl reset localkey` puts one); or --force, and reset afterwards"
 		       : "`utils itl reset localkey` first, then the phones; or --force, if no phone holds that list";
-	return err_set(e, RC_REFUSED, c->name,
-		       "its phones hold a list that does not name who signs its own list now, and no TVS of that list vouches for it: they would be locked",
-		       f.verdict == JUDGE_BEYOND ? remedies[JUDGE_NONE] : hint, "%s",
-		       c->node->host);
+	err_set(locks, RC_REFUSED, c->name,
+		"its phones hold a list that does not name who signs its own list now, and no TVS of that list vouches for it: they would be locked",
+		f.verdict == JUDGE_BEYOND ? remedies[JUDGE_NONE] : hint, "%s",
+		c->node->host);
+	return RC_OK;
 }
 
 /* ---- resets ---- */

@@ -15,10 +15,13 @@
 enum rc lockout_generate(struct call *c, enum unit unit, const char *node,
 			 struct err *e) MUST_CHECK;
 
-/* Before c->node's own list is published, of the present keys and policy. */
-enum rc lockout_restart(struct call *c, bool force, struct err *e) MUST_CHECK;
-
 #define LOCKOUT_FINDING_MAX 160
+
+/* Before c->node's own list is published, of the present keys and policy. *locks: why
+ * its phones would be locked; rc RC_OK: they would not. finding: the same for the audit
+ * log. The caller refuses it, or overrides it. */
+enum rc lockout_restart(struct call *c, struct err *locks,
+			char finding[LOCKOUT_FINDING_MAX], struct err *e) MUST_CHECK;
 
 /* Before cluster.conf becomes `next`: its policy, publisher, nodes. Phones of a node
  * that is not in it any more are thought to go to its publisher. *locks: why it would

@@ -33,7 +33,7 @@ static void add_served(struct service *s, const char *id, enum served_file file,
 
 	if (store_target(s->store, id, &t, &ignored) != RC_OK)
 		return;
-	f = file == FILE_CTL ? &t.ctl : &t.itl;
+	f = target_served(&t, file);
 	(void)json_object_set_new(node, "have", f->have[0] ? json_string(f->have)
 							    : json_null());
 	(void)json_object_set_new(node, "since", json_integer(f->since));
@@ -42,25 +42,29 @@ static void add_served(struct service *s, const char *id, enum served_file file,
 json_t *publish_outcomes(struct service *s, struct loop *const *loops, size_t n,
 			 enum served_file file, enum rc *rc, struct err *e)
 {
-	json_t *nodes = json_array();
+	json_t *nodes = json_array(), *node;
+	size_t i;
 
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = n; i-- > 0;) {
+	for (i = n; i-- > 0;) {
 		const struct loop *l = loops[i];
 		bool ok = l->last.rc == RC_OK;
-		json_t *node = json_pack("{s:s, s:s, s:b, s:o}", "id",
-					 l->node->id, "host", l->node->host, "ok",
-					 ok, "error",
-					 ok ? json_null() : err_json(&l->last));
 
-		(void)json_array_insert_new(nodes, 0, node);
+		(void)json_array_insert_new(
+			nodes, 0,
+			json_pack("{s:s, s:s, s:b, s:o}", "id", l->node->id, "host",
+				  l->node->host, "ok", ok, "error",
+				  ok ? json_null() : err_json(&l->last)));
 		if (!ok) {
-			add_served(s, l->node->id, file, node);
 			*e = l->last;
 			*rc = l->last.rc;
 		}
 	}
 	pthread_mutex_unlock(&s->lock);
+	/* The disk must not be waited for under the lock. */
+	json_array_foreach(nodes, i, node)
+		if (!json_is_true(json_object_get(node, "ok")))
+			add_served(s, loops[i]->node->id, file, node);
 	return nodes;
 }
 
@@ -80,9 +84,8 @@ enum rc publish_wait(struct call *c, const struct list *list, json_t **result,
 		loops[i] = &s->loops[i];
 	if (loops_work(s, loops, s->nloops, call_event, c, e) != RC_OK)
 		return e->rc;
-	nodes = publish_outcomes(s, loops, s->nloops,
-				 list->kind == LIST_CTL ? FILE_CTL : FILE_ITL,
-				 &rc, e);
+	nodes = publish_outcomes(s, loops, s->nloops, list_kind_file(list->kind), &rc,
+				 e);
 	*result = json_pack("{s:s, s:s, s:o}", "sha1", list->sha1, "signer",
 			    list->signer, "nodes", nodes);
 	return rc;

@@ -59,15 +59,6 @@ static const struct keyd_key *listed_key(const struct itl *l, enum unit unit,
 	return NULL;
 }
 
-static const struct keyd_key *current_key(const struct keyd_key *keys, size_t n,
-					  enum unit unit)
-{
-	for (size_t i = 0; i < n; i++)
-		if (keys[i].label.unit == unit && keys[i].current)
-			return &keys[i];
-	return NULL;
-}
-
 /* The keys that a reset is about, of those that the token has. */
 struct cast {
 	struct keyd_key *keys; /* owned: all of them */
@@ -87,7 +78,7 @@ static void fill_cast(struct call *c, enum keyd_how how, const struct itl *l,
 {
 	k->listed = listed_key(l, UNIT_ITLRECOVERY, k->keys, k->n);
 	k->trusted = how == KEYD_REMOTEKEY
-			     ? current_key(k->keys, k->n, UNIT_ITLRECOVERY)
+			     ? keyd_key_current(k->keys, k->n, UNIT_ITLRECOVERY, NULL)
 			     : k->listed;
 	k->signer = signer_of(c->service->cluster, how) == UNIT_ITLRECOVERY
 			    ? k->trusted

@@ -63,6 +63,17 @@ struct verdict {
 	json_t *lists;          /* that need it */
 };
 
+/* The token's keys; those of a node that went are retired, the newest too. */
+static enum rc keys_of_token(struct service *s, struct keyd_key **keys, size_t *n,
+			     struct err *e)
+{
+	if (service_keys(s, keys, n, e) != RC_OK)
+		return e->rc;
+	for (size_t i = 0; i < *n; i++)
+		(*keys)[i].current &= label_in_use(&(*keys)[i].label, s->cluster);
+	return RC_OK;
+}
+
 static json_t *show_kept(struct service *s, const struct held_list *h, bool signed_it)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:I}", "node",
@@ -186,7 +197,7 @@ enum rc show_keys(struct call *c, json_t **result, struct err *e)
 	size_t n = 0;
 
 	if (call_members(c, e, "{}") != RC_OK ||
-	    service_keys(s, &keys, &n, e) != RC_OK)
+	    keys_of_token(s, &keys, &n, e) != RC_OK)
 		return e->rc;
 	rc = lists_open(s, &lists, e);
 	for (size_t i = 0; i < n && rc == RC_OK; i++) {
@@ -243,7 +254,7 @@ static enum rc may_remove(struct service *s, const struct label *l, bool force,
 	enum rc rc;
 
 	label_text(l, label);
-	if (service_keys(s, &keys, &n, e) != RC_OK)
+	if (keys_of_token(s, &keys, &n, e) != RC_OK)
 		return e->rc;
 	k = by_label(keys, n, l);
 	if (!k)

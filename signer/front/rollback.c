@@ -96,40 +96,6 @@ static enum rc gather(struct call *c, struct backs **out, struct err *e)
 	return RC_OK;
 }
 
-/* ---- plan ---- */
-
-static json_t *plan_node(const struct back *b)
-{
-	bool goes = b->kept.rc == RC_OK;
-	json_t *then = goes ? json_pack("{s:s, s:s, s:s, s:I}", "sha1", b->list.sha1,
-					"kind", list_kind_name(b->list.kind),
-					"signer", b->list.signer, "made",
-					(json_int_t)b->list.made)
-			    : json_null();
-
-	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "id", b->node->id, "host",
-			 b->node->host, "sha1", b->target.itl.want, "then", then,
-			 "kept", goes ? json_null() : err_json(&b->kept));
-}
-
-enum rc op_rollback_plan(struct call *c, json_t **result, struct err *e)
-{
-	struct backs CLEANUP(backs_free) *b = NULL;
-	json_t *nodes;
-
-	if (call_members(c, e, "{}") != RC_OK ||
-	    store_op_idle(c->service->store, c->name, e) != RC_OK ||
-	    gather(c, &b, e) != RC_OK)
-		return e->rc;
-	nodes = json_array();
-	for (size_t i = 0; i < b->n; i++)
-		(void)json_array_append_new(nodes, plan_node(&b->each[i]));
-	*result = json_pack("{s:o}", "nodes", nodes);
-	return RC_OK;
-}
-
-/* ---- rollback ---- */
-
 /*
  * Phones hold the reset list by now (or some do, where the node failed half way). A
  * list that they would not take locks them.
@@ -150,6 +116,43 @@ static enum rc phones_take(struct call *c, const struct back *b, struct err *e)
 		       "%s: %s, signed by %s", b->node->host, b->list.sha1,
 		       b->list.signer);
 }
+
+/* ---- plan ---- */
+
+static json_t *plan_node(struct call *c, const struct back *b)
+{
+	bool goes = b->kept.rc == RC_OK;
+	struct err locks;
+	bool locked = goes && phones_take(c, b, &locks) != RC_OK;
+	json_t *then = goes ? json_pack("{s:s, s:s, s:s, s:I}", "sha1", b->list.sha1,
+					"kind", list_kind_name(b->list.kind),
+					"signer", b->list.signer, "made",
+					(json_int_t)b->list.made)
+			    : json_null();
+
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "id", b->node->id, "host",
+			 b->node->host, "sha1", b->target.itl.want, "then", then,
+			 "kept", goes ? json_null() : err_json(&b->kept), "locks",
+			 locked ? err_json(&locks) : json_null());
+}
+
+enum rc op_rollback_plan(struct call *c, json_t **result, struct err *e)
+{
+	struct backs CLEANUP(backs_free) *b = NULL;
+	json_t *nodes;
+
+	if (call_members(c, e, "{}") != RC_OK ||
+	    store_op_idle(c->service->store, c->name, e) != RC_OK ||
+	    gather(c, &b, e) != RC_OK)
+		return e->rc;
+	nodes = json_array();
+	for (size_t i = 0; i < b->n; i++)
+		(void)json_array_append_new(nodes, plan_node(c, &b->each[i]));
+	*result = json_pack("{s:o}", "nodes", nodes);
+	return RC_OK;
+}
+
+/* ---- rollback ---- */
 
 struct order {
 	json_t *lists; /* borrowed: each node's SHA-1, as the plan had it */

@@ -195,6 +195,16 @@ enum rc service_keyd_status(struct service *s, struct keyd_status *out,
 	return keyd_status(k, out, e);
 }
 
+enum rc service_note(struct service *s, const char *event, const char *text,
+		     struct err *e)
+{
+	struct keyd CLEANUP(keyd_free) *k = NULL;
+
+	if (keyd_open(s->keyd, &k, e) != RC_OK)
+		return e->rc;
+	return keyd_note(k, event, text, e);
+}
+
 enum rc service_keys(struct service *s, struct keyd_key **keys, size_t *n,
 		     struct err *e)
 {

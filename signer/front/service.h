@@ -98,6 +98,9 @@ bool service_tvs_answers(const struct service *s);
 
 enum rc service_keyd_status(struct service *s, struct keyd_status *out,
 			    struct err *e) MUST_CHECK;
+/* front's own word in keyd's audit log: "front.EVENT". */
+enum rc service_note(struct service *s, const char *event, const char *text,
+		     struct err *e) MUST_CHECK;
 /* The token's keys, and the cache of them brought up to date. */
 enum rc service_keys(struct service *s, struct keyd_key **keys, size_t *n,
 		     struct err *e) MUST_CHECK;

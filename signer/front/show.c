@@ -1,5 +1,4 @@
 #include "show.h"
-#include "lists.h"
 #include "loop.h"
 #include "base/errjson.h"
 #include "base/num.h"
@@ -116,8 +115,10 @@ enum rc show_certs(struct call *c, json_t **result, struct err *e)
 		return e->rc;
 	}
 	certs = json_array();
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		keys[i].current &= label_in_use(&keys[i].label, c->service->cluster);
 		(void)json_array_append_new(certs, show_key(&keys[i]));
+	}
 	keyd_keys_free(keys, n);
 	*result = json_pack("{s:o, s:o}", "certs", certs, "error",
 			    away.rc ? err_json(&away) : json_null());
@@ -327,17 +328,6 @@ enum rc show_services(struct call *c, json_t **result, struct err *e)
 	return RC_OK;
 }
 
-/* Does the token have it? */
-static bool present(const struct keyd_key *keys, size_t n, enum unit unit,
-		    const struct cluster_node *node)
-{
-	for (size_t i = 0; i < n; i++)
-		if (keys[i].label.unit == unit && keys[i].current &&
-		    (!node || !strcmp(keys[i].label.node, node->id)))
-			return true;
-	return false;
-}
-
 /* A node's CallManager signs as its TFTP server. */
 static bool runs(const struct cluster_node *node, enum unit u)
 {
@@ -352,7 +342,8 @@ static void plan_key(json_t *plan, const struct cluster *c, enum unit u,
 		plan, json_pack("{s:s, s:s?, s:i, s:b}", "unit", unit_name(u),
 				"node", node ? node->id : NULL, "bits",
 				(int)cluster_key_bits(c, u, node), "present",
-				present(keys, n, u, node)));
+				keyd_key_current(keys, n, u,
+						 node ? node->id : NULL) != NULL));
 }
 
 static json_t *plan_keys(const struct cluster *c, const struct keyd_key *keys,

@@ -1,7 +1,5 @@
 /* Where the audit log was when each list was published. */
 #include "store_sql.h"
-#include <stdlib.h>
-#include <string.h>
 
 enum rc store_heads_add(struct store *s, uint64_t entry, const uint8_t head[32],
 			int64_t time, struct err *e)
@@ -19,7 +17,7 @@ enum rc store_heads(struct store *s, struct audit_head **out, size_t *out_n,
 {
 	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
-	struct audit_head *all = NULL;
+	void CLEANUP_FREE *rows = NULL;
 	size_t n = 0;
 
 	if (sql_prepare(s, &st, e,
@@ -28,26 +26,22 @@ enum rc store_heads(struct store *s, struct audit_head **out, size_t *out_n,
 			"") != RC_OK)
 		return e->rc;
 	while (sql_row(s, st, e)) {
-		struct audit_head *more = reallocarray(all, n + 1, sizeof *more);
+		struct audit_head *h = sql_grow(&rows, n, sizeof *h, e);
 
-		if (!more) {
-			err_errno(e, RC_ERROR, "realloc", NULL, "heads");
-			break;
-		}
-		all = more;
-		sql_text(st, 0, all[n].sha1, sizeof all[n].sha1);
-		sql_text(st, 1, all[n].kind, sizeof all[n].kind);
-		sql_text(st, 2, all[n].node, sizeof all[n].node);
-		all[n].entry = (uint64_t)sqlite3_column_int64(st, 3);
-		(void)sql_blob(st, 4, all[n].head, sizeof all[n].head);
-		all[n].time = sqlite3_column_int64(st, 5);
+		if (!h)
+			return e->rc;
 		n++;
+		sql_text(st, 0, h->sha1, sizeof h->sha1);
+		sql_text(st, 1, h->kind, sizeof h->kind);
+		sql_text(st, 2, h->node, sizeof h->node);
+		h->entry = (uint64_t)sqlite3_column_int64(st, 3);
+		(void)sql_blob(st, 4, h->head, sizeof h->head);
+		h->time = sqlite3_column_int64(st, 5);
 	}
-	if (e->rc != RC_OK) {
-		free(all);
+	if (e->rc != RC_OK)
 		return e->rc;
-	}
-	*out = all;
+	*out = rows;
 	*out_n = n;
+	rows = NULL;
 	return RC_OK;
 }

@@ -36,14 +36,6 @@ enum rc store_config_done(struct store *s, const char *params, struct err *e)
 		       "tii", params, now, now);
 }
 
-static bool is_node(const struct cluster *c, const char *id)
-{
-	for (size_t i = 0; i < c->nnodes; i++)
-		if (!strcmp(c->nodes[i].id, id))
-			return true;
-	return false;
-}
-
 /* One that is none any more; "" in id: there is none such. */
 static enum rc find_gone(struct store *s, const struct cluster *c,
 			 char id[CLUSTER_ID_MAX + 1], struct err *e)
@@ -60,7 +52,7 @@ static enum rc find_gone(struct store *s, const struct cluster *c,
 	id[0] = '\0';
 	while (sql_row(s, st, e)) {
 		sql_text(st, 0, id, CLUSTER_ID_MAX + 1);
-		if (!is_node(c, id))
+		if (!cluster_node_by_id(c, id))
 			return RC_OK;
 		id[0] = '\0';
 	}

@@ -174,7 +174,7 @@ enum rc store_keys(struct store *s, struct keyd_key **out, size_t *n,
 {
 	LOCKED(s);
 	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
-	struct keyd_key *keys = NULL;
+	void *keys = NULL; /* their certificates are freed with them */
 	size_t got = 0;
 
 	if (sql_prepare(s, &st, e,
@@ -183,13 +183,12 @@ enum rc store_keys(struct store *s, struct keyd_key **out, size_t *n,
 			"") != RC_OK)
 		return e->rc;
 	while (sql_row(s, st, e)) {
-		struct keyd_key *more = realloc(keys, (got + 1) * sizeof *keys);
+		struct keyd_key *k = sql_grow(&keys, got, sizeof *k, e);
 
-		if (more) {
-			keys = more;
-			keys[got] = (struct keyd_key){0};
-		}
-		if (!more || !read_key(st, &keys[got++])) {
+		if (!k)
+			break;
+		got++;
+		if (!read_key(st, k)) {
 			err_set(e, RC_ERROR, "read state", "a key is damaged",
 				"restart front: it asks the token again", "key");
 			break;

@@ -50,7 +50,6 @@ static enum rc note(struct takeup *t, const char *from, size_t gone,
 		    struct err *e)
 {
 	struct service *s = t->service;
-	struct keyd CLEANUP(keyd_free) *k = NULL;
 	char text[320];
 
 	(void)snprintf(text, sizeof text,
@@ -61,9 +60,7 @@ static enum rc note(struct takeup *t, const char *from, size_t gone,
 								: "itlrecovery",
 		       gone);
 	log_info("event=config %s", text);
-	if (keyd_open(s->keyd, &k, e) != RC_OK)
-		return e->rc;
-	return keyd_note(k, STORE_CONFIG_OP, text, e);
+	return service_note(s, STORE_CONFIG_OP, text, e);
 }
 
 /* The operation that the front before began for this configuration; id 0: none. */

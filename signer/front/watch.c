@@ -75,15 +75,6 @@ static enum rc gather_vaults(struct service *s, struct facts *x, struct err *e)
 	return RC_OK;
 }
 
-/* A node that went leaves its keys in the token: nobody renews those. */
-static bool is_in_use(const struct cluster *c, const struct keyd_key *k)
-{
-	for (size_t i = 0; i < c->nnodes; i++)
-		if (!strcmp(c->nodes[i].id, k->label.node))
-			return k->current;
-	return k->current && !unit_is_of_node(k->label.unit);
-}
-
 static enum rc gather_certs(const struct cluster *c, struct facts *x, struct err *e)
 {
 	const struct backup_state *st = &x->backups;
@@ -92,7 +83,7 @@ static enum rc gather_certs(const struct cluster *c, struct facts *x, struct err
 	if (!x->certs)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "alerts");
 	for (size_t i = 0; i < st->nkeys; i++)
-		if (is_in_use(c, &st->keys[i]))
+		if (st->keys[i].current && label_in_use(&st->keys[i].label, c))
 			x->certs[x->f.ncerts++] = (struct alert_cert){
 				st->keys[i].label,
 				show_time(X509_get0_notAfter(st->keys[i].cert))};

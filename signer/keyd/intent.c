@@ -1,5 +1,8 @@
 #include "keyd/intent.h"
+#include "base/text.h"
 #include <sodium.h>
+#include <stdio.h>
+#include <string.h>
 
 /* Lengths come first, so that no two parameter lists have the same bytes. */
 static void hash_bytes(crypto_hash_sha256_state *s, struct bytes b)
@@ -105,6 +108,33 @@ struct keyd_intent keyd_intent_remove(const char *label)
 	hash_bytes(&s, bytes_of_text(label));
 	crypto_hash_sha256_final(&s, i.params);
 	return i;
+}
+
+/* As KEYD_OVERRIDE has the text. */
+struct keyd_intent keyd_intent_override(const char *text)
+{
+	uint8_t body[2 + KEYD_OVERRIDE_MAX];
+	struct writer w = writer_of(body, sizeof body);
+
+	write_text(&w, text);
+	return keyd_intent_body(KEYD_OP_OVERRIDE, writer_bytes(&w));
+}
+
+char *keyd_override_text(const char *op, const char *node, const char *why,
+			 char text[KEYD_OVERRIDE_MAX])
+{
+	size_t n;
+
+	(void)snprintf(text, KEYD_OVERRIDE_MAX, "op=%s node=%s overrode=\"", op, node);
+	n = strlen(text);
+	(void)snprintf(text + n, KEYD_OVERRIDE_MAX - 1 - n, "%s", why);
+	/* Byte for byte: why may have gone through a terminal's filter or not. */
+	for (char *p = text_flatten(text) + n; *p; p++)
+		if (*p == '"' || *p == '\\' || *p < ' ' || *p > '~')
+			*p = '?';
+	n = strlen(text);
+	(void)snprintf(text + n, KEYD_OVERRIDE_MAX - n, "\"");
+	return text;
 }
 
 struct keyd_intent keyd_intent_body(enum keyd_op op, struct bytes body)

@@ -7,6 +7,7 @@
 #include <openssl/sha.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #define ANY (ROLE_FRONT | ROLE_TVS | ROLE_ADMIN)
 
@@ -40,7 +41,7 @@ static const struct row {
 	[KEYD_PROOF]       = {"proof", ROLE_FRONT, false, request_proof},
 	[KEYD_INCOMPLETE]  = {"incomplete", ROLE_FRONT | ROLE_ADMIN, false, request_incomplete},
 	[KEYD_TIDY]        = {"tidy", ROLE_ADMIN, true, request_tidy},
-	[KEYD_OVERRIDE]    = {"override", ROLE_ADMIN, true, request_override},
+	[KEYD_OVERRIDE]    = {"override", ROLE_FRONT | ROLE_ADMIN, true, request_override},
 	[KEYD_ROLLBACK]    = {"rollback", ROLE_FRONT, true, request_rollback},
 	[KEYD_CSR]         = {"csr", ROLE_FRONT, true, request_csr},
 	[KEYD_CSR_SHOW]    = {"csr-show", ROLE_FRONT, false, request_csr_show},
@@ -268,6 +269,23 @@ enum rc request_use_own_consent(struct request *q, const struct consent *c,
 	return request_use_consent(q, c, &intent, e);
 }
 
+enum rc request_note_more(struct request *q, const char *event, const char *key,
+			  const char *detail, struct err *e)
+{
+	struct audit_entry entry = {
+		.time = (int64_t)time(NULL),
+		.who = role_name(q->conn->role),
+		.uid = q->conn->peer.uid,
+		.pid = (unsigned)q->conn->peer.pid,
+		.event = event,
+		.key = key,
+		.detail = detail,
+		.rc = "ok",
+	};
+
+	return release_note(q->service->release, &entry, e);
+}
+
 enum rc request_read_node(struct request *q, const struct cluster_node **node,
 			  struct err *e)
 {
@@ -278,11 +296,9 @@ enum rc request_read_node(struct request *q, const struct cluster_node **node,
 	if (q->in.bad)
 		return request_read_done(q, e);
 	note_detail(&q->note, "node=%s", id);
-	for (size_t i = 0; i < c->nnodes; i++)
-		if (!strcmp(c->nodes[i].id, id)) {
-			*node = &c->nodes[i];
-			return RC_OK;
-		}
+	*node = cluster_node_by_id(c, id);
+	if (*node)
+		return RC_OK;
 	return err_set(e, RC_NOTFOUND, q->note.event,
 		       "is no node of keyd's configuration",
 		       "keyd takes a changed cluster.conf up in a moment: give the command again; its log says what is wrong with the file", "%s", id);

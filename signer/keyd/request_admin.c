@@ -4,7 +4,6 @@
 #include "base/proc.h"
 #include <sodium.h>
 #include <string.h>
-#include <time.h>
 
 enum rc request_ticket(struct request *q, struct err *e)
 {
@@ -41,16 +40,21 @@ enum rc request_note(struct request *q, struct err *e)
 	return RC_OK;
 }
 
-/* The word of an administrator's program: what is done, keyd does not see. That the
- * password was given for just this is what it stands for. */
+/* The word of an administrator's program, or of front: what is done, keyd does not see.
+ * That the password was given for just this is what it stands for. */
 enum rc request_override(struct request *q, struct err *e)
 {
-	struct consent consent = request_read_own_consent(q);
+	struct consent consent = q->conn->role == ROLE_FRONT
+					 ? request_read_consent(q)
+					 : request_read_own_consent(q);
 	char text[KEYD_OVERRIDE_MAX];
+	struct keyd_intent intent;
 
 	read_text(&q->in, text, sizeof text);
-	if (request_read_done(q, e) != RC_OK ||
-	    request_use_own_consent(q, &consent, KEYD_OP_OVERRIDE, e) != RC_OK)
+	if (request_read_done(q, e) != RC_OK)
+		return e->rc;
+	intent = keyd_intent_override(text);
+	if (request_use_consent(q, &consent, &intent, e) != RC_OK)
 		return e->rc;
 	note_detail(&q->note, "%s", text);
 	return RC_OK;
@@ -61,18 +65,10 @@ static enum rc note_place(struct request *q, const struct keyd_place *p,
 			  struct err *e)
 {
 	char hex[SHA1_HEX], detail[CLUSTER_ID_MAX + SHA1_HEX + 16];
-	struct audit_entry entry = {
-		.time = (int64_t)time(NULL),
-		.who = role_name(q->conn->role),
-		.uid = q->conn->peer.uid,
-		.event = "rollback-list",
-		.detail = detail,
-		.rc = "ok",
-	};
 
 	(void)snprintf(detail, sizeof detail, "node=%s sha1=%s", p->node,
 		       hex_of(bytes_of(p->sha1, sizeof p->sha1), hex, sizeof hex));
-	return release_note(q->service->release, &entry, e);
+	return request_note_more(q, "rollback-list", NULL, detail, e);
 }
 
 /* Lists that were signed before come back. keyd signs nothing, and need not know

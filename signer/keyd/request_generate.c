@@ -121,20 +121,10 @@ enum rc request_note_id(struct request *q, const char *event, const char *label,
 			const uint8_t id[HSM_ID_LEN], struct err *e)
 {
 	char hex[2 * HSM_ID_LEN + 1], detail[64];
-	struct audit_entry entry = {
-		.time = (int64_t)time(NULL),
-		.who = role_name(q->conn->role),
-		.uid = q->conn->peer.uid,
-		.pid = (unsigned)q->conn->peer.pid,
-		.event = event,
-		.key = label,
-		.detail = detail,
-		.rc = "ok",
-	};
 
 	(void)snprintf(detail, sizeof detail, "id=%s",
 		       hex_of(bytes_of(id, HSM_ID_LEN), hex, sizeof hex));
-	return release_note(q->service->release, &entry, e);
+	return request_note_more(q, event, label, detail, e);
 }
 
 /*

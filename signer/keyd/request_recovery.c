@@ -71,8 +71,8 @@ static enum rc bad_cert(struct err *e, const char *why)
 }
 
 /* Exactly one; if it names itself as its issuer, it is. */
-static enum rc read_cert(struct request *q, struct bytes der, X509 **out,
-			 struct err *e)
+static enum rc read_cert(struct request *q, enum unit unit, struct bytes der,
+			 X509 **out, struct err *e)
 {
 	const uint8_t *p = der.p;
 	X509 CLEANUP(X509_free) *cert = d2i_X509(NULL, &p, (long)der.n);
@@ -83,6 +83,8 @@ static enum rc read_cert(struct request *q, struct bytes der, X509 **out,
 	note_digest(&q->note, der);
 	if (!key || !EVP_PKEY_is_a(key, "RSA"))
 		return bad_cert(e, "is not of an RSA key");
+	if (EVP_PKEY_get_bits(key) == 3072 && unit != UNIT_TVS && unit != UNIT_CAPF)
+		return bad_cert(e, "is of 3072 bits, which a list cannot name as its signer's");
 	if (X509_NAME_cmp(X509_get_subject_name(cert),
 			  X509_get_issuer_name(cert)) == 0 &&
 	    X509_verify(cert, key) != 1)
@@ -170,7 +172,7 @@ enum rc request_prove(struct request *q, struct err *e)
 	if ((has_security &&
 	     request_check_password(q, PASSWORD_SECURITY, derived, &security,
 				    e) != RC_OK) ||
-	    read_cert(q, der, &cert, e) != RC_OK ||
+	    read_cert(q, UNIT_ITLRECOVERY, der, &cert, e) != RC_OK ||
 	    hsm_wrapped_prove(q->session, &w, cert, &route, e) != RC_OK)
 		return e->rc;
 	held = find_recovery(q, der);
@@ -256,9 +258,14 @@ static enum rc import_unless_there(struct request *q, const struct incoming *in,
 				   struct err *e)
 {
 	struct keyring *ring = &q->service->keys;
-	struct held_key *held = NULL;
+	struct held_key *held = keyring_by_cert(ring, in->der);
 	enum hsm_route route;
 
+	if (held && held->label.unit != in->unit)
+		return err_set(e, RC_REFUSED, "import",
+			       "this certificate is another unit's already",
+			       "each unit has a key of its own: a list with one twice would let it stand for both",
+			       "%s", held->key->label);
 	if (keyring_current(ring, in->unit, in->node, &held, e) == RC_OK) {
 		if (bytes_equal(bytes_of(held->der, held->der_len), in->der)) {
 			note_detail(&q->note, "present=1");
@@ -308,7 +315,7 @@ enum rc request_import(struct request *q, struct err *e)
 
 	if (read_incoming(q, &in, e) != RC_OK ||
 	    request_use_own_consent(q, &consent, KEYD_OP_IMPORT, e) != RC_OK ||
-	    read_cert(q, in.der, &in.cert, e) != RC_OK ||
+	    read_cert(q, in.unit, in.der, &in.cert, e) != RC_OK ||
 	    request_lock(q, e) != RC_OK)
 		return e->rc;
 	rc = import_unless_there(q, &in, e);

@@ -27,7 +27,8 @@ static enum rc find_retired(struct request *q, const struct label *l,
 			       "the token has no such key with a certificate",
 			       "itlctl key list names those that it has", "%s",
 			       q->note.key);
-	if (keyring_is_current(&q->service->keys, k))
+	if (keyring_is_current(&q->service->keys, k) &&
+	    label_in_use(l, q->service->config->cluster))
 		return err_set(e, RC_REFUSED, "remove",
 			       "is the current key of its unit",
 			       "itlctl set cert regen makes a new one; then this one is retired",

@@ -28,12 +28,8 @@ static bool role_fits(unsigned role, enum unit unit)
 
 static bool of_this_cluster(const struct cluster *c, const struct label *l)
 {
-	if (!unit_is_of_node(l->unit))
-		return !strcmp(l->node, c->name);
-	for (size_t i = 0; i < c->nnodes; i++)
-		if (!strcmp(c->nodes[i].id, l->node))
-			return true;
-	return false;
+	return unit_is_of_node(l->unit) ? cluster_node_by_id(c, l->node) != NULL
+					: !strcmp(l->node, c->name);
 }
 
 static enum rc foreign(struct err *e, size_t i, const char *why)

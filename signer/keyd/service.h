@@ -179,6 +179,10 @@ enum rc request_give_list(struct request *q, struct bytes list, bool sha1_only,
 /* One key as KEYD_KEYS has it. */
 void request_write_key(struct request *q, const struct held_key *k);
 
+/* An entry of the log beside the request's own, before that one. key: a label, or NULL. */
+enum rc request_note_more(struct request *q, const char *event, const char *key,
+			  const char *detail, struct err *e) MUST_CHECK;
+
 /* "EVENT-begin": the id of a new key is in the log before the token has it. */
 enum rc request_note_id(struct request *q, const char *event, const char *label,
 			const uint8_t id[HSM_ID_LEN], struct err *e) MUST_CHECK;

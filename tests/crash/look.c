@@ -1,6 +1,6 @@
 /* What is left, read without the programs that wrote it. */
 #include "crash.h"
-#include "audit/verify.h"
+#include "whole.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "itl/itl.h"

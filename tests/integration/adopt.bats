@@ -17,8 +17,8 @@ teardown() {
 }
 
 # A key and its certificate as PEM: FILE.key.pem, FILE.crt.pem, and both in FILE.pem.
-make_pair() { # FILE CN
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$1.key.pem" \
+make_pair() { # FILE CN [BITS]
+	openssl req -x509 -newkey "rsa:${3-2048}" -nodes -keyout "$1.key.pem" \
 		-out "$1.crt.pem" -days 900 -subj "/C=US/O=old/CN=$2" 2>/dev/null
 	cat "$1.key.pem" "$1.crt.pem" >"$1.pem"
 }
@@ -79,7 +79,7 @@ phones_are() { # STATUS
 	[ "$status" = 0 ]
 	[[ $output == *"notes.txt"* ]]
 	[ "$(grep -c 'proved by a test signature' <<<"$output")" = 6 ]
-	[[ $output == *"shred -u $files/n2/TVS.p12"* ]]
+	[[ $output == *"shred -u '$files/n2/TVS.p12'"* ]]
 	[ "$(find "$files" -type f -exec sha256sum {} + | sort)" = "$sum" ]
 
 	# The same certificates are in the token, and nothing else was made but Audit.
@@ -109,8 +109,24 @@ phones_are() { # STATUS
 	old_cluster
 	old_files
 	demo_start "$dir"
-	(umask 077 && echo wrong >"$dir/secret/file-password")
+	# A subscriber's folder of another name, or its CallManager missing: new keys
+	# would be made, and its phones would refuse its list. Nothing is imported.
+	mv "$files/n2" "$files/n2x"
 	run import --new-password-file "$admin"
+	echo "$output"
+	[ "$status" = 2 ]
+	[[ $output == *"$files/n2x: is no node"*"nodes are n1 (test10pub), n2 (test10sub)"* ]]
+	mv "$files/n2x" "$files/n2"
+	mv "$files/n2/CallManager.key" "$files/n2/CallManager.crt" "$dir"
+	run import
+	echo "$output"
+	[ "$status" = 3 ]
+	[[ $output == *"test10sub: $files/n2/CallManager.pem: there is none"*--force* ]]
+	mv "$dir/CallManager.key" "$dir/CallManager.crt" "$files/n2"
+	[ "$(demo_ctl "$dir" --json show cert list own | jq '[.result.certs[] | select(.unit != "Audit")] | length')" = 0 ]
+
+	(umask 077 && echo wrong >"$dir/secret/file-password")
+	run import
 	echo "$output"
 	[ "$status" = 5 ]
 	[[ $output == *"$files/"* ]]
@@ -133,6 +149,25 @@ phones_are() { # STATUS
 	[ "$status" = 2 ]
 	[[ $output == *"two files are for one key"* ]]
 	rm "$files/n2/tvs.pfx"
+
+	# A list cannot name a signer of this size.
+	make_pair "$dir/large" large.example 3072
+	mv "$files/callmanager.pem" "$dir"
+	cp "$dir/large.pem" "$files/CallManager.pem"
+	run import
+	[ "$status" = 3 ]
+	[[ $output == *"CallManager.pem"*"3072 bits, which a list cannot name"* ]]
+	rm "$files/CallManager.pem"
+	mv "$dir/callmanager.pem" "$files"
+
+	# One certificate cannot stand for two units.
+	mv "$files/CAPF.cer" "$files/CAPF.key" "$dir"
+	cp "$old/cm1.pem" "$files/CAPF.pem"
+	run import
+	[ "$status" = 3 ]
+	[[ $output == *"this certificate is another unit's already"* ]]
+	rm "$files/CAPF.pem"
+	mv "$dir/CAPF.cer" "$dir/CAPF.key" "$files"
 
 	mkdir "$dir/empty"
 	run demo_ctl "$dir" --password-file "$admin" cluster init --import "$dir/empty"

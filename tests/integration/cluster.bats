@@ -81,7 +81,7 @@ served() { # NODE: SHA-1 of what a phone gets there
 	run ctl --node test10sub utils service restart Cisco Tftp
 	[ "$status" = 3 ]
 	[ "$(served test10sub)" = "$standing" ]
-	ctl --node test10sub utils service restart Cisco Tftp --force
+	ctl --node test10sub --password-file "$password" utils service restart Cisco Tftp --force
 	[ "$(served test10sub)" != "$standing" ]
 	ctl utils service restart Cisco Tftp
 	[ "$(served test10pub)" != "$standing" ]
@@ -204,6 +204,6 @@ served() { # NODE: SHA-1 of what a phone gets there
 	[ "$status" = 3 ]
 	[[ $output == *"record 1"* && $output == *--force* ]]
 	[ "$(served test10sub)" = "$before" ]
-	ctl --node test10sub utils service restart Cisco Tftp --force
+	ctl --node test10sub --password-file "$password" utils service restart Cisco Tftp --force
 	[ "$(served test10sub)" != "$before" ]
 }

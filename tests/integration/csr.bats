@@ -147,7 +147,7 @@ sign_late() { # CSR OUT
 	run admin set cert regen TVS --yes
 	[ "$status" = 3 ]
 	[[ $output == *"CallManager certificate was modified in the last 5 minutes"* ]]
-	ctl utils service restart Cisco Tftp --force
+	admin utils service restart Cisco Tftp --force
 	curl -s "tftp://127.0.0.1:$(<"$dir/node/test10pub/port")/ITLFile.tlv" >"$dir/itl"
 	run ctl file verify "$dir/itl" "$dir/ccm.pem"
 	echo "$output"
@@ -175,7 +175,7 @@ sign_late() { # CSR OUT
 	contains "$dir/entry" 'unit=CAPF node=- uid=0 force=yes overrode='
 	contains "$dir/entry" 'CallManager certificate was modified'
 	for node in test10pub test10sub; do
-		ctl --node "$node" utils service restart Cisco Tftp --force
+		admin --node "$node" utils service restart Cisco Tftp --force
 		ctl show itl "$node" --json | jq -r '.result.records[].serial' | tr -d : >"$dir/serials"
 		grep -qiF "$(serial_of "$dir/tvs.pem")" "$dir/serials"
 		grep -qiF "$(serial_of "$dir/capf.pem")" "$dir/serials"

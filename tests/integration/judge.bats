@@ -28,7 +28,7 @@ ctl() {
 }
 
 restart() { # NODE ARG...
-	demo_ctl "$dir" --node "$1" utils service restart Cisco Tftp "${@:2}"
+	demo_ctl "$dir" --node "$1" "${@:2}" utils service restart Cisco Tftp
 }
 
 # All phones reset; the exit status tells whether all hold what their node serves.
@@ -107,7 +107,27 @@ keys_of() { # UNIT: how many generations
 
 @test "a locked phone: --force all the way, and the reset heals it" {
 	ctl set cert regen CallManager --force --yes
+	log=$dir/state/keyd/audit.log
+	before=$(grep -ac '"event":"override"' "$log") || true
+	# A wrong password, and a ticket that is none, override nothing.
+	(umask 077 && echo wrong >"$dir/secret/wrong")
+	run restart test10pub --force --password-file "$dir/secret/wrong"
+	[ "$status" = 3 ]
+	run ask_front "$dir" '{"do":"tftp-restart","node":"test10pub","force":true}'
+	echo "$output"
+	[[ $output == *'"rc":"refused"'*"the administrator's ticket"* ]]
+	phones # nothing came to them
+	[ "$(grep -ac '"event":"override"' "$log")" = "$before" ]
+	run restart test10pub --force --password-file "$dir/secret/admin-password"
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ $output == *"warning: --force overrides: its phones hold a list"*"they would be locked"* ]]
+	grep -a '"event":"override"' "$log" | tail -n 1 | grep -F 'op=tftp-restart node=n1 overrode='
+	grep -a '"event":"front.tftp-restart"' "$log" | tail -n 1 | grep 'force=yes.*verdict='
+	demo_ctl "$dir" audit verify
+	# There is nothing more to override: no password, and nothing new in the log.
 	restart test10pub --force
+	[ "$(grep -ac '"event":"override"' "$log")" = $((before + 1)) ]
 	run phones
 	[ "$status" = 5 ]
 	[[ $output == *"Trust List Update Failed"* ]]

@@ -163,7 +163,7 @@ regnerating $1 certificate at a later time" ]
 	[ "$(resets)" = 2 ] # the TVS of both
 	before=$(served test10pub)
 	regen ITLRecovery --yes --force
-	ctl utils service restart Cisco Tftp --force
+	ctl --password-file "$password" utils service restart Cisco Tftp --force
 	[ "$(served test10pub)" != "$before" ]
 	sleep 1
 	[ "$(resets)" = 2 ]
@@ -175,7 +175,7 @@ regnerating $1 certificate at a later time" ]
 	demo_start "$dir"
 	regen CallManager --node test10sub --yes --force
 	# Its phones do not know the new ITLRecovery yet.
-	run ctl --node test10sub utils service restart Cisco Tftp --force
+	run ctl --node test10sub --password-file "$password" utils service restart Cisco Tftp --force
 	echo "$output"
 	[ "$status" = 0 ]
 	[[ $output == *"warning: the phones were not reset:"*"no phones, status 3"* ]]

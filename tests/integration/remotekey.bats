@@ -159,7 +159,7 @@ recovery_keys() {
 		text.p12|no PKCS#12|2|
 		empty.p12|empty|2|
 		mixed.p12|match|3|
-		large.p12|1024, 2048 or 4096|3|
+		large.p12|3072 bits, which a list cannot name|3|
 	END
 }
 
@@ -174,7 +174,7 @@ recovery_keys() {
 	[ "$(demo_ctl "$dir" show backup --json | jq .result.good)" = false ]
 	for node in test10pub test10sub; do
 		ctl --node "$node" set cert regen CallManager --force --yes
-		demo_ctl "$dir" --node "$node" utils service restart Cisco Tftp --force
+		ctl --node "$node" utils service restart Cisco Tftp --force
 	done
 	phones_are "Trust List Update Failed" 5
 	ctl utils itl reset localkey --yes

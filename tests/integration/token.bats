@@ -40,7 +40,7 @@ keyd_pid() {
 
 # keyd signs: each node's list is made anew, with a new time.
 signs() {
-	look utils service restart Cisco Tftp --force --json >/dev/null 2>&1 && keyd_answers
+	ctl utils service restart Cisco Tftp --force --json >/dev/null 2>&1 && keyd_answers
 }
 
 keyd_answers() {

@@ -1,4 +1,5 @@
 #include "ask/ask.h"
+#include "base/num.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@ static const char *short_type(const char *type)
 		{"ecdsa-sha2-", "ECDSA"}, {"ssh-dss", "DSA"},
 	};
 
-	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+	for (size_t i = 0; i < COUNT_OF(types); i++)
 		if (!strncmp(type, types[i].prefix, strlen(types[i].prefix)))
 			return types[i].name;
 	return type;

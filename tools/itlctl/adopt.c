@@ -2,6 +2,7 @@
 #include "itlctl/pemfile.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "base/text.h"
 #include <dirent.h>
 #include <limits.h>
 #include <string.h>
@@ -118,6 +119,24 @@ static enum rc take_file(struct search *s, const struct cluster_node *node,
 	return *at ? RC_OK : err_errno(e, RC_ERROR, "strdup", NULL, "%s", path);
 }
 
+/* Of a slip of the pen new keys would be made for the node that was meant. */
+static enum rc find_node(const struct cluster *c, const char *name, const char *path,
+			 const struct cluster_node **out, struct err *e)
+{
+	struct err unknown;
+	char hint[sizeof e->hint] = "nodes are";
+
+	if (cluster_find_node(c, name, out, &unknown) == RC_OK)
+		return RC_OK;
+	for (size_t i = 0; i < c->nnodes; i++) {
+		size_t n = strlen(hint);
+
+		(void)snprintf(hint + n, sizeof hint - n, "%s %s (%s)", i ? "," : "",
+			       c->nodes[i].id, c->nodes[i].host);
+	}
+	return err_set(e, RC_USAGE, "cluster init", "is no node", hint, "%s", path);
+}
+
 static enum rc search_folder(struct search *s, const char *dir,
 			     const struct cluster_node *node, bool top,
 			     struct err *e);
@@ -128,7 +147,6 @@ static enum rc look_at(struct search *s, const char *dir,
 {
 	const struct cluster_node *other;
 	char path[PATH_MAX];
-	struct err unknown;
 	struct stat st;
 
 	if (name[0] == '.')
@@ -139,10 +157,13 @@ static enum rc look_at(struct search *s, const char *dir,
 		return err_errno(e, RC_ERROR, "stat", NULL, "%s", path);
 	if (!S_ISDIR(st.st_mode))
 		return take_file(s, node, name, path, e);
-	if (top && cluster_find_node(s->c->cluster, name, &other, &unknown) == RC_OK)
-		return search_folder(s, path, other, false, e);
-	say_strange(s, path);
-	return RC_OK;
+	if (!top) {
+		say_strange(s, path);
+		return RC_OK;
+	}
+	if (find_node(s->c->cluster, name, path, &other, e) != RC_OK)
+		return e->rc;
+	return search_folder(s, path, other, false, e);
 }
 
 static enum rc search_folder(struct search *s, const char *dir,
@@ -161,6 +182,45 @@ static enum rc search_folder(struct search *s, const char *dir,
 		free(names[i]);
 	}
 	free(names);
+	return rc;
+}
+
+/* ---- what is missing ---- */
+
+static bool finds_callmanager(const struct search *s, const struct cluster_node *node)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->all[i].unit == UNIT_CALLMANAGER && s->all[i].node == node)
+			return true;
+	return false;
+}
+
+/* Phones of a node whose CallManager were made anew would refuse its list. */
+static enum rc check_callmanagers(const struct search *s, const char *dir,
+				  struct err *e)
+{
+	const struct cluster *c = s->c->cluster;
+	struct keyd_key *keys = NULL;
+	size_t nkeys = 0;
+	enum rc rc = RC_OK;
+
+	if (s->c->opt.value[OPT_FORCE])
+		return RC_OK;
+	if (keyd_keys(s->c->keyd, &keys, &nkeys, e) != RC_OK)
+		return e->rc;
+	for (size_t i = 0; i < c->nnodes && rc == RC_OK; i++) {
+		const struct cluster_node *n = &c->nodes[i];
+
+		if (n->tftp && !finds_callmanager(s, n) &&
+		    !keyd_key_current(keys, nkeys, UNIT_CALLMANAGER, n->id))
+			rc = err_set(e, RC_REFUSED, "cluster init",
+				     "there is none, nor a .p12 or a .crt with its .key: with a new key the node's phones would refuse its list",
+				     "put the node's CallManager there, or use --force if no phone holds a list of this node",
+				     "%s: %.160s/%s%sCallManager.pem", n->host, dir,
+				     n == cluster_publisher(c) ? "" : n->id,
+				     n == cluster_publisher(c) ? "" : "/");
+	}
+	keyd_keys_free(keys, nkeys);
 	return rc;
 }
 
@@ -233,10 +293,23 @@ enum rc adopt_keys(struct ctl *c, const char *dir, const struct passwords *pw,
 			       "holds no key of a unit",
 			       "name the files CallManager.pem, TVS.p12, CAPF.crt and CAPF.key, SAST.pem; see itlctl(1)",
 			       "%s", dir);
+	if (check_callmanagers(&s, dir, e) != RC_OK)
+		return e->rc;
 	for (size_t i = 0; i < s.n; i++)
 		if (adopt(c, &s.all[i], pw, adopted, e) != RC_OK)
 			return e->rc;
 	return RC_OK;
+}
+
+/* For a shell, whatever is in the name; a control character is no name to print. */
+static void print_quoted(FILE *out, const char *path)
+{
+	char CLEANUP_FREE *copy = strdup(path);
+
+	(void)fputc('\'', out);
+	for (const char *p = copy ? text_flatten(copy) : ""; *p; p++)
+		(void)fputs(*p == '\'' ? "'\\''" : (char[]){*p, '\0'}, out);
+	(void)fputc('\'', out);
 }
 
 void adopt_tell_end(const struct ctl *c, const json_t *adopted)
@@ -248,6 +321,9 @@ void adopt_tell_end(const struct ctl *c, const json_t *adopted)
 		      "The files are where they were. The token has these keys now, so once a backup of\n"
 		      "the recovery key is proved and phones hold the new list, remove them:\n");
 	json_array_foreach(adopted, i, key)
-		json_array_foreach(json_object_get(key, "files"), k, file)
-			(void)fprintf(c->out, "  shred -u %s\n", json_string_value(file));
+		json_array_foreach(json_object_get(key, "files"), k, file) {
+			(void)fprintf(c->out, "  shred -u ");
+			print_quoted(c->out, json_string_value(file));
+			(void)fprintf(c->out, "\n");
+		}
 }

@@ -1,4 +1,5 @@
 /* audit show, audit export. */
+#include "base/num.h"
 #include "base/text.h"
 #include "itlctl/auditlog.h"
 #include "itlctl/commands.h"
@@ -35,7 +36,7 @@ static enum rc since_read(const char *text, struct filter *f, struct err *e)
 		f->entry = strtoull(text, NULL, 10);
 		return RC_OK;
 	}
-	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+	for (size_t i = 0; i < COUNT_OF(forms); i++) {
 		struct tm tm = {.tm_isdst = -1};
 		const char *end = strptime(text, forms[i], &tm);
 

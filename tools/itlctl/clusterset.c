@@ -19,14 +19,12 @@ static enum rc check_callmanager(struct ctl *c, const struct cluster_node *n,
 				 struct err *e)
 {
 	struct keyd_key *keys = NULL;
-	bool has = false;
 	size_t nkeys = 0;
+	bool has;
 
 	if (keyd_keys(c->keyd, &keys, &nkeys, e) != RC_OK)
 		return e->rc;
-	for (size_t i = 0; i < nkeys; i++)
-		has = has || (keys[i].label.unit == UNIT_CALLMANAGER &&
-			      keys[i].current && !strcmp(keys[i].label.node, n->id));
+	has = keyd_key_current(keys, nkeys, UNIT_CALLMANAGER, n->id) != NULL;
 	keyd_keys_free(keys, nkeys);
 	if (has)
 		return RC_OK;

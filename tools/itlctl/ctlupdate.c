@@ -1,5 +1,4 @@
 /* utils ctl update CTLFile: ticket, update. */
-#include "itlctl/answer.h"
 #include "itlctl/commands.h"
 #include "itlctl/dialogue.h"
 #include "itlctl/outcome.h"
@@ -14,33 +13,16 @@ static json_t *request(const struct ctl *c, uint32_t timestamp, const char *tick
 			 c->opt.value[OPT_ALL_OR_NONE] != NULL);
 }
 
-static void show_warnings(const struct ctl *c, const json_t *result)
-{
-	json_t *text;
-	size_t i;
-
-	json_array_foreach(json_object_get(result, "warnings"), i, text)
-		(void)fprintf(c->session->err, "itlctl: warning: %s\n",
-			      json_is_string(text) ? json_string_value(text) : "");
-}
-
 static enum rc update(struct ctl *c, const struct secret *password,
 		      json_t **result, struct err *e)
 {
-	struct dialogue CLEANUP(dialogue_free) *d =
-		c->json ? NULL : dialogue_new(c->out, c->cluster, NULL);
 	uint32_t timestamp = (uint32_t)time(NULL);
 	struct keyd_intent intent = keyd_intent_ctl(timestamp);
 	char ticket[TICKET_HEX];
 
-	if (!c->json && !d)
-		return err_set(e, RC_ERROR, "ctl update", "out of memory", NULL,
-			       "dialogue");
 	if (ctl_ticket(c, password, &intent, ticket, e) != RC_OK)
 		return e->rc;
-	return ctl_call(c, request(c, timestamp, ticket),
-			c->json ? ctl_event_json : dialogue_event,
-			c->json ? (void *)c : (void *)d, result, e);
+	return dialogue_call(c, NULL, request(c, timestamp, ticket), result, e);
 }
 
 enum rc ctl_update(struct ctl *c, struct err *e)
@@ -56,6 +38,6 @@ enum rc ctl_update(struct ctl *c, struct err *e)
 	outcome_show(c, result);
 	if (c->json)
 		return ctl_result(c, json_incref(result), e);
-	show_warnings(c, result);
+	outcome_warnings(c, json_object_get(result, "warnings"));
 	return RC_OK;
 }

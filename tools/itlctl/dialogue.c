@@ -179,3 +179,18 @@ void dialogue_event(void *arg, json_t *event)
 	}
 	(void)fflush(d->out);
 }
+
+enum rc dialogue_call(struct ctl *c, const struct cluster_node *only, json_t *request,
+		      json_t **result, struct err *e)
+{
+	struct dialogue CLEANUP(dialogue_free) *d = NULL;
+
+	if (c->json)
+		return ctl_call(c, request, ctl_event_json, c, result, e);
+	d = dialogue_new(c->out, c->cluster, only);
+	if (!d) {
+		json_decref(request);
+		return err_set(e, RC_ERROR, "dialogue", "out of memory", NULL, "itlctl");
+	}
+	return ctl_call(c, request, dialogue_event, d, result, e);
+}

@@ -162,7 +162,7 @@ static enum rc init_list(struct init *in, const char *id, struct err *e)
 	json_t *result = NULL;
 
 	if (cluster_find_node(c->cluster, id ? id : "", &node, e) != RC_OK ||
-	    service_restart(c, node, &result, e) != RC_OK)
+	    service_restart(c, node, &in->pw.admin, &result, e) != RC_OK)
 		return e->rc;
 	(void)json_array_append_new(in->restarted, result);
 	if (!c->json)
@@ -338,12 +338,8 @@ enum rc init_node_password(struct ctl *c, const struct cluster_node *n,
 
 	if (keyd_keys(c->keyd, &keys, &nkeys, e) != RC_OK)
 		return e->rc;
-	for (size_t i = 0; i < nkeys; i++) {
-		bool own = keys[i].current && !strcmp(keys[i].label.node, n->id);
-
-		callmanager |= own && keys[i].label.unit == UNIT_CALLMANAGER;
-		tvs |= own && keys[i].label.unit == UNIT_TVS;
-	}
+	callmanager |= keyd_key_current(keys, nkeys, UNIT_CALLMANAGER, n->id) != NULL;
+	tvs |= keyd_key_current(keys, nkeys, UNIT_TVS, n->id) != NULL;
 	keyd_keys_free(keys, nkeys);
 	if (callmanager && tvs)
 		return RC_OK;

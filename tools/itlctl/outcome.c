@@ -1,18 +1,24 @@
 #include "itlctl/outcome.h"
 #include "itlctl/answer.h"
 
-void outcome_show(struct ctl *c, json_t *result)
+void outcome_warnings(const struct ctl *c, const json_t *warnings)
+{
+	json_t *text;
+	size_t i;
+
+	json_array_foreach(warnings, i, text)
+		(void)fprintf(c->session->err, "itlctl: warning: %s\n",
+			      json_is_string(text) ? json_string_value(text) : "");
+}
+
+void outcome_nodes(struct ctl *c, const json_t *nodes)
 {
 	char text[1200], since[ANSWER_TIME];
 	bool failed = false;
 	json_t *node;
 	size_t i;
 
-	if (!c->json)
-		(void)fprintf(c->out, "\nSHA-1 of the list: %s\nSigned by: %s\n",
-			      answer_text(result, "sha1"),
-			      answer_text(result, "signer"));
-	json_array_foreach(json_object_get(result, "nodes"), i, node) {
+	json_array_foreach(nodes, i, node) {
 		if (json_is_true(json_object_get(node, "ok")))
 			continue;
 		failed = true;
@@ -30,4 +36,13 @@ void outcome_show(struct ctl *c, json_t *result)
 		(void)fprintf(c->out,
 			      "The service tries again by itself: show status says when it is done.\n");
 	c->exit = failed ? 1 : 0;
+}
+
+void outcome_show(struct ctl *c, const json_t *result)
+{
+	if (!c->json)
+		(void)fprintf(c->out, "\nSHA-1 of the list: %s\nSigned by: %s\n",
+			      answer_text(result, "sha1"),
+			      answer_text(result, "signer"));
+	outcome_nodes(c, json_object_get(result, "nodes"));
 }

@@ -1,4 +1,5 @@
 /* show cluster: all of it on one page, from what the other commands show alone. */
+#include "base/num.h"
 #include "itlctl/answer.h"
 #include "itlctl/commands.h"
 #include "itlctl/page.h"
@@ -30,7 +31,7 @@ static enum rc get(struct ctl *c, struct overview *o, struct err *e)
 		{"backups", &o->backups}, {"alerts", &o->alerts},
 	};
 
-	for (size_t i = 0; i < sizeof asks / sizeof asks[0]; i++)
+	for (size_t i = 0; i < COUNT_OF(asks); i++)
 		if (ctl_call(c, json_pack("{s:s}", "do", asks[i].what), NULL, NULL,
 			     asks[i].to, e) != RC_OK)
 			return e->rc;

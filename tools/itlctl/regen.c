@@ -84,6 +84,15 @@ void regen_next(const struct regen *r)
 {
 	FILE *out = r->c->out;
 
+	if (answer_true(r->plan, "locks")) {
+		(void)fprintf(out, "\nPhones do not accept a list of the new certificate yet. So first\n"
+				   "itlctl utils itl reset localkey\n"
+				   "which brings it to them; then reset the phones; then, if there is a CTL,\n"
+				   "itlctl utils ctl update CTLFile\n"
+				   "and only then restart the TFTP service of %s.\n",
+			      r->unit == UNIT_CALLMANAGER ? r->c->node->host : "each node");
+		return;
+	}
 	(void)fprintf(out, "\nThe lists that phones get change when the TFTP service is restarted:\n");
 	if (r->unit == UNIT_CALLMANAGER)
 		(void)fprintf(out, "itlctl --node %s utils service restart Cisco Tftp\n",

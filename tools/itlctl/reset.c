@@ -88,16 +88,6 @@ static enum rc ticket_for(struct ctl *c, const struct reset_plan *p, bool previe
 	return ctl_ticket(c, password, &intent, ticket, e);
 }
 
-static void show_warnings(struct ctl *c, const struct reset_plan *p)
-{
-	json_t *text;
-	size_t i;
-
-	json_array_foreach(p->warnings, i, text)
-		(void)fprintf(c->session->err, "itlctl: warning: %s\n",
-			      json_is_string(text) ? json_string_value(text) : "");
-}
-
 /* Members now and then, beside the plan's id and host. */
 static json_t *nodes_json(const struct reset_plan *p, const char *sha1)
 {
@@ -134,7 +124,7 @@ static void show_dry_run(struct ctl *c, const struct reset_plan *p,
 	json_t *node;
 	size_t i;
 
-	show_warnings(c, p);
+	outcome_warnings(c, p->warnings);
 	(void)fprintf(c->out, "Signer: %s\n\n%-18s %-40s %s\n", signer, "Node",
 		      "SHA-1 now", "SHA-1 then");
 	json_array_foreach(p->nodes, i, node)
@@ -172,21 +162,13 @@ enum rc reset_dry_run(struct ctl *c, const struct reset_plan *p,
 enum rc reset_run(struct ctl *c, const struct reset_plan *p,
 		  const struct secret *password, json_t **result, struct err *e)
 {
-	struct dialogue CLEANUP(dialogue_free) *d =
-		c->json ? NULL : dialogue_new(c->out, c->cluster, NULL);
 	char ticket[TICKET_HEX];
 
-	if (!c->json && !d)
-		return err_set(e, RC_ERROR, "reset", "out of memory", NULL, "dialogue");
 	if (!c->json)
-		show_warnings(c, p);
+		outcome_warnings(c, p->warnings);
 	if (ticket_for(c, p, false, password, ticket, e) != RC_OK ||
-	    ctl_call(c, request(c, p, "reset", ticket),
-		     c->json ? ctl_event_json : dialogue_event,
-		     c->json ? (void *)c : (void *)d, result, e) != RC_OK)
+	    dialogue_call(c, NULL, request(c, p, "reset", ticket), result, e) != RC_OK)
 		return e->rc;
-	dialogue_free(d);
-	d = NULL;
 	outcome_show(c, *result);
 	return RC_OK;
 }

@@ -2,6 +2,7 @@
 #include "itlctl/answer.h"
 #include "itlctl/commands.h"
 #include "itlctl/dialogue.h"
+#include "itlctl/outcome.h"
 #include "base/hex.h"
 #include <string.h>
 
@@ -55,6 +56,19 @@ static void show_kept(struct ctl *c, const json_t *nodes)
 				      answer_any(node, "kept", text, sizeof text));
 }
 
+/* Of these, one is enough that none gets its list back. */
+static void show_locks(struct ctl *c, const json_t *nodes)
+{
+	char text[1200];
+	json_t *node;
+	size_t i;
+
+	json_array_foreach(nodes, i, node)
+		if (json_is_object(json_object_get(node, "locks")))
+			(void)fprintf(c->out, "Refused without --force: %s\n",
+				      answer_any(node, "locks", text, sizeof text));
+}
+
 static enum rc dry_run(struct ctl *c, json_t *nodes, struct err *e)
 {
 	char made[ANSWER_TIME];
@@ -77,64 +91,47 @@ static enum rc dry_run(struct ctl *c, json_t *nodes, struct err *e)
 	}
 	(void)fprintf(c->out, "\n");
 	show_kept(c, nodes);
+	show_locks(c, nodes);
 	(void)fprintf(c->out, "This was a dry run: nothing was changed.\n");
 	return RC_OK;
 }
 
-/* After the dialogue: which list each node serves now, and which does not. */
-static bool show_outcome(struct ctl *c, const json_t *nodes)
+/* After the dialogue: which list each node serves now. */
+static void show_served(struct ctl *c, const json_t *nodes)
 {
-	bool failed = false;
-	char text[1200];
 	json_t *node;
 	size_t i;
 
-	json_array_foreach(nodes, i, node) {
-		bool ok = answer_true(node, "ok");
-
-		failed = failed || !ok;
-		if (c->json)
-			continue;
-		if (ok)
-			(void)fprintf(c->out, "%s%s serves %s\n", i ? "" : "\n",
+	(void)fprintf(c->out, "\n");
+	json_array_foreach(nodes, i, node)
+		if (answer_true(node, "ok"))
+			(void)fprintf(c->out, "%s serves %s\n",
 				      answer_text(node, "host"),
 				      answer_text(node, "sha1"));
-		else
-			(void)fprintf(c->out, "%sFailed on host %s: %s\n", i ? "" : "\n",
-				      answer_text(node, "host"),
-				      answer_any(node, "error", text, sizeof text));
-	}
-	if (failed && !c->json)
-		(void)fprintf(c->out,
-			      "The service tries again by itself: show status says when it is done.\n");
-	return failed;
 }
 
 static enum rc put_back(struct ctl *c, const json_t *nodes,
 			const struct secret *password, json_t **result, struct err *e)
 {
-	struct dialogue CLEANUP(dialogue_free) *d =
-		c->json ? NULL : dialogue_new(c->out, c->cluster, NULL);
 	json_auto_t *lists = json_object();
 	struct keyd_place places[CLUSTER_MAX_NODES];
 	struct keyd_intent intent;
 	char ticket[TICKET_HEX];
 	size_t n;
 
-	if (!lists || (!c->json && !d))
-		return err_set(e, RC_ERROR, "rollback", "out of memory", NULL, "%s",
-			       "dialogue");
+	if (!lists)
+		return err_set(e, RC_ERROR, "rollback", "out of memory", NULL, "lists");
 	if (agreed(nodes, places, &n, lists, e) != RC_OK)
 		return e->rc;
 	intent = keyd_intent_rollback(places, n);
 	if (ctl_ticket(c, password, &intent, ticket, e) != RC_OK)
 		return e->rc;
-	return ctl_call(c, json_pack("{s:s, s:s, s:O, s:s, s:b}", "do", "rollback",
-				     "node", c->node->id, "lists", lists, "ticket",
-				     ticket, "force",
-				     c->opt.value[OPT_FORCE] != NULL),
-			c->json ? ctl_event_json : dialogue_event,
-			c->json ? (void *)c : (void *)d, result, e);
+	return dialogue_call(c, NULL,
+			     json_pack("{s:s, s:s, s:O, s:s, s:b}", "do", "rollback",
+				       "node", c->node->id, "lists", lists, "ticket",
+				       ticket, "force",
+				       c->opt.value[OPT_FORCE] != NULL),
+			     result, e);
 }
 
 enum rc itl_rollback(struct ctl *c, struct err *e)
@@ -155,6 +152,8 @@ enum rc itl_rollback(struct ctl *c, struct err *e)
 	if (put_back(c, nodes, password, &result, e) != RC_OK ||
 	    answer_unpack(result, "rollback", e, "{s:o}", "nodes", &outcome) != RC_OK)
 		return e->rc;
-	c->exit = show_outcome(c, outcome) ? 1 : 0;
+	if (!c->json)
+		show_served(c, outcome);
+	outcome_nodes(c, outcome);
 	return c->json ? ctl_result(c, json_incref(result), e) : RC_OK;
 }

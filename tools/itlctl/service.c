@@ -1,6 +1,7 @@
 #include "itlctl/answer.h"
 #include "itlctl/commands.h"
 #include "itlctl/dialogue.h"
+#include "base/text.h"
 #include <string.h>
 
 enum rc service_list(struct ctl *c, struct err *e)
@@ -28,19 +29,50 @@ enum rc service_list(struct ctl *c, struct err *e)
 	return RC_OK;
 }
 
-enum rc service_restart(struct ctl *c, const struct cluster_node *node,
-			json_t **result, struct err *e)
+/* ticket: NULL without force. */
+static enum rc restart(struct ctl *c, const struct cluster_node *node,
+		       const char *ticket, json_t **result, struct err *e)
 {
-	struct dialogue CLEANUP(dialogue_free) *d =
-		c->json ? NULL : dialogue_new(c->out, c->cluster, node);
+	return dialogue_call(c, node, json_pack("{s:s, s:s, s:b, s:s*}", "do",
+						"tftp-restart", "node", node->id, "force",
+						ticket != NULL, "ticket", ticket),
+			     result, e);
+}
 
-	if (!c->json && !d)
-		return err_set(e, RC_ERROR, "restart", "out of memory", NULL, "dialogue");
-	return ctl_call(c, json_pack("{s:s, s:s, s:b}", "do", "tftp-restart",
-				     "node", node->id, "force",
-				     c->opt.value[OPT_FORCE] != NULL),
-			c->json ? ctl_event_json : dialogue_event,
-			c->json ? (void *)c : (void *)d, result, e);
+/* The administrator consents to just what `against` says. */
+static enum rc consent(struct ctl *c, const struct cluster_node *node,
+		       const struct err *against, struct secret **password,
+		       char ticket[TICKET_HEX], struct err *e)
+{
+	char text[KEYD_OVERRIDE_MAX], said[sizeof against->why + sizeof against->hint + 4];
+	struct keyd_intent intent;
+
+	(void)snprintf(said, sizeof said, "%s (%s)", against->why, against->hint);
+	(void)fprintf(c->session->err, "itlctl: warning: --force overrides: %s\n",
+		      text_flatten(said));
+	intent = keyd_intent_override(
+		keyd_override_text("tftp-restart", node->id, against->why, text));
+	if ((!*password && ctl_password(c, password, e) != RC_OK) ||
+	    ctl_open(c, NEED_KEYD, e) != RC_OK)
+		return e->rc;
+	return ctl_ticket(c, *password, &intent, ticket, e);
+}
+
+enum rc service_restart(struct ctl *c, const struct cluster_node *node,
+			struct secret **password, json_t **result, struct err *e)
+{
+	char ticket[TICKET_HEX];
+	struct err against;
+
+	if (restart(c, node, NULL, result, e) == RC_OK)
+		return RC_OK;
+	if (!c->opt.value[OPT_FORCE] || e->rc != RC_REFUSED ||
+	    strcmp(e->name, FRONT_UNFORCED) != 0)
+		return e->rc;
+	against = *e;
+	if (consent(c, node, &against, password, ticket, e) != RC_OK)
+		return e->rc;
+	return restart(c, node, ticket, result, e);
 }
 
 /* Whether phones were reset for it; a failure is a warning, with --json too. */
@@ -63,9 +95,10 @@ static void tell_phones(const struct ctl *c, const json_t *phones)
 
 enum rc service_restart_tftp(struct ctl *c, struct err *e)
 {
+	struct secret CLEANUP(secret_free) *password = NULL;
 	json_auto_t *result = NULL;
 
-	if (service_restart(c, c->node, &result, e) != RC_OK)
+	if (service_restart(c, c->node, &password, &result, e) != RC_OK)
 		return e->rc;
 	if (!c->json)
 		(void)fprintf(c->out, "\n%s serves %s\nSHA-1 of the list: %s\n",

@@ -2,6 +2,7 @@
 #include "itlvault.h"
 #include "base/file.h"
 #include "base/hex.h"
+#include "base/num.h"
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -25,7 +26,7 @@ static enum rc name_of(const struct envelope_item *item, char *to, size_t cap,
 	const char *before = "", *after = "";
 	int n;
 
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+	for (size_t i = 0; i < COUNT_OF(files); i++)
 		if (files[i].kind == item->kind) {
 			before = files[i].before;
 			after = files[i].after;

@@ -59,7 +59,4 @@ struct hsm_token *hsm_session_token(const struct hsm_session *s);
 CK_SESSION_HANDLE hsm_session_handle(const struct hsm_session *s);
 CK_FUNCTION_LIST *hsm_session_functions(const struct hsm_session *s);
 
-/* How many C_FindObjectsInit this process has called; for tests. */
-unsigned long hsm_find_count(void);
-
 #endif

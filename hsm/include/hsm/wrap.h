@@ -34,8 +34,8 @@ enum rc hsm_key_wrap(struct hsm_session *s, struct hsm_key *key,
 /*
  * Prove that w opens and is the private key of cert: unwrap it as a session
  * object, sign a constant text, verify that with cert's key in software, destroy
- * it. RC_VERIFY if it does not open, or does not match; RC_REFUSED for a key size
- * that cannot sign a list (1024, 2048, 4096 can). That the key's numbers agree with
+ * it. RC_VERIFY if it does not open, or does not match; RC_REFUSED for another
+ * key size than 1024, 2048, 3072, 4096 bits (3072 cannot sign a list). That the key's numbers agree with
  * each other (a token may sign with some of them alone) is checked on the way of
  * HSM_ROUTE_CONVERT, where they are at hand; on the others a changed bit is what
  * the file's MAC tells, before.

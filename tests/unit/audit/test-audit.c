@@ -1,5 +1,5 @@
 #include "support/support.h"
-#include "audit/verify.h"
+#include "whole.h"
 #include "base/hex.h"
 #include <string.h>
 

@@ -327,8 +327,8 @@ static void common_names(void **state)
 	assert_string_equal(cn, "ITLRECOVERY_test10.joemar2.lab");
 	assert_ok(cluster_common_name(c, UNIT_AUDIT, NULL, NULL, cn, &e), &e);
 	assert_string_equal(cn, "AUDIT_t");
-	cluster_host_name(c, &c->nodes[0], cn);
-	assert_string_equal(cn, "test10pub.joemar2.lab");
+	assert_ptr_equal(cluster_node_by_id(c, c->nodes[1].id), &c->nodes[1]);
+	assert_null(cluster_node_by_id(c, c->nodes[1].host)); /* an id alone */
 }
 
 static void labels(void **state)

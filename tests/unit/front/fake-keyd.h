@@ -5,7 +5,8 @@
 
 #include "keyd/client.h"
 
-/* New keys for both nodes; those that are there become retired ones. */
+/* New keys for both nodes; those that are there become retired ones. A node n9 is
+ * one that went: its newest key may be removed too. */
 void fake_keyd_renew(enum unit unit, const char *node);
 void fake_keyd_start(void); /* one key of each unit and node */
 void fake_keyd_stop(void);
@@ -27,6 +28,7 @@ extern struct fake_keyd {
 	bool slow;        /* a reset waits until this is false again */
 	unsigned resets, notes, generated;
 	size_t places;    /* of the last rollback */
+	char override[KEYD_OVERRIDE_MAX]; /* the last text that a ticket was used for */
 	uid_t uid;        /* of the last ticketed request */
 	char note[640];
 	char imported[64]; /* the last bytes that came as an authority's certificates */

@@ -98,22 +98,22 @@ static void test_imports(void **state)
 	struct err e = {0};
 
 	NEEDS_ROOT(state);
-	must_import(f, "CallManager", "n1", false, "(none)");
+	must_import(f, "TVS", "n1", false, "(none)");
 	assert_string_equal(fake_keyd.imported, "a chain");
 	assert_string_equal(fake_keyd.note,
-			    "cert-import unit=CallManager node=n1 uid=0 force=no overrode=\"\"");
+			    "cert-import unit=TVS node=n1 uid=0 force=no overrode=\"\"");
 	assert_int_equal(holds(f), 1);
 	/* as a regeneration: others of the node wait, force does it */
 	fixture_pass(f, 100);
-	assert_null(import(f, "TVS", "n1", CHAIN, false, &e));
+	assert_null(import(f, "CallManager", "n1", CHAIN, false, &e));
 	assert_int_equal(e.rc, RC_REFUSED);
 	assert_string_equal(e.name, HOLD_ERROR);
 	assert_int_equal(e.code, 200);
-	must_import(f, "TVS", "n1", true, "CallManager certificate was modified");
-	assert_non_null(strstr(fake_keyd.note, "cert-import unit=TVS node=n1 uid=0 force=yes overrode=\"CallManager certificate"));
-	must_import(f, "CallManager", "n2", false, "(none)");
+	must_import(f, "CallManager", "n1", true, "TVS certificate was modified");
+	assert_non_null(strstr(fake_keyd.note, "cert-import unit=CallManager node=n1 uid=0 force=yes overrode=\"TVS certificate"));
+	must_import(f, "TVS", "n2", false, "(none)");
 	/* what the certificate replaced is in the list until the restart */
-	must_restart(f, "n1", true);
+	force_restart(f, "n1");
 }
 
 static void test_what_is_no_import(void **state)
@@ -134,7 +134,7 @@ static void test_what_is_no_import(void **state)
 	assert_non_null(strstr(e.hint, "16 KiB"));
 	assert_string_equal(fake_keyd.imported, "");
 	memset(big + 21844, 0, 4);
-	json_decref(import(f, "CallManager", "n2", big, false, &e)); /* just fits */
+	json_decref(import(f, "TVS", "n2", big, false, &e)); /* just fits */
 	assert_int_equal(holds(f), 1);
 	/* keyd said no: nothing holds */
 	fake_keyd.bad_cert = true;

@@ -161,6 +161,8 @@ static void test_not_understood(void **state)
 		{"{\"do\":\"list\",\"node\":{}}", 0, "usage", "missing"},
 		{"{\"do\":\"tftp-restart\",\"node\":\"n1\",\"force\":\"no\"}", 0, "usage",
 		 "true or false"},
+		{"{\"do\":\"tftp-restart\",\"node\":\"n1\",\"ticket\":\"00\"}", 0, "usage",
+		 "64 hex digits"},
 		{"{\"do\":\"reset\",\"node\":\"n1\",\"how\":\"localkey\"}", 0, "usage",
 		 "timestamp"},
 		{"{\"do\":\"backups\",\"all\":true}", 0, "usage", "all"},

@@ -279,7 +279,7 @@ static bool restart(struct history *h, size_t number)
 	if (own && s->made == h->changes)
 		return true; /* up to date */
 	v = look(h, number);
-	f = judge_change(v->held, v->n, &v->next, &v->next);
+	f = judge_publish(v->held, v->n, &v->next);
 	free(v);
 	if (f.held && (h->careful || below(h, 4) != 0))
 		return false;

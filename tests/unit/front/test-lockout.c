@@ -4,6 +4,7 @@
 #include "base/errjson.h"
 #include "base/file.h"
 #include "fake-keyd.h"
+#include "front/client.h"
 #include "itl/accept.h"
 #include "lockout.h"
 #include <errno.h>
@@ -112,11 +113,66 @@ static void test_safe_order(void **state)
 		"leave the reset list in place");
 	/* Now it waits; whatever changes, it still would. */
 	fixture_pass(f, 301); /* no hold any more */
-	refused(generate(f, "CAPF", NULL, false, &e), &e, "test10sub", "locked",
-		"--force");
+	must_generate(f, "CAPF", NULL, false);
 	free((void *)(uintptr_t)phone[0].p);
 	free((void *)(uintptr_t)phone[1].p);
 	free((void *)(uintptr_t)held.p);
+}
+
+/* What a restart is forced against takes a ticket, and nothing is done before keyd has
+ * it. */
+static void test_forced_restart(void **state)
+{
+	struct fixture *f = *state;
+	char text_of[KEYD_OVERRIDE_MAX], none[sizeof fake_ticket];
+	struct err e = {0}, against;
+	struct bytes before, after;
+	json_t *r;
+
+	NEEDS_ROOT(state);
+	must_generate(f, "CallManager", "n1", true);
+	before = fixture_served(f, 0);
+	refused(tftp_restart(f, "n1", false, &against), &against, "test10pub",
+		"they would be locked", "utils itl reset localkey");
+	assert_string_equal(against.name, FRONT_UNFORCED);
+
+	/* without one, and with one that is none */
+	refused(fixture_ask(f, json_pack("{s:s, s:s, s:b}", "do", "tftp-restart", "node",
+					 "n1", "force", 1), &e), &e, "test10pub",
+		"the administrator's ticket", "--force");
+	memset(none, '0', sizeof none - 1);
+	none[sizeof none - 1] = '\0';
+	assert_null(fixture_ask(f, json_pack("{s:s, s:s, s:b, s:s}", "do", "tftp-restart",
+					     "node", "n1", "force", 1, "ticket", none), &e));
+	assert_int_equal(e.rc, RC_REFUSED);
+	assert_string_equal(e.op, "ticket");
+	/* a ticket alone is no force */
+	refused(fixture_ask(f, json_pack("{s:s, s:s, s:s}", "do", "tftp-restart", "node",
+					 "n1", "ticket", fake_ticket), &e), &e, "test10pub",
+		"they would be locked", "utils itl reset localkey");
+	assert_string_equal(fake_keyd.override, "");
+	assert_null(strstr(fake_keyd.note, "tftp-restart"));
+	after = fixture_served(f, 0);
+	assert_int_equal(before.n, after.n);
+	assert_memory_equal(before.p, after.p, after.n);
+	free((void *)(uintptr_t)after.p);
+
+	r = tftp_restart(f, "test10pub", true, &e); /* its id is in the text all the same */
+	assert_ok(r ? RC_OK : e.rc, &e);
+	json_decref(r);
+	assert_string_equal(fake_keyd.override,
+			    keyd_override_text("tftp-restart", "n1", against.why, text_of));
+	assert_non_null(strstr(fake_keyd.note, "tftp-restart node=n1 uid=0 force=yes built=yes"));
+	assert_non_null(strstr(fake_keyd.note, " phones=present node=n1 list="));
+	assert_false(takes(f, before, 0));
+	free((void *)(uintptr_t)before.p);
+
+	/* Nothing to override: no ticket is used. */
+	fake_keyd.override[0] = '\0';
+	r = tftp_restart(f, "n1", true, &e);
+	assert_ok(r ? RC_OK : e.rc, &e);
+	json_decref(r);
+	assert_string_equal(fake_keyd.override, "");
 }
 
 /* What locks nobody is not refused. */
@@ -269,6 +325,7 @@ int main(void)
 #define TEST(f, s) cmocka_unit_test_setup_teardown(f, s, fixture_stop)
 	const struct CMUnitTest tests[] = {
 		TEST(test_safe_order, asking_start_served),
+		TEST(test_forced_restart, asking_start_served),
 		TEST(test_harmless, asking_start_served),
 		TEST(test_recovery_pending, asking_start_served),
 		TEST(test_conf_check, asking_start_served),

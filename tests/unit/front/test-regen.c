@@ -277,10 +277,11 @@ static void test_cut_off(void **state)
 
 /* ---- phones ---- */
 
+/* Whether phones can follow is the judge's, and not of interest here. */
 static json_t *restarted(struct fixture *f, const char *node)
 {
 	struct err e = {0};
-	json_t *r = tftp_restart(f, node, false, &e);
+	json_t *r = tftp_restart(f, node, true, &e);
 
 	assert_ok(r ? RC_OK : e.rc, &e);
 	return r;
@@ -348,13 +349,13 @@ static void test_phones_later(void **state)
 	NEEDS_ROOT(state);
 	fake_keyd_renew(UNIT_CALLMANAGER, "n1");
 	f->status[0] = 1;
-	assert_null(tftp_restart(f, "n1", false, &e));
+	assert_null(tftp_restart(f, "n1", true, &e));
 	phones_later(f->service);
 	assert_int_equal(f->phone_resets, 0);
 	f->status[0] = 0;
 	fixture_wait_settled(f, 0, true);
 	/* the loop's last word may still be on its way */
-	while (f->phone_resets == 0) {
+	for (int i = 0; i < 500 && f->phone_resets == 0; i++) {
 		phones_later(f->service);
 		usleep(20000);
 	}
@@ -459,7 +460,7 @@ static void test_retired(void **state)
 	/* Its list is served still; then it is what was wanted before. */
 	fake_keyd_renew(UNIT_CALLMANAGER, "n1");
 	assert_false(removable(f, "CallManager/n1/1", "n1 needs it still", 0));
-	must_restart(f, "n1", true);
+	force_restart(f, "n1");
 	assert_false(removable(f, "CallManager/n1/1", "n1 needs it still", 0));
 	k = key_of(f, "CallManager/n1/1");
 	assert_int_equal(json_array_size(json_object_get(k, "lists")), 1);
@@ -471,7 +472,7 @@ static void test_retired(void **state)
 
 	/* Two generations later only the history needs it, for keep-days. */
 	fake_keyd_renew(UNIT_CALLMANAGER, "n1");
-	must_restart(f, "n1", true);
+	force_restart(f, "n1");
 	assert_false(removable(f, "CallManager/n1/1", "phones may hold list", -1));
 	assert_int_equal(remove_key(f, "CallManager/n1/1", false, &e), RC_REFUSED);
 	assert_non_null(strstr(e.hint, "it can be removed from 20"));
@@ -515,6 +516,35 @@ static void test_retired_named(void **state)
 	must_restart(f, "n1", false);
 	assert_true(removable(f, "TVS/n2/1", "", 0));
 	assert_false(removable(f, "CAPF/test10/2", "needs it still", 0));
+}
+
+/* Nobody can renew a key of a node that went: the newest is retired too. */
+static void test_retired_with_its_node(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = {0};
+	json_t *certs, *cert;
+	size_t i, found = 0;
+
+	NEEDS_ROOT(state);
+	fake_keyd_renew(UNIT_CALLMANAGER, "n9");
+	fake_keyd_renew(UNIT_TVS, "n9");
+	assert_true(removable(f, "CallManager/n9/1", "", 0));
+	assert_true(removable(f, "TVS/n9/1", "", 0));
+	assert_false(removable(f, "CAPF/test10/1", "current", 0));
+	certs = fixture_ask(f, json_pack("{s:s}", "do", "certs"), &e);
+	json_array_foreach(json_object_get(certs, "certs"), i, cert) {
+		const char *node = json_string_value(json_object_get(cert, "node"));
+		bool went = node && !strcmp(node, "n9");
+
+		found += went;
+		assert_int_equal(json_is_true(json_object_get(cert, "current")), !went);
+	}
+	json_decref(certs);
+	assert_int_equal(found, 2);
+	assert_ok(remove_key(f, "CallManager/n9/1", false, &e), &e);
+	assert_null(key_of(f, "CallManager/n9/1"));
+	assert_int_equal(remove_key(f, "CAPF/test10/1", true, &e), RC_REFUSED);
 }
 
 static void test_retired_with_a_backup(void **state)
@@ -562,6 +592,7 @@ int main(void)
 		TEST(test_phones_by_hand, asking_start_served),
 		TEST(test_retired, asking_start_served),
 		TEST(test_retired_named, asking_start_served),
+		TEST(test_retired_with_its_node, asking_start_served),
 		TEST(test_retired_with_a_backup, asking_start_served),
 	};
 

@@ -128,6 +128,15 @@ static void test_phones_first(void **state)
 	own[0] = wants(f, 0);
 	own[1] = wants(f, 1);
 	standing = reset(f);
+	/* The plan says it before. */
+	r = planned(f, 0);
+	assert_true(json_is_null(json_object_get(r, "locks")));
+	json_decref(r);
+	r = planned(f, 1);
+	assert_string_equal(text(json_object_get(r, "locks"), "rc"), "refused");
+	assert_non_null(strstr(text(json_object_get(r, "locks"), "what"), "test10sub"));
+	assert_string_equal(text(json_object_get(r, "then"), "sha1"), own[1]);
+	json_decref(r);
 	assert_null(back(f, own[0], own[1], false, &e));
 	assert_int_equal(e.rc, RC_REFUSED);
 	assert_non_null(strstr(e.why, "TVS"));

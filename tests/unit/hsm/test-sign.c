@@ -1,5 +1,6 @@
 #include "fixture.h"
 #include "base/num.h"
+#include "object.h"
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <pthread.h>

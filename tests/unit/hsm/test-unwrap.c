@@ -115,8 +115,9 @@ static void test_other_certificates(void **state)
 		{"another key", software_key(2048, 1), RC_VERIFY, "is not the private key"},
 		{"a smaller one", software_key(1024, -1), RC_VERIFY, "is not the private key"},
 		{"a larger one", software_key(4096, -1), RC_VERIFY, "is not the private key"},
-		{"of 3072 bits", software_key(3072, -1), RC_REFUSED, "cannot sign a list"},
-		{"an EC key", EVP_EC_gen("P-256"), RC_REFUSED, "cannot sign a list"},
+		{"of 3072 bits", software_key(3072, -1), RC_VERIFY, "is not the private key"},
+		{"of 1536 bits", software_key(1536, -1), RC_REFUSED, "no size that phones know"},
+		{"an EC key", EVP_EC_gen("P-256"), RC_REFUSED, "no size that phones know"},
 	};
 
 	wrap_software(&w, soft);
@@ -361,7 +362,7 @@ static void test_import_refuses(void **state)
 	} rows[] = {
 		{"another certificate", software_key(2048, 1), false, false, RC_VERIFY},
 		{"another size", software_key(1024, -1), false, false, RC_VERIFY},
-		{"3072", software_key(3072, -1), false, false, RC_REFUSED},
+		{"1536", software_key(1536, -1), false, false, RC_REFUSED},
 		{"a flipped bit", NULL, true, false, RC_VERIFY},
 		{"another key-encryption key", NULL, false, true, RC_VERIFY},
 	};

@@ -186,13 +186,20 @@ int world_setup(void **state)
 	return 0;
 }
 
-static const struct reply *find_reply(const struct world *w, const char *name)
+static const struct reply *find_reply(const struct world *w, json_t *request)
 {
-	const struct reply *r = w->replies;
+	const char *name = json_string_value(json_object_get(request, "do"));
+	const struct reply *found = NULL, *r;
+	char forced[64];
 
-	while (r->name && strcmp(r->name, name) != 0)
-		r++;
-	return r;
+	(void)snprintf(forced, sizeof forced, "%s forced", name ? name : "");
+	for (r = w->replies; r->name; r++)
+		if (!found && name && !strcmp(r->name, name))
+			found = r;
+		else if (json_is_true(json_object_get(request, "force")) &&
+			 !strcmp(r->name, forced))
+			return r;
+	return found ? found : r;
 }
 
 /* Wait for a peer; false if the test is over. A test that failed midway may
@@ -215,8 +222,7 @@ static void serve(struct world *w, int fd)
 	while (wait_for(w, fd) &&
 	       sock_recv(fd, buf, sizeof buf, &n, NULL, 0, &e) == RC_OK) {
 		json_t *request = json_loadb(buf, n, 0, NULL);
-		const char *name = json_string_value(json_object_get(request, "do"));
-		const struct reply *r = find_reply(w, name ? name : "");
+		const struct reply *r = find_reply(w, request);
 
 		(void)json_array_append_new(w->requests, request);
 		for (size_t i = 0; r->name && r->messages[i]; i++)

@@ -12,7 +12,8 @@
 #define FILES " --security-password-file %d/security"
 
 /* What the door says to {"do": NAME}: JSON messages, the last one the result or
- * the error; NULL ends them. */
+ * the error; NULL ends them. "NAME forced" is what it says with force, if that is
+ * something else. */
 struct reply {
 	const char *name;
 	const char *messages[24];

@@ -131,8 +131,87 @@ static void a_restart_tells_one_node(void **state)
 				 "Cisco Tftp service restarted on host test10sub "
 				 "test10sub serves a new list of its own "
 				 "SHA-1 of the list: " SHA_B);
-	assert_true(json_is_true(json_object_get(world_request(*state, 0), "force")));
+	/* There was nothing to override. */
+	assert_true(json_is_false(json_object_get(world_request(*state, 0), "force")));
+	assert_null(world_request(*state, 1));
+	assert_int_equal(keyd_seen.ntickets, 0);
+	assert_string_equal(o.err, "");
 	free(out);
+	output_clear(&o);
+}
+
+#define UNFORCED(name) \
+	"{\"error\":{\"rc\":\"refused\",\"op\":\"tftp-restart\",\"what\":\"test10sub\"," \
+	"\"why\":\"they would be \\\"locked\\\"\",\"name\":\"" name "\",\"code\":0,\"hint\":\"or --force\"}}"
+#define RESTARTED \
+	"{\"result\":{\"node\":\"n2\",\"sha1\":\"" SHA_B "\",\"kind\":\"itl\",\"built\":true,\"phones\":null}}"
+
+static const struct reply unforced[] = {
+	{"tftp-restart", {UNFORCED(FRONT_UNFORCED)}}, {"tftp-restart forced", {RESTARTED}},
+	{"init-plan", {"{\"result\":{\"keys\":[],\"nodes\":[\"n2\",\"n1\"],\"foreign\":[]}}"}}, {0}};
+
+/* What is overridden is said, and that alone consented to, for that node. */
+static void a_restart_asks_before_it_overrides(void **state)
+{
+	struct keyd_intent meant = keyd_intent_override(
+		"op=tftp-restart node=n2 overrode=\"they would be ?locked?\"");
+	char ticket[2 * KEYD_TICKET_LEN + 1];
+	struct output o;
+	json_t *asked;
+
+	world_open(*state, unforced);
+	o = world_run(*state, "--node test10sub utils service restart Cisco Tftp");
+	assert_int_equal(o.code, 3);
+	assert_non_null(strstr(o.err, "they would be"));
+	assert_null(world_request(*state, 1));
+	output_clear(&o);
+
+	o = world_run(*state, "--node test10sub utils service restart Cisco Tftp --force");
+	assert_int_equal(o.code, 0);
+	assert_string_equal(o.err, "itlctl: warning: --force overrides: "
+				   "they would be \"locked\" (or --force)\n");
+	assert_int_equal(keyd_seen.ntickets, 1);
+	assert_int_equal(keyd_seen.tickets[0].op, KEYD_OP_OVERRIDE);
+	assert_memory_equal(keyd_seen.tickets[0].params, meant.params, sizeof meant.params);
+	assert_true(json_is_false(json_object_get(world_request(*state, 1), "force")));
+	assert_null(json_object_get(world_request(*state, 1), "ticket"));
+	asked = world_request(*state, 2);
+	assert_true(json_is_true(json_object_get(asked, "force")));
+	memset(ticket, 0, sizeof ticket);
+	for (size_t i = 0; i < KEYD_TICKET_LEN; i++)
+		memcpy(ticket + 2 * i, "01", 2);
+	assert_string_equal(json_string_value(json_object_get(asked, "ticket")), ticket);
+	output_clear(&o);
+}
+
+static void what_force_does_not_override_stays_refused(void **state)
+{
+	static const struct reply refused[] = {
+		{"tftp-restart", {UNFORCED("")}}, {"tftp-restart forced", {RESTARTED}}, {0}};
+	struct output o;
+
+	world_open(*state, refused);
+	o = world_run(*state, "--node test10sub utils service restart Cisco Tftp --force");
+	assert_int_equal(o.code, 3);
+	assert_null(strstr(o.err, "overrides"));
+	assert_null(world_request(*state, 1));
+	assert_int_equal(keyd_seen.ntickets, 0);
+	output_clear(&o);
+}
+
+/* The password is asked for once, for all nodes that need it. */
+static void init_asks_before_it_overrides(void **state)
+{
+	static const char *const answers[] = {PASSWORD, NULL};
+	struct output o;
+
+	world_open(*state, unforced);
+	o = world_talk(*state, "cluster init --force", answers);
+	assert_int_equal(o.code, 0);
+	assert_int_equal(keyd_seen.ntickets, 2);
+	assert_memory_not_equal(keyd_seen.tickets[0].params, keyd_seen.tickets[1].params, 32);
+	assert_true(json_is_true(json_object_get(world_request(*state, 2), "force")));
+	assert_true(json_is_true(json_object_get(world_request(*state, 4), "force")));
 	output_clear(&o);
 }
 
@@ -439,6 +518,9 @@ int main(void)
 		IN_WORLD(certificates_are_found),
 		IN_WORLD(services_are_listed),
 		IN_WORLD(a_restart_tells_one_node),
+		IN_WORLD(a_restart_asks_before_it_overrides),
+		IN_WORLD(what_force_does_not_override_stays_refused),
+		IN_WORLD(init_asks_before_it_overrides),
 		IN_WORLD(init_does_not_lock_phones_out),
 		IN_WORLD(init_makes_what_is_missing),
 		IN_WORLD(init_again_has_nothing_to_do),

@@ -224,7 +224,8 @@ static void a_key_is_removed(void **state)
 	world_open(w, keys);
 	o = world_talk(w, "key remove TVS/n2/1", no);
 	assert_int_equal(o.code, 3);
-	assert_int_equal(json_array_size(w->requests), 0);
+	assert_non_null(strstr(o.out, "for good. Nothing brings it back."));
+	assert_int_equal(json_array_size(w->requests), 1);
 	assert_int_equal(keyd_seen.ntickets, 0);
 	output_clear(&o);
 	o = world_talk(w, "key remove TVS/n2/1", yes);
@@ -232,9 +233,41 @@ static void a_key_is_removed(void **state)
 	assert_non_null(strstr(o.out, "The key TVS/n2/1 was removed from the token."));
 	assert_int_equal(keyd_seen.tickets[0].op, KEYD_OP_REMOVE);
 	assert_memory_equal(keyd_seen.tickets[0].params, meant.params, sizeof meant.params);
-	assert_string_equal(member(world_request(w, 0), "label"), "TVS/n2/1");
-	assert_true(json_is_false(json_object_get(world_request(w, 0), "force")));
+	assert_string_equal(member(world_request(w, 2), "label"), "TVS/n2/1");
+	assert_true(json_is_false(json_object_get(world_request(w, 2), "force")));
 	output_clear(&o);
+}
+
+/* What would be refused asks nobody for a password, and warns of nothing. */
+static void a_key_that_stays(void **state)
+{
+	static const struct {
+		const char *command, *says;
+		int code;
+	} rows[] = {
+		{"key remove CallManager/n1/2", "it is the current key of its unit", 3},
+		{"key remove CallManager/n1/2 --force", "itlctl set cert regen", 3},
+		{"key remove CallManager/n1/1", "it can be removed from 2014-05-27", 3},
+		{"key remove CallManager/n9/1", "the token has no such key", 1},
+	};
+	static const char *const forced[] = {PASSWORD, "no", NULL};
+	struct world *w = *state;
+	struct output o;
+
+	world_open(w, keys);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		o = world_run(w, rows[i].command);
+		print_message("%s\n", rows[i].command);
+		assert_int_equal(o.code, rows[i].code);
+		assert_non_null(strstr(o.err, rows[i].says));
+		assert_null(strstr(o.out, "WARNING"));
+		output_clear(&o);
+	}
+	o = world_talk(w, "key remove CallManager/n1/1 --force", forced);
+	assert_int_equal(o.code, 3);
+	assert_non_null(strstr(o.out, "Forced, although phones may hold it"));
+	output_clear(&o);
+	assert_int_equal(keyd_seen.ntickets, 0);
 }
 
 /* ---- phones ---- */
@@ -287,6 +320,7 @@ int main(void)
 		IN_WORLD(itlrecovery_asks_first),
 		IN_WORLD(keys_are_listed),
 		IN_WORLD(a_key_is_removed),
+		IN_WORLD(a_key_that_stays),
 		cmocka_unit_test(phones_are_told_of),
 	};
 

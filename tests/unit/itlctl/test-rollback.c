@@ -9,16 +9,20 @@
 #define COMMAND "utils itl rollback"
 #define THEN(sha1) \
 	"{\"sha1\":\"" sha1 "\",\"kind\":\"reset\",\"signer\":\"ITLRecovery/test10/1\",\"made\":1393439067}"
-#define PLAN_NODE(id, host, then, kept) \
+#define PLAN_NODE(id, host, then, kept) PLAN_LOCKS(id, host, then, kept, "null")
+#define PLAN_LOCKS(id, host, then, kept, locks) \
 	"{\"id\":\"" id "\",\"host\":\"" host "\",\"sha1\":\"" SHA_R "\",\"then\":" then \
-	",\"kept\":" kept "}"
+	",\"kept\":" kept ",\"locks\":" locks "}"
 #define KEPT \
 	"{\"rc\":\"refused\",\"op\":\"rollback\",\"what\":\"test10sub2\",\"why\":\"its reset list was replaced since\"," \
+	"\"name\":\"\",\"code\":0,\"hint\":\"\"}"
+#define LOCKS \
+	"{\"rc\":\"refused\",\"op\":\"rollback\",\"what\":\"test10sub\",\"why\":\"phones hold the reset list\"," \
 	"\"name\":\"\",\"code\":0,\"hint\":\"\"}"
 #define PLAN \
 	{"rollback-plan", \
 	 {"{\"result\":{\"nodes\":[" PLAN_NODE("n1", "test10pub", THEN(SHA_A), "null") "," \
-	  PLAN_NODE("n2", "test10sub", THEN(SHA_A), "null") "," \
+	  PLAN_LOCKS("n2", "test10sub", THEN(SHA_A), "null", LOCKS) "," \
 	  PLAN_NODE("n3", "test10sub2", "null", KEPT) "]}}"}}
 #define DONE(ok2, error2) \
 	{"rollback", \
@@ -90,6 +94,7 @@ static void a_dry_run_asks_nobody(void **state)
 	assert_non_null(strstr(o.out, SHA_R " " SHA_A));
 	assert_non_null(strstr(o.out, "signed by ITLRecovery/test10/1, made 2014-02-26"));
 	assert_non_null(strstr(o.out, "test10sub2 keeps its list"));
+	assert_non_null(strstr(o.out, "Refused without --force: rollback on test10sub: phones hold the reset list"));
 	assert_non_null(strstr(o.out, "nothing was changed"));
 	assert_int_equal(json_array_size(w->requests), 1);
 	assert_int_equal(keyd_seen.ntickets, 0);

@@ -1,5 +1,5 @@
 #include "recovery.h"
-#include "audit/verify.h"
+#include "whole.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "x509/x509.h"

@@ -181,6 +181,49 @@ static void an_override(void **state)
 	secret_free(wrong);
 }
 
+/* front's: with a ticket for just this text, once. */
+static void an_override_by_front(void **state)
+{
+	const char *text = "op=tftp-restart node=n1 overrode=\"locked\"",
+		   *other = "op=tftp-restart node=n2 overrode=\"locked\"";
+	struct keyd_intent intent = keyd_intent_override(text),
+			   wrong_op = keyd_intent_generate(UNIT_TVS, "n1");
+	uid_t uid = live_uid(&live, LIVE_ADMIN);
+	uint8_t ticket[KEYD_TICKET_LEN] = {0};
+	char whole[KEYD_OVERRIDE_MAX + 1];
+	struct keyd *k = client();
+	struct err e;
+
+	(void)state;
+	memset(whole, 'x', sizeof whole - 1);
+	whole[sizeof whole - 1] = '\0';
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_use_override(k, ticket, uid, text, &e), RC_REFUSED);
+	assert_int_equal(keyd_use_override(k, ticket, uid, whole, &e), RC_USAGE);
+	live_ticket(&live, LIVE_ADMIN, &wrong_op, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_use_override(k, ticket, uid, text, &e), RC_REFUSED);
+	/* another node's; and then it is used up */
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_use_override(k, ticket, uid, other, &e), RC_REFUSED);
+	assert_int_equal(keyd_use_override(k, ticket, uid, text, &e), RC_REFUSED);
+	/* another user's */
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_int_equal(keyd_use_override(k, ticket, uid + 1, text, &e), RC_REFUSED);
+	live_be(&live, LIVE_ROOT);
+	assert_int_equal(times_in_log("op=tftp-restart"), 0);
+
+	live_ticket(&live, LIVE_ADMIN, &intent, ticket);
+	live_be(&live, LIVE_FRONT);
+	assert_ok(keyd_use_override(k, ticket, uid, text, &e), &e);
+	assert_int_equal(keyd_use_override(k, ticket, uid, text, &e), RC_REFUSED);
+	live_be(&live, LIVE_ROOT);
+	assert_int_equal(times_in_log("op=tftp-restart node=n1 overrode="), 1);
+	keyd_free(k);
+}
+
 /* ---- frames that the client would not send ---- */
 
 static const struct {
@@ -363,6 +406,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_one_waits),
 		cmocka_unit_test(it_changes),
 		cmocka_unit_test(an_override),
+		cmocka_unit_test(an_override_by_front),
 		cmocka_unit_test(tickets_are_bound),
 		cmocka_unit_test(tickets_are_good_once),
 		cmocka_unit_test(malformed_frames),

@@ -313,7 +313,7 @@ static void roles(void **state)
 		{KEYD_CSR, true, false, false},
 		{KEYD_CSR_SHOW, true, false, false},
 		{KEYD_CERT_IMPORT, true, false, false},
-		{KEYD_OVERRIDE, false, false, true},
+		{KEYD_OVERRIDE, true, false, true},
 	};
 
 	(void)state;

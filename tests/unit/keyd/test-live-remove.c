@@ -242,6 +242,34 @@ static void others_sign_meanwhile(void **state)
 	free(list);
 }
 
+/* ---- a node goes ---- */
+
+/* Nobody can renew its keys: they are current no more. */
+static void of_a_node_that_went(void **state)
+{
+	uint8_t CLEANUP_FREE *conf = NULL;
+	char path[512], *section;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(remove_key("TVS/n2/1", "TVS/n2/1", LIVE_ADMIN, &e), RC_REFUSED);
+	assert_ok(file_path(path, sizeof path, live.dir, "cluster.conf", &e), &e);
+	assert_ok(file_read(path, 1 << 16, &conf, &n, &e), &e);
+	section = strstr((char *)conf, "[node n2]"); /* the last one */
+	assert_non_null(section);
+	assert_null(strstr(section + 1, "[node"));
+	*section = '\0';
+	assert_ok(file_replace(path, bytes_of_text((char *)conf), 0644, &e), &e);
+	restart();
+	assert_ok(remove_key("TVS/n2/1", "TVS/n2/1", LIVE_ADMIN, &e), &e);
+	assert_false(has("TVS/n2/1"));
+	assert_true(has("CallManager/n2/1"));
+	assert_int_equal(remove_key("TVS/n1/2", "TVS/n1/2", LIVE_ADMIN, &e), RC_REFUSED);
+	assert_int_equal(remove_key("CAPF/lab/1", "CAPF/lab/1", LIVE_ADMIN, &e),
+			 RC_REFUSED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +277,7 @@ int main(void)
 		cmocka_unit_test(never_a_current_one),
 		cmocka_unit_test(it_is_gone_for_good),
 		cmocka_unit_test(others_sign_meanwhile),
+		cmocka_unit_test(of_a_node_that_went),
 	};
 
 	return cmocka_run_group_tests(tests, peer_start, peer_stop);

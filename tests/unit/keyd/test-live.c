@@ -1,7 +1,7 @@
 /* A real keyd, its real token, its real users: what it does, and how it lives and
  * ends. */
 #include "peer.h"
-#include "audit/verify.h"
+#include "whole.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "base/proc.h"

@@ -101,6 +101,8 @@ static void intents_differ(void **state)
 		keyd_intent_rollback(places + 2, 1),
 		keyd_intent_remove("TVS/n1/1"),
 		keyd_intent_remove("TVS/n1/11"),
+		keyd_intent_override("op=tftp-restart node=n1"),
+		keyd_intent_override("op=tftp-restart node=n2"),
 		keyd_intent_body(KEYD_OP_SEAL, bytes_of("", 0)),
 		keyd_intent_body(KEYD_OP_EXPORT, bytes_of("a", 1)),
 		keyd_intent_body(KEYD_OP_EXPORT, bytes_of("b", 1)),
@@ -110,6 +112,26 @@ static void intents_differ(void **state)
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		for (size_t k = 0; k < i; k++)
 			assert_memory_not_equal(all[i].params, all[k].params, 32);
+}
+
+static void overrides_have_their_text(void **state)
+{
+	char text[KEYD_OVERRIDE_MAX], of_why[256], id[CLUSTER_ID_MAX + 1];
+
+	(void)state;
+	assert_string_equal(keyd_override_text("tftp-restart", "n1", "they would be locked", text),
+			    "op=tftp-restart node=n1 overrode=\"they would be locked\"");
+	/* nothing gets out of the quotes, nor into another line */
+	assert_string_equal(keyd_override_text("x", "n1", "a\" b=\"c\\\n\xc3\xa4", text),
+			    "op=x node=n1 overrode=\"a? b=?c????\"");
+	/* The longest fits. */
+	memset(of_why, 'w', sizeof of_why - 1);
+	of_why[sizeof of_why - 1] = '\0';
+	memset(id, 'n', sizeof id - 1);
+	id[sizeof id - 1] = '\0';
+	(void)keyd_override_text("tftp-restart", id, of_why, text);
+	assert_non_null(strstr(text, of_why));
+	assert_int_equal(text[strlen(text) - 1], '"');
 }
 
 static void the_oldest_ticket_gives_way(void **state)
@@ -375,6 +397,7 @@ int main(void)
 		cmocka_unit_test(a_ticket_is_good_once),
 		cmocka_unit_test(a_ticket_is_bound),
 		cmocka_unit_test(intents_differ),
+		cmocka_unit_test(overrides_have_their_text),
 		cmocka_unit_test(the_oldest_ticket_gives_way),
 		cmocka_unit_test(answers_that_are_fatal),
 		cmocka_unit_test(only_handshakes_fit),

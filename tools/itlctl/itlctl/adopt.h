@@ -20,7 +20,9 @@
  * Import all that there is, each proved by a test signature in the token. `adopted`
  * gets {unit,node (null),label,present,files: [path]} of each. Files whose names say
  * nothing are named, so that none is forgotten by a slip of the pen; they stay where
- * they are, all of them. RC_NOTFOUND if there is no key at all.
+ * they are, all of them. Nothing is imported, and it is RC_NOTFOUND if there is no key
+ * at all; RC_USAGE if a folder is no node's; RC_REFUSED, but for OPT_FORCE, if neither
+ * the files nor the token have the CallManager of a node that serves lists.
  */
 enum rc adopt_keys(struct ctl *c, const char *dir, const struct passwords *pw,
 		   json_t *adopted, struct err *e) MUST_CHECK;

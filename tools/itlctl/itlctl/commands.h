@@ -36,9 +36,12 @@ command_fn show_backup;
 command_fn show_alerts;
 /* service.c */
 command_fn service_list, service_restart_tftp;
-/* Restart a node's TFTP service, with its dialogue; json_decref() *result. */
+/* Restart a node's TFTP service, with its dialogue; json_decref() *result. *password:
+ * the administrator's, for what --force overrides; if it is NULL and needed, it is asked
+ * for, and left there for the next node. */
 enum rc service_restart(struct ctl *c, const struct cluster_node *node,
-			json_t **result, struct err *e) MUST_CHECK;
+			struct secret **password, json_t **result,
+			struct err *e) MUST_CHECK;
 /* init.c */
 command_fn cluster_init;
 /* node.c */

@@ -6,6 +6,11 @@
 
 /* Behind the dialogue (with --json nothing is printed): which list it is, and which
  * nodes do not serve it. c->exit becomes 1 if a node failed, else 0. */
-void outcome_show(struct ctl *c, json_t *result);
+void outcome_show(struct ctl *c, const json_t *result);
+/* Of an operation of more than one list: the nodes alone. */
+void outcome_nodes(struct ctl *c, const json_t *nodes);
+
+/* An array of texts, for people. */
+void outcome_warnings(const struct ctl *c, const json_t *warnings);
 
 #endif

@@ -76,8 +76,4 @@ struct audit_point audit_verifier_point(const struct audit_verifier *v);
 enum rc audit_verifier_end(struct audit_verifier *v, struct audit_report *out,
 			   struct err *e) MUST_CHECK;
 
-/* One whole file, with nothing to compare it to. An empty one has 0 entries. */
-enum rc audit_verify(struct bytes log, struct audit_report *out,
-		     struct err *e) MUST_CHECK;
-
 #endif

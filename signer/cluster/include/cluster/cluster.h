@@ -102,6 +102,8 @@ enum rc cluster_find_node(const struct cluster *c, const char *name,
 			  const struct cluster_node **out,
 			  struct err *e) MUST_CHECK;
 const struct cluster_node *cluster_publisher(const struct cluster *c);
+/* By its exact id, as programs name nodes to each other; NULL: there is none. */
+const struct cluster_node *cluster_node_by_id(const struct cluster *c, const char *id);
 
 /*
  * The i-th node in the order of dialogues: the publisher first, then as
@@ -117,10 +119,6 @@ enum rc cluster_common_name(const struct cluster *c, enum unit u,
 			    const struct cluster_node *node, const char *capf,
 			    char to[CLUSTER_CN_MAX + 1],
 			    struct err *e) MUST_CHECK;
-
-/* "test10sub.joemar2.lab": host and domain. */
-void cluster_host_name(const struct cluster *c, const struct cluster_node *n,
-		       char to[CLUSTER_CN_MAX + 1]);
 
 /* Paths below run and state_dir, the same in every program. */
 enum cluster_path {

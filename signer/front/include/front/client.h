@@ -16,8 +16,8 @@
  * | backups | all | | key (null or {label,bits,sealed}), security {set, number (1, 2, ... each change), set_at}, good (bool), why (text; "" if good), vaults: [names of vault.conf], backups: [{id,vault,name,digest (hex, BLAKE2b-256),bytes,plain,key,security (which password),route,made,proved,checked (0: never),error (null, or gone or changed),counts (it opens with the present password to the present key, has no error, and was proved or checked within 30 days)}], newest first; error (null; or why keyd could not be asked: then key is null, security is not known, and nothing counts) |
  * | alerts | all | | alerts: [{name,severity (0..7),text,since,sent (0: not yet),times}], the gravest first; syslog, mail: null, or the error of the last attempt |
  * | audit | all | | lists: [{sha1,kind,node,entry,head (hex),time}]: which entry was the audit log's last, and its h, when each list was published |
- * | keys | all | | keep_days, keys: [{label,unit,node (null for the cluster's),generation,current,sha1 (of the certificate),not_after,lists: [{node,file,sha1,kind,last (seen there; 0: never),now (the node serves it or may again),signed (the key signed it; else it names the certificate),until (0: nobody can say)}] that phones may hold and that need the key, removable, why ("" if removable), removable_at (0: nobody can say)}] |
- * | generate-plan | group | unit, node (null), force | refused as generate with regenerate would be; else present (bool), overrides (null, or what force overrides), phone_reset (bool: cluster.conf says how) |
+ * | keys | group | | keep_days, keys: [{label,unit,node (null for the cluster's),generation,current,sha1 (of the certificate),not_after,lists: [{node,file,sha1,kind,last (seen there; 0: never),now (the node serves it or may again),signed (the key signed it; else it names the certificate),until (0: nobody can say)}] that phones may hold and that need the key, removable, why ("" if removable), removable_at (0: nobody can say)}] |
+ * | generate-plan | group | unit, node (null), force | refused as generate with regenerate would be; else present (bool), overrides (null, or what force overrides), locks (bool: among it, that phones would be locked), phone_reset (bool: cluster.conf says how) |
  * | generate | group | unit, node (null), ticket (hex), regenerate, force | the members of a cert, as in certs, tries, and overrode (null, or what force overrode); refused without regenerate if there is a key: a first one is made, no more; with it, refused unless force by a hold of the node (the error's name is "HELD", its code the seconds that are left) |
  * | csr-show | all | unit, node (null) | the result of csr, of the pair that waits; rc not-found if none does |
  * | csr | group | unit, node (null), ticket (hex) | label, unit, node, made, pem: of a new pair that waits for its certificate; nothing in force changes, no hold is met or set |
@@ -30,11 +30,11 @@
  * | ctl-update | group | node (the publisher), timestamp (Unix time, about now), ticket, force, all_or_none | events below; sha1, signer, nodes (as of reset), warnings: [text: whose phones accept which list only through a TVS] |
  * | conf-check | group | sha256 (of the cluster.conf that is to be, which lies beside the present one as CLUSTER_NEXT_FILE) | locks (null, or an error: which phones it would lock, and the safe order), finding ("", or the same for the audit log) |
  * | node-check | group | node (or all TFTP nodes) | nodes: [{id,host,folder,ok,error (null),key (null, or of an SSH server that no known_hosts has: {ssh_host,address,type,fingerprint,entry (its line)})}]: each was probed now, nothing was changed |
- * | tftp-restart | group | node, force | events below; node, sha1, kind, built (false: the list was up to date and only bounced), phones (null, or certificates changed that phones must get: {units ("CallManager TVS"),reset ("done", "failed", "by-hand"),error (null)}) |
+ * | tftp-restart | group | node, force, ticket (hex; needed with force where it overrides something: keyd_override_text() of "tftp-restart", the node's id, and the refusal's why) | refused unless force if the list is none for phones, or would lock them (the error's name is FRONT_UNFORCED, its why all that is against it); else events below; node, sha1, kind, built (false: the list was up to date and only bounced), phones (null, or certificates changed that phones must get: {units ("CallManager TVS"),reset ("done", "failed", "by-hand"),error (null)}) |
  * | reset-plan | group | how ("localkey", "remotekey"), node, all_or_none | nodes: [{id,host,sha1 (null)}], source (base64), source_sha1, timestamp, signer, warnings: [text] |
  * | reset-preview | group | the members of reset | sha1 |
  * | reset | group | how, node, timestamp, source_sha1, ticket, force, all_or_none (refused if a node is missing; events below) | events below; sha1, signer, nodes: [{id,host,ok,error; if not ok: have (what it served last; null), since}] |
- * | rollback-plan | group | node | nodes: [{id,host,sha1 (it shall serve now),then (null or {sha1,kind,signer,made}),kept (null, or why the node keeps what it has)}]; refused if no node gets a list back |
+ * | rollback-plan | group | node | nodes: [{id,host,sha1 (it shall serve now),then (null or {sha1,kind,signer,made}),kept (null, or why the node keeps what it has),locks (null, or what rollback without force would refuse for this node)}]; refused if no node gets a list back |
  * | rollback | group | node, lists ({id: SHA-1 of then}), ticket, force | events below; nodes: [{id,host,sha1,ok,error}] |
  *
  * While an operation runs, another one, and a plan or preview of one, is
@@ -61,6 +61,9 @@
 
 #include "base/err.h"
 #include <jansson.h>
+
+/* The name of a refusal that force overrides, with the administrator's ticket. */
+#define FRONT_UNFORCED "UNFORCED"
 
 struct front;
 

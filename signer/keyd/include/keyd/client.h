@@ -16,6 +16,7 @@
 #include "wrapped/wrapped.h"
 #include <openssl/x509.h>
 #include <stdint.h>
+#include <string.h>
 
 struct keyd;
 
@@ -59,6 +60,18 @@ struct keyd_key {
 enum rc keyd_keys(struct keyd *k, struct keyd_key **keys, size_t *n,
 		  struct err *e) MUST_CHECK;
 void keyd_keys_free(struct keyd_key *keys, size_t n);
+/* The current key of a unit, and of this node (NULL: of a unit of the cluster's);
+ * NULL if there is none. Borrowed of keys. */
+static inline const struct keyd_key *keyd_key_current(const struct keyd_key *keys,
+						      size_t n, enum unit unit,
+						      const char *node)
+{
+	for (size_t i = 0; i < n; i++)
+		if (keys[i].current && keys[i].label.unit == unit &&
+		    (!node || !strcmp(keys[i].label.node, node)))
+			return &keys[i];
+	return NULL;
+}
 
 /* ---- tickets ---- */
 #define KEYD_TICKET_LEN 32
@@ -102,6 +115,8 @@ struct keyd_place {
 struct keyd_intent keyd_intent_rollback(const struct keyd_place *places, size_t n);
 /* As label_text() writes it. */
 struct keyd_intent keyd_intent_remove(const char *label);
+/* Exactly this text, of keyd_use_override(). */
+struct keyd_intent keyd_intent_override(const char *text);
 
 /*
  * Ask keyd directly, as the administrator: the password is derived here
@@ -219,6 +234,12 @@ enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
 enum rc keyd_override(struct keyd *k, const struct secret *password, const char *text,
 		      struct err *e) MUST_CHECK;
 
+/* The text of an operation of front's on a node (its id) that `why` speaks against. Who
+ * asks for the ticket and who uses it make the same one, each of the same refusal.
+ * Returns text. */
+char *keyd_override_text(const char *op, const char *node, const char *why,
+			 char text[KEYD_OVERRIDE_MAX]);
+
 /* ---- front ---- */
 
 /* What keyd_prove() remembers of this user (whom front's door saw). It is given out
@@ -288,6 +309,11 @@ enum rc keyd_cert_import(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 enum rc keyd_rollback(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 		      uid_t uid, const struct keyd_place *places, size_t n,
 		      struct err *e) MUST_CHECK;
+
+/* front does what it would refuse: keyd checks the administrator's consent to just this
+ * text, and the audit log has it when this returns. */
+enum rc keyd_use_override(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+			  const char *text, struct err *e) MUST_CHECK;
 
 /* Remove a retired key and its certificate from the token, for good. RC_REFUSED for
  * a current one; whether a list still refers to it is for front to know. After a

@@ -81,7 +81,7 @@ enum keyd_request {
 	KEYD_CSR_SHOW,     /* unit u8, node text -> the same */
 	KEYD_CERT_IMPORT,  /* ticketed; unit u8, node text, certificates bytes
 			      -> one key as in KEYD_KEYS */
-	KEYD_OVERRIDE,     /* consented; text -> - */
+	KEYD_OVERRIDE,     /* consented, or from front ticketed; text -> - */
 	KEYD_REQUEST_END
 };
 
