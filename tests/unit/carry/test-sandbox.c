@@ -72,6 +72,26 @@ static void make_file(const struct scene *s, const char *name, char path[PATH])
 	assert_int_equal(chown(path, s->uid, s->gid), 0);
 }
 
+/* Back once the victim is the user's: before, only root may look at it. */
+static void victim_start(struct scene *s)
+{
+	int ready[2];
+	char byte = 0;
+
+	assert_int_equal(pipe(ready), 0);
+	s->victim = fork();
+	assert_true(s->victim >= 0);
+	if (s->victim == 0) {
+		if (become(s) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+		    write(ready[1], &byte, 1) == 1)
+			(void)pause();
+		_exit(99);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+}
+
 static void scene_set(struct scene *s)
 {
 	s->dir = support_tmpdir();
@@ -84,13 +104,7 @@ static void scene_set(struct scene *s)
 	assert_int_equal(mkdir(s->sub, 0700), 0);
 	assert_int_equal(chown(s->sub, s->uid, s->gid), 0);
 	make_file(s, "sub/there", s->inner);
-	s->victim = fork();
-	assert_true(s->victim >= 0);
-	if (s->victim == 0) {
-		if (become(s) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
-			(void)pause();
-		_exit(99);
-	}
+	victim_start(s);
 }
 
 static void scene_clear(struct scene *s)
