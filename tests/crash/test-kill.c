@@ -134,14 +134,26 @@ static int64_t newest(void)
 	return generation;
 }
 
-/* What front says of the last operation, whether it or keyd saw its end. */
-static void check_last(bool made)
+/*
+ * What front says of the last operation, whether it or keyd saw its end: *id is the
+ * one before, then the last. A front that was killed before it took the request knows
+ * no other one, and no key was made.
+ */
+static void check_last(json_int_t *id, bool made)
 {
 	struct err e;
 	json_t *status = crash_ask(&world, json_pack("{s:s}", "do", "status"), &e);
 	json_t *last = json_object_get(status, "last");
 	const char *note = json_string_value(json_object_get(last, "note"));
+	json_int_t was = *id;
 
+	*id = json_integer_value(json_object_get(last, "id"));
+	if (*id == was) {
+		print_message("  not begun\n");
+		assert_false(made);
+		json_decref(status);
+		return;
+	}
 	assert_string_equal(json_string_value(json_object_get(last, "kind")), "generate");
 	print_message("  %s: %s\n", made ? "made" : "not made", note);
 	/* A keyd that ended after it had made the key, or that is slower than front's
@@ -159,13 +171,15 @@ static void check_last(bool made)
 static void killed_while_a_key_is_made(void **state)
 {
 	uint64_t seed = support_seed();
-	size_t rounds = support_rounds(120);
+	size_t rounds = support_rounds(120), begun = 0;
 	double begin, span = 0;
+	json_int_t last = 0;
 
 	(void)state;
 	for (size_t i = 0; i <= rounds; i++) {
 		enum victim v = i == 0 ? CARRY : (enum victim)(i % 3 == 2 ? ALL : i % 3);
 		int64_t before = newest(), after;
+		json_int_t was = last;
 		struct found none[CRASH_NODES] = {0};
 		double wait = span * (double)(support_random(&seed) % 1000) / 1000;
 
@@ -188,8 +202,10 @@ static void killed_while_a_key_is_made(void **state)
 		if (i == 0)
 			assert_true(after > before);
 		print_message("%s after %.0f ms\n", victims[v], wait * 1000);
-		check_last(after > before);
+		check_last(&last, after > before);
+		begun += last != was;
 	}
+	assert_true(begun > rounds / 2);
 }
 
 static int start(void **state)
