@@ -4,9 +4,7 @@
 
 setup() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
+	make_cluster
 	files=$dir/files
 	mkdir -m 0700 "$files" "$files/n2"
 	admin=$dir/secret/admin-password

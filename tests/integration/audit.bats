@@ -4,13 +4,9 @@
 
 setup_file() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
+	make_cluster
 	printf '[keyd]\naudit-checkpoint-seconds = 1\n' >>"$dir/etc/keyd.conf"
-	demo_start "$dir"
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" \
-		--security-password-file "$dir/secret/security-password" cluster init --yes
+	start_cluster --security-password-file "$dir/secret/security-password"
 }
 
 setup() {
@@ -21,10 +17,7 @@ setup() {
 
 teardown_file() {
 	load helper
-	[[ -z ${dir-} ]] || {
-		demo_stop "$dir"
-		rm -rf "$dir"
-	}
+	remove_cluster
 }
 
 ctl() {

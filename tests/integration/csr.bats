@@ -4,12 +4,9 @@
 
 setup_file() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin" # of an empty folder
+	make_cluster # of an empty folder
 	authority "$dir/ca"
-	demo_start "$dir"
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" cluster init --yes
+	start_cluster
 }
 
 setup() {
@@ -19,10 +16,7 @@ setup() {
 
 teardown_file() {
 	load helper
-	[[ -z ${dir-} ]] || {
-		demo_stop "$dir"
-		rm -rf "$dir"
-	}
+	remove_cluster
 }
 
 # A root, one below it, and a stranger.

@@ -5,9 +5,7 @@
 
 setup_file() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
+	make_cluster
 	# The last step of a restart waits while the file is there.
 	mv "$dir/bin/tftp" "$dir/bin/tftp.real"
 	cat >"$dir/bin/tftp" <<-END
@@ -20,8 +18,7 @@ setup_file() {
 		exec "$dir/bin/tftp.real" "\$@"
 	END
 	chmod 0755 "$dir/bin/tftp"
-	demo_start "$dir"
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" cluster init --yes
+	start_cluster
 }
 
 setup() {
@@ -31,10 +28,7 @@ setup() {
 
 teardown_file() {
 	load helper
-	[[ -z ${dir-} ]] || {
-		demo_stop "$dir"
-		rm -rf "$dir"
-	}
+	remove_cluster
 }
 
 ctl() {

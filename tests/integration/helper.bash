@@ -14,6 +14,26 @@ private_dir() {
 	chmod 0711 "$dir"
 }
 
+# A cluster of real parts in a folder of its own: made, started with keys and first
+# lists, and gone with its folder, also after half of that.
+make_cluster() {
+	private_dir
+	export dir
+	demo_make "$dir" "$bin"
+}
+
+start_cluster() { # ARG... of cluster init
+	demo_start "$dir"
+	demo_ctl "$dir" --password-file "$dir/secret/admin-password" "$@" cluster init --yes
+}
+
+remove_cluster() {
+	[[ -z ${dir-} ]] || {
+		demo_stop "$dir"
+		rm -rf "$dir"
+	}
+}
+
 # Wait for something that comes; a wait in vain fails the test.
 wait_until() { # COMMAND...
 	for _ in {1..400}; do

@@ -4,11 +4,8 @@
 
 setup_file() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
-	demo_start "$dir"
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" cluster init --yes
+	make_cluster
+	start_cluster
 }
 
 setup() {
@@ -17,10 +14,7 @@ setup() {
 
 teardown_file() {
 	load helper
-	[[ -z ${dir-} ]] || {
-		demo_stop "$dir"
-		rm -rf "$dir"
-	}
+	remove_cluster
 }
 
 ctl() {

@@ -4,12 +4,9 @@
 
 setup_file() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
+	make_cluster
 	third_node
-	demo_start "$dir"
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" cluster init --yes
+	start_cluster
 }
 
 setup() {
@@ -20,11 +17,8 @@ setup() {
 
 teardown_file() {
 	load helper
-	[[ -z ${dir-} ]] || {
-		demo_nodes+=(test10new)
-		demo_stop "$dir"
-		rm -rf "$dir"
-	}
+	demo_nodes+=(test10new)
+	remove_cluster
 }
 
 # A further server, which the cluster does not know yet.

@@ -6,17 +6,14 @@
 setup_file() {
 	load helper
 	source "$root/tests/support/nodes.bash"
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
+	make_cluster
 	mkdir "$dir/ssh"
 	ssh_node "$dir" n3 ssh ". $dir/ssh/ssh.restart"
 	ssh_node "$dir" n4 sftp "" force=internal-sftp
 	restart_by true
 	sed -i 's/^state-dir.*/&\nput-seconds = 6\nrestart-seconds = 4\nfetch-seconds = 3/' \
 		"$dir/etc/cluster.conf"
-	demo_start "$dir"
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" cluster init --yes
+	start_cluster
 }
 
 # What the restart command of test10ssh does, on the server.

@@ -5,13 +5,9 @@
 
 setup_file() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
+	make_cluster
 	listen_syslog "$dir/syslog" "$dir/syslog.txt"
-	demo_start "$dir"
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" \
-		--security-password-file "$dir/secret/security-password" cluster init --yes
+	start_cluster --security-password-file "$dir/secret/security-password"
 }
 
 setup() {

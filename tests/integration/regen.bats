@@ -4,14 +4,11 @@
 
 setup_file() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
+	make_cluster
 	# Where a new CallManager locks nobody; what does is judge.bats's.
 	sed -i 's/^policy = .*/policy = itlrecovery/' "$dir/etc/cluster.conf"
 	sed -i "/^policy/a phone-reset = echo reset >>$dir/phone-resets" "$dir/etc/cluster.conf"
-	demo_start "$dir"
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" cluster init --yes
+	start_cluster
 }
 
 setup() {
@@ -21,10 +18,7 @@ setup() {
 
 teardown_file() {
 	load helper
-	[[ -z ${dir-} ]] || {
-		demo_stop "$dir"
-		rm -rf "$dir"
-	}
+	remove_cluster
 }
 
 ctl() {

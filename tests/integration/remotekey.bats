@@ -4,9 +4,7 @@
 
 setup_file() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
+	make_cluster
 	mkdir "$dir/sshd"
 	"$root/tests/support/sshd" start "$dir/sshd"
 	demo_start "$dir"

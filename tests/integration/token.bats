@@ -4,12 +4,8 @@
 
 setup_file() {
 	load helper
-	private_dir
-	export dir
-	demo_make "$dir" "$bin"
-	demo_start "$dir"
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" \
-		--security-password-file "$dir/secret/security-password" cluster init --yes
+	make_cluster
+	start_cluster --security-password-file "$dir/secret/security-password"
 }
 
 setup() {

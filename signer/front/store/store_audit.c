@@ -12,36 +12,25 @@ enum rc store_heads_add(struct store *s, uint64_t entry, const uint8_t head[32],
 		       "ibi", (int64_t)entry, bytes_of(head, 32), time);
 }
 
+static void read_head(sqlite3_stmt *st, void *row)
+{
+	struct audit_head *h = row;
+
+	sql_text(st, 0, h->sha1, sizeof h->sha1);
+	sql_text(st, 1, h->kind, sizeof h->kind);
+	sql_text(st, 2, h->node, sizeof h->node);
+	h->entry = (uint64_t)sqlite3_column_int64(st, 3);
+	(void)sql_blob(st, 4, h->head, sizeof h->head);
+	h->time = sqlite3_column_int64(st, 5);
+}
+
 enum rc store_heads(struct store *s, struct audit_head **out, size_t *out_n,
 		    struct err *e)
 {
 	LOCKED(s);
-	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
-	void CLEANUP_FREE *rows = NULL;
-	size_t n = 0;
-
-	if (sql_prepare(s, &st, e,
+	*out = sql_rows(s, read_head, sizeof **out, out_n, e,
 			"SELECT h.sha1, l.kind, l.node, h.entry, h.head, h.time"
 			" FROM head h JOIN list l USING (sha1) ORDER BY h.entry",
-			"") != RC_OK)
-		return e->rc;
-	while (sql_row(s, st, e)) {
-		struct audit_head *h = sql_grow(&rows, n, sizeof *h, e);
-
-		if (!h)
-			return e->rc;
-		n++;
-		sql_text(st, 0, h->sha1, sizeof h->sha1);
-		sql_text(st, 1, h->kind, sizeof h->kind);
-		sql_text(st, 2, h->node, sizeof h->node);
-		h->entry = (uint64_t)sqlite3_column_int64(st, 3);
-		(void)sql_blob(st, 4, h->head, sizeof h->head);
-		h->time = sqlite3_column_int64(st, 5);
-	}
-	if (e->rc != RC_OK)
-		return e->rc;
-	*out = rows;
-	*out_n = n;
-	rows = NULL;
-	return RC_OK;
+			"");
+	return e->rc;
 }

@@ -23,8 +23,10 @@ enum rc store_backup_put(struct store *s, const struct backup *b, struct err *e)
 		       (int64_t)b->security, b->made, b->proved);
 }
 
-static void read_backup(sqlite3_stmt *st, struct backup *b)
+static void read_backup(sqlite3_stmt *st, void *row)
 {
+	struct backup *b = row;
+
 	b->id = sqlite3_column_int64(st, 0);
 	sql_text(st, 1, b->vault, sizeof b->vault);
 	sql_text(st, 2, b->name, sizeof b->name);
@@ -45,27 +47,12 @@ enum rc store_backups(struct store *s, struct backup **out, size_t *n,
 		      struct err *e)
 {
 	LOCKED(s);
-	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
-	void CLEANUP_FREE *rows = NULL;
-	struct backup *b;
-	size_t got = 0;
-
-	if (sql_prepare(s, &st, e,
+	*out = sql_rows(s, read_backup, sizeof **out, n, e,
 			"SELECT id, vault, name, digest, bytes, plain, key, key_id,"
 			" route, security, made, proved, checked, error FROM backup"
 			" ORDER BY made DESC, id DESC",
-			"") != RC_OK)
-		return e->rc;
-	while (sql_row(s, st, e) && (b = sql_grow(&rows, got, sizeof *b, e))) {
-		read_backup(st, b);
-		got++;
-	}
-	if (e->rc != RC_OK)
-		return e->rc;
-	*out = rows;
-	*n = got;
-	rows = NULL;
-	return RC_OK;
+			"");
+	return e->rc;
 }
 
 enum rc store_backup_remove(struct store *s, const char *vault,
@@ -152,33 +139,25 @@ enum rc store_alert_end(struct store *s, const char *name, struct err *e)
 	return sql_run(s, e, "DELETE FROM alert WHERE name = ?", "t", name);
 }
 
+static void read_alert(sqlite3_stmt *st, void *row)
+{
+	struct alert_row *r = row;
+
+	sql_text(st, 0, r->name, sizeof r->name);
+	r->severity = sqlite3_column_int(st, 1);
+	sql_text(st, 2, r->text, sizeof r->text);
+	r->since = sqlite3_column_int64(st, 3);
+	r->sent = sqlite3_column_int64(st, 4);
+	r->times = (uint64_t)sqlite3_column_int64(st, 5);
+}
+
 enum rc store_alerts(struct store *s, struct alert_row **out, size_t *n,
 		     struct err *e)
 {
 	LOCKED(s);
-	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
-	void CLEANUP_FREE *rows = NULL;
-	struct alert_row *r;
-	size_t got = 0;
-
-	if (sql_prepare(s, &st, e,
+	*out = sql_rows(s, read_alert, sizeof **out, n, e,
 			"SELECT name, severity, text, since, sent, times FROM alert"
 			" ORDER BY severity, since, name",
-			"") != RC_OK)
-		return e->rc;
-	while (sql_row(s, st, e) && (r = sql_grow(&rows, got, sizeof *r, e))) {
-		sql_text(st, 0, r->name, sizeof r->name);
-		r->severity = sqlite3_column_int(st, 1);
-		sql_text(st, 2, r->text, sizeof r->text);
-		r->since = sqlite3_column_int64(st, 3);
-		r->sent = sqlite3_column_int64(st, 4);
-		r->times = (uint64_t)sqlite3_column_int64(st, 5);
-		got++;
-	}
-	if (e->rc != RC_OK)
-		return e->rc;
-	*out = rows;
-	*n = got;
-	rows = NULL;
-	return RC_OK;
+			"");
+	return e->rc;
 }

@@ -22,73 +22,51 @@ static enum served_file read_file(sqlite3_stmt *st, int column)
 	return strcmp(text, served_file_name(FILE_CTL)) ? FILE_ITL : FILE_CTL;
 }
 
+static void read_kept(sqlite3_stmt *st, void *row)
+{
+	struct kept *k = row;
+
+	sql_text(st, 0, k->node, sizeof k->node);
+	k->file = read_file(st, 1);
+	sql_text(st, 2, k->sha1, sizeof k->sha1);
+	k->last = sqlite3_column_int64(st, 3);
+	k->now = sqlite3_column_int(st, 4) != 0;
+}
+
 enum rc store_kept(struct store *s, int64_t since, struct kept **out, size_t *n,
 		   struct err *e)
 {
 	LOCKED(s);
-	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
-	void CLEANUP_FREE *rows = NULL;
-	size_t got = 0;
-
-	if (sql_prepare(s, &st, e,
+	*out = sql_rows(s, read_kept, sizeof **out, n, e,
 			"SELECT node, file, sha1, max(last), max(now) FROM"
 			" (SELECT node, file, sha1, last, 0 AS now FROM history"
 			"  UNION ALL SELECT node, file, sha1, 0, 1 FROM " NEEDED ")"
 			" GROUP BY node, file, sha1"
 			" HAVING max(now) = 1 OR max(last) >= ?"
 			" ORDER BY node, file, max(last) DESC",
-			"i", since) != RC_OK)
-		return e->rc;
-	while (sql_row(s, st, e)) {
-		struct kept *k = sql_grow(&rows, got, sizeof *k, e);
+			"i", since);
+	return e->rc;
+}
 
-		if (!k)
-			return e->rc;
-		got++;
-		sql_text(st, 0, k->node, sizeof k->node);
-		k->file = read_file(st, 1);
-		sql_text(st, 2, k->sha1, sizeof k->sha1);
-		k->last = sqlite3_column_int64(st, 3);
-		k->now = sqlite3_column_int(st, 4) != 0;
-	}
-	if (e->rc != RC_OK)
-		return e->rc;
-	*out = rows;
-	*n = got;
-	rows = NULL;
-	return RC_OK;
+static void read_past(sqlite3_stmt *st, void *row)
+{
+	struct past_list *p = row;
+
+	sql_text(st, 0, p->node, sizeof p->node);
+	sql_text(st, 1, p->sha1, sizeof p->sha1);
+	p->first = sqlite3_column_int64(st, 2);
+	p->last = sqlite3_column_int64(st, 3);
 }
 
 enum rc store_past_lists(struct store *s, enum served_file file,
 			 struct past_list **out, size_t *n, struct err *e)
 {
 	LOCKED(s);
-	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
-	void CLEANUP_FREE *rows = NULL;
-	size_t got = 0;
-
-	if (sql_prepare(s, &st, e,
+	*out = sql_rows(s, read_past, sizeof **out, n, e,
 			"SELECT node, sha1, first, last FROM history"
 			" WHERE file = ? ORDER BY last DESC, first DESC",
-			"t", served_file_name(file)) != RC_OK)
-		return e->rc;
-	while (sql_row(s, st, e)) {
-		struct past_list *p = sql_grow(&rows, got, sizeof *p, e);
-
-		if (!p)
-			return e->rc;
-		got++;
-		sql_text(st, 0, p->node, sizeof p->node);
-		sql_text(st, 1, p->sha1, sizeof p->sha1);
-		p->first = sqlite3_column_int64(st, 2);
-		p->last = sqlite3_column_int64(st, 3);
-	}
-	if (e->rc != RC_OK)
-		return e->rc;
-	*out = rows;
-	*n = got;
-	rows = NULL;
-	return RC_OK;
+			"t", served_file_name(file));
+	return e->rc;
 }
 
 /* Those that nothing names any more. Where the audit log was when one of them was

@@ -156,6 +156,35 @@ void *sql_grow(void **rows, size_t n, size_t size, struct err *e)
 	return memset((char *)*rows + n * size, 0, size);
 }
 
+void *sql_rows(struct store *s, void (*read)(sqlite3_stmt *st, void *row),
+	       size_t size, size_t *n, struct err *e, const char *sql,
+	       const char *types, ...)
+{
+	sqlite3_stmt CLEANUP(sql_free) *st = NULL;
+	void CLEANUP_FREE *rows = NULL;
+	void *row, *out;
+	size_t got = 0;
+	va_list ap;
+	enum rc rc;
+
+	*n = 0;
+	va_start(ap, types);
+	rc = prepare_va(s, &st, sql, types, ap, e);
+	va_end(ap);
+	if (rc != RC_OK)
+		return NULL;
+	while (sql_row(s, st, e) && (row = sql_grow(&rows, got, size, e))) {
+		read(st, row);
+		got++;
+	}
+	if (e->rc != RC_OK)
+		return NULL;
+	*n = got;
+	out = rows;
+	rows = NULL;
+	return out;
+}
+
 bool sql_blob(sqlite3_stmt *st, int column, uint8_t *to, size_t n)
 {
 	const void *p = sqlite3_column_blob(st, column);

@@ -60,6 +60,13 @@ enum rc sql_run(struct store *s, struct err *e, const char *sql,
 
 /* True and a row in *st; false behind the last, or with e->rc not RC_OK. */
 bool sql_row(struct store *s, sqlite3_stmt *st, struct err *e);
+/*
+ * All rows, each read by `read` into `size` zeroed bytes: for the caller to free.
+ * NULL without rows, or with e->rc not RC_OK; then *n is 0.
+ */
+void *sql_rows(struct store *s, void (*read)(sqlite3_stmt *st, void *row),
+	       size_t size, size_t *n, struct err *e, const char *sql,
+	       const char *types, ...);
 /* A column of the row; cut to cap; NULL is "". */
 void sql_text(sqlite3_stmt *st, int column, char *to, size_t cap);
 /* One that was bound as E; *to stays as it is for a NULL. */
