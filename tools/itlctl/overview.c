@@ -3,6 +3,7 @@
 #include "itlctl/answer.h"
 #include "itlctl/commands.h"
 #include "itlctl/page.h"
+#include "itlctl/status.h"
 #include <string.h>
 #include <time.h>
 
@@ -98,9 +99,8 @@ static const char *host_of(const struct ctl *c, const json_t *of)
 
 static void print_head(const struct ctl *c, const struct overview *o)
 {
-	const json_t *op = json_object_get(o->status, "op");
 	const json_t *keyd = json_object_get(o->status, "keyd");
-	char since[ANSWER_TIME], why[1200];
+	char why[1200];
 
 	(void)fprintf(c->out, "Cluster    %.32s, policy %.16s, publisher %.32s\n",
 		      answer_text(o->status, "cluster"),
@@ -114,12 +114,7 @@ static void print_head(const struct ctl *c, const struct overview *o)
 			      answer_text(keyd, "token"),
 			      (long long)answer_int(keyd, "keys"),
 			      (long long)answer_int(keyd, "audit_entries"));
-	if (json_is_object(op))
-		(void)fprintf(c->out, "Operation  %.24s by %.32s since %s\n",
-			      answer_text(op, "kind"), answer_text(op, "who"),
-			      answer_time(op, "started", since));
-	else
-		(void)fprintf(c->out, "Operation  none runs\n");
+	status_operations(c->out, "", o->status);
 }
 
 static void print_watch(const struct ctl *c, const struct overview *o)

@@ -1,6 +1,7 @@
 #include "itlctl/answer.h"
 #include "itlctl/commands.h"
 #include "itlctl/page.h"
+#include "itlctl/status.h"
 #include <string.h>
 
 /* A list's SHA-1: the door gives the list, or its SHA-1 alone. */
@@ -97,31 +98,36 @@ static void print_token(FILE *out, const json_t *keyd)
 			      ? "set" : "not set");
 }
 
-/* The last one, where it is worth a word: it failed, or a kill cut it in two. */
-static void print_last(FILE *out, const json_t *last)
+static void print_operation(FILE *out, const char *colon, const json_t *op)
+{
+	char who[64], started[ANSWER_TIME];
+
+	if (!json_is_object(op))
+		(void)fprintf(out, "Operation%s  none runs\n", colon);
+	else
+		(void)fprintf(out, "Operation%s  %.24s by %.32s since %s\n", colon,
+			      answer_text(op, "kind"),
+			      answer_any(op, "who", who, sizeof who),
+			      answer_time(op, "started", started));
+}
+
+static void print_last(FILE *out, const char *colon, const json_t *last)
 {
 	char ended[ANSWER_TIME];
 
 	if (!answer_has(last, "note"))
 		return;
-	(void)fprintf(out, "Last:       %.24s by %.32s, %s %s\n",
+	(void)fprintf(out, "Last%s       %.24s by %.32s, %s %s\n", colon,
 		      answer_text(last, "kind"), answer_text(last, "who"),
 		      answer_true(last, "well") ? "done" : "failed",
 		      answer_time(last, "ended", ended));
 	page_wrapped(out, "", answer_text(last, "note"));
 }
 
-static void print_operation(FILE *out, const json_t *op)
+void status_operations(FILE *out, const char *colon, const json_t *status)
 {
-	char who[64], started[ANSWER_TIME];
-
-	if (!json_is_object(op))
-		(void)fprintf(out, "Operation:  none runs\n");
-	else
-		(void)fprintf(out, "Operation:  %.24s by %.32s since %s\n",
-			      answer_text(op, "kind"),
-			     answer_any(op, "who", who, sizeof who),
-			     answer_time(op, "started", started));
+	print_operation(out, colon, json_object_get(status, "op"));
+	print_last(out, colon, json_object_get(status, "last"));
 }
 
 static void print_holds(const struct ctl *c, const json_t *holds)
@@ -167,8 +173,7 @@ enum rc show_status(struct ctl *c, struct err *e)
 		      answer_text(s, "cluster"), answer_text(s, "policy"),
 		      publisher_host(nodes, publisher));
 	print_token(c->out, json_object_get(s, "keyd"));
-	print_operation(c->out, json_object_get(s, "op"));
-	print_last(c->out, json_object_get(s, "last"));
+	status_operations(c->out, ":", s);
 	print_holds(c, json_object_get(s, "holds"));
 	(void)fprintf(c->out, "\n%-19s %-40s %-8s %-16s %s\n", "Node",
 		      "Serves (SHA-1)", "List", "Since", "State");

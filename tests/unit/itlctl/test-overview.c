@@ -17,6 +17,9 @@ static const struct reply service[] = {
 	{"status",
 	 {"{\"result\":{\"cluster\":\"test10\",\"policy\":\"callmanager\",\"publisher\":\"n1\","
 	  "\"op\":{\"id\":7,\"kind\":\"reset\",\"who\":\"alice (uid 1000)\",\"started\":1393439067},"
+	  "\"last\":{\"id\":6,\"kind\":\"generate\",\"who\":\"bob (uid 1001)\",\"started\":1393439000,"
+	  "\"ended\":1393439060,\"well\":false,\"note\":\"the token is full: remove retired keys, "
+	  "which `key list` names, and give the command again; nothing was changed by this one\"},"
 	  "\"keyd\":{\"token\":\"a token whose name has 32 letters\",\"keys\":9,\"audit_entries\":12},"
 	  "\"holds\":[{\"node\":\"n2\",\"unit\":\"TVS\",\"seconds\":123}],"
 	  "\"nodes\":[{\"id\":\"n1\",\"host\":\"test10pub\",\"tftp\":true,"
@@ -42,7 +45,8 @@ static void it_fits_the_page(void **state)
 	static const char *const has[] = {
 		"test10, policy callmanager, publisher test10pub",
 		"reset by alice (uid 1000) since 2014-02-26",
-		"none that counts", "nothing was ever proved",
+		"Last       generate by bob (uid 1001), failed 2014-02-26",
+		"the token is full: remove retired keys", "none that counts", "nothing was ever proved",
 		"2: itlctl show alerts",
 		"test10sub: TVS is new; its other certificates wait 123 s",
 		("test10pub       ITL " SHA_A " ITLRecovery/test10/1"),
@@ -115,6 +119,7 @@ static void nothing_to_see(void **state)
 	for (size_t i = 0; i < COUNT_OF(has); i++)
 		if (!strstr(o.out, has[i]))
 			fail_msg("\"%s\" is missing in:\n%s", has[i], o.out);
+	assert_null(strstr(o.out, "Last"));
 	output_clear(&o);
 }
 

@@ -1,0 +1,12 @@
+/* What `show status` and `show cluster` both print. */
+#ifndef ITLCTL_STATUS_H
+#define ITLCTL_STATUS_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* The operation that runs; and the last one that ended, where that is worth a word: it
+ * failed, or a kill cut it in two. `colon` follows the labels. */
+void status_operations(FILE *out, const char *colon, const json_t *status);
+
+#endif
