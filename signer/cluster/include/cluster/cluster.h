@@ -50,6 +50,7 @@ struct cluster_node {
 	char *address;   /* where phones and we reach it */
 	bool tftp;       /* serves lists */
 	bool tvs;        /* runs a TVS */
+	unsigned tvs_port;
 	char *folder;    /* of its TFTP server, as configured */
 	bool remote;     /* it is on an SSH server: */
 	struct cluster_ssh ssh;
