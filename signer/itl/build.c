@@ -81,7 +81,7 @@ static int modulus_of(X509 *signer)
 static enum rc write_signer_id(struct writer *w, X509 *signer, struct err *e)
 {
 	char subject[ITL_MAX_NAME], issuer[ITL_MAX_NAME];
-	uint8_t buf[MAX_SERIAL];
+	uint8_t buf[ITL_MAX_SERIAL];
 	struct bytes serial;
 	size_t nsubject, nissuer;
 
@@ -183,7 +183,7 @@ static enum rc write_record(struct writer *w, const struct record *r, struct err
 {
 	char subject[ITL_MAX_NAME], issuer[ITL_MAX_NAME];
 	size_t start = w->n, nsubject, nissuer;
-	uint8_t buf[MAX_SERIAL];
+	uint8_t buf[ITL_MAX_SERIAL];
 	struct bytes serial;
 
 	if (itl_name(X509_get_subject_name(r->cert), subject, &nsubject, e) ||

@@ -20,6 +20,7 @@
 #define ITL_MAX_RECORDS 256   /* a list that fits holds about 39 */
 #define ITL_MAX_SIGNATURE 512 /* bytes: RSA-4096 */
 #define ITL_MAX_NAME 1024     /* bytes of a DN or file name, NUL included */
+#define ITL_MAX_SERIAL 64     /* bytes; X.509 allows 20 */
 #define ITL_MAX_SAST 2        /* distinct SAST certificates that phones keep */
 #define ITL_MAX_SGN_HEADER 4096 /* bytes of a .sgn's header */
 
@@ -121,6 +122,14 @@ enum rc itl_record_x509(const struct itl_record *r, X509 **out,
  */
 const struct itl_record *itl_find_signer(const struct itl *in,
 					 const struct itl *signer_of);
+
+/* A certificate's serial as the format has it: no leading zero byte. False if
+ * it is longer than ITL_MAX_SERIAL. */
+bool itl_serial(const X509 *cert, uint8_t buf[ITL_MAX_SERIAL], struct bytes *out);
+
+/* True if the issuer (as any writer joins names, with or without its NUL) and the
+ * serial (with or without a leading zero byte) are this certificate's. */
+bool itl_names_cert(struct bytes issuer, struct bytes serial, const X509 *cert);
 
 /* True if the certificate's serial and issuer are those of l's signer. */
 bool itl_signed_by(const struct itl *l, const X509 *cert);
