@@ -26,6 +26,10 @@ enum rc keyd_open(const char *socket_path, struct keyd **out,
 void keyd_free(struct keyd *k);
 CLEANUP_DEFINE(struct keyd *, keyd_free);
 
+/* For who serves others meanwhile: how long a call waits for a keyd that is away
+ * (seconds), and in all for its answer (0: as long as the longest takes). */
+void keyd_set_patience(struct keyd *k, double come_back, int answer_ms);
+
 /* ---- what anyone with a role may ask ---- */
 struct keyd_status {
 	char token[33], manufacturer[33], model[17], serial[17];
@@ -239,6 +243,25 @@ enum rc keyd_override(struct keyd *k, const struct secret *password, const char 
  * Returns text. */
 char *keyd_override_text(const char *op, const char *node, const char *why,
 			 char text[KEYD_OVERRIDE_MAX]);
+
+/* ---- tvs: handshakes with a node's TVS key, and nothing else ---- */
+
+#define KEYD_TLS_SIGNATURE_MAX 512u /* bytes: RSA-4096 */
+
+/*
+ * Sign what a TLS server signs: digest is "SHA1", "SHA256", "SHA384", "SHA512" or
+ * "MD5-SHA1"; pss: with a salt of its length. RC_REFUSED for any message of another
+ * shape. *n: in: room, out: the key's length.
+ */
+enum rc keyd_tls_sign(struct keyd *k, const char *node, const char *digest, bool pss,
+		      struct bytes message, uint8_t *signature, size_t *n,
+		      struct err *e) MUST_CHECK;
+
+/* RSA key exchange (RFC 5246 7.4.7.1): always gives a premaster secret, a random one
+ * for whatever fault of the client's. RC_TOKEN with the token's code if the token does
+ * not decrypt raw blocks. version: the client's, as in its hello. */
+enum rc keyd_tls_decrypt(struct keyd *k, const char *node, unsigned version,
+			 struct bytes in, uint8_t premaster[48], struct err *e) MUST_CHECK;
 
 /* ---- front ---- */
 
