@@ -75,6 +75,17 @@ static enum rc check_key(const struct trust_entry *entry, struct err *e)
 	return RC_OK;
 }
 
+enum rc trust_read_cert(struct bytes der, X509 **out, struct err *e)
+{
+	const char *why = NULL;
+	X509 *x = itl_x509(der, &why);
+
+	if (!x)
+		return err_set(e, RC_REFUSED, "trust", why, NULL, "%zu bytes", der.n);
+	*out = x;
+	return RC_OK;
+}
+
 static enum rc check_size(const X509 *cert, size_t *total, struct err *e)
 {
 	int n = i2d_X509((X509 *)(uintptr_t)cert, NULL);
@@ -198,6 +209,27 @@ enum rc trust_build(const struct trust_entry *entries, size_t n, X509 *signer,
 	*length = built_n;
 	built = NULL;
 	return RC_OK;
+}
+
+static enum rc give_signature(void *arg, enum itl_digest digest,
+			      const struct bytes *parts, size_t nparts,
+			      uint8_t *signature, size_t length, struct err *e)
+{
+	const struct bytes *made = arg;
+
+	(void)digest, (void)parts, (void)nparts;
+	if (made->n != length)
+		return err_set(e, RC_VERIFY, "trust",
+			       "the signature has not the length of the signer's key", NULL,
+			       "%zu bytes instead of %zu", made->n, length);
+	memcpy(signature, made->p, length);
+	return RC_OK;
+}
+
+struct itl_signer trust_signer_of(const struct bytes *signature)
+{
+	return (struct itl_signer){.sign = give_signature,
+				   .arg = (void *)(uintptr_t)signature};
 }
 
 /* ---- reading ---- */

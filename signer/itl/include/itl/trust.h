@@ -53,6 +53,9 @@ struct trust {
 void trust_free(struct trust *t); /* NULL is fine */
 CLEANUP_DEFINE(struct trust *, trust_free);
 
+/* Exactly one DER certificate, or RC_REFUSED. X509_free() it. */
+enum rc trust_read_cert(struct bytes der, X509 **out, struct err *e) MUST_CHECK;
+
 /*
  * What may stand in a trust file: at least one role and no unknown one; a ttl within
  * the range; a key that lists can hold (RSA, or EC with an uncompressed point), and
@@ -75,6 +78,10 @@ enum rc trust_check(const struct trust_entry *entries, size_t n,
 enum rc trust_build(const struct trust_entry *entries, size_t n, X509 *signer,
 		    uint32_t timestamp, const struct itl_signer *with,
 		    uint8_t **out, size_t *length, struct err *e) MUST_CHECK;
+
+/* One who writes this signature, made elsewhere of the same arguments; trust_build()
+ * finds out whether it was. `signature` is borrowed. */
+struct itl_signer trust_signer_of(const struct bytes *signature);
 
 /*
  * Parse, verify with the Audit certificate, and group the records by certificate.
