@@ -46,6 +46,8 @@ enum rc folders_make(const struct cluster *c, int *lock, struct err *e)
 		/* Set-group-ID: the administrators read the audit log there. */
 		{c->state_dir, "keyd", keyd, group, 02750},
 		{c->state_dir, "front", front, group, 0750},
+		/* tvs reads the trust file there. */
+		{c->state_dir, "trust", front, front_own, 0755},
 	};
 
 	if (file_make_dir(c->run, 0755, 0, 0, e) != RC_OK ||

@@ -100,6 +100,7 @@ ask() { # NODE: as front does
 	[ "$(mode_of "$dir/run/restarted")" = "root:root 755" ]
 	[ "$(mode_of "$dir/state/keyd")" = "itlkeeper-keyd:itlkeeper 2750" ]
 	[ "$(mode_of "$dir/state/front")" = "itlkeeper-front:itlkeeper 750" ]
+	[ "$(mode_of "$dir/state/trust")" = "itlkeeper-front:itlkeeper-front 755" ]
 }
 
 @test "a program that ends is started again, and the other one stays" {

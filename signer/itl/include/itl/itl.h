@@ -23,6 +23,8 @@
 #define ITL_MAX_SERIAL 64     /* bytes; X.509 allows 20 */
 #define ITL_MAX_SAST 2        /* distinct SAST certificates that phones keep */
 #define ITL_MAX_SGN_HEADER 4096 /* bytes of a .sgn's header */
+#define ITL_MAX_STORE (1u << 20)   /* bytes of a trust store: no phone loads it */
+#define ITL_MAX_STORE_RECORDS 1024 /* of one: a record a certificate and role */
 
 enum itl_role {
 	ITL_SAST = 0,
@@ -88,6 +90,8 @@ struct itl {
 enum itl_flags {
 	ITL_LENIENT = 1, /* unknown tags are kept in `tags`, not refused */
 	ITL_SGN = 2,     /* after the header comes a file, not records */
+	ITL_STORE = 4,   /* a trust store (itl/trust.h), not a phone's list: the limits
+			    are ITL_MAX_STORE and ITL_MAX_STORE_RECORDS */
 };
 
 /*
@@ -176,6 +180,7 @@ struct itl_plan {
 	uint8_t signer_version[2];
 	const struct itl_entry *entries; /* none for a .sgn */
 	size_t nentries;
+	bool store; /* no phone's list: as ITL_STORE */
 };
 
 /*
@@ -193,7 +198,7 @@ struct itl_signer {
  * Build and sign a list in a call manager's order. The plan's records are not
  * required to hold the signer (a .sgn has none). *out is malloc()ed.
  * RC_REFUSED for a signer of 3072 bits or any size that tag 11 cannot name,
- * and for over ITL_MAX bytes.
+ * and for over ITL_MAX bytes (of a store ITL_MAX_STORE).
  */
 enum rc itl_build(const struct itl_plan *plan, const struct itl_signer *signer,
 		  uint8_t **out, size_t *n, struct err *e) MUST_CHECK;

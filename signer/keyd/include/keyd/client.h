@@ -88,7 +88,8 @@ enum keyd_op { KEYD_OP_RESET = 1, KEYD_OP_PREVIEW, KEYD_OP_GENERATE,
 	       KEYD_OP_ROLLBACK,
 	       KEYD_OP_REMOVE,
 	       KEYD_OP_CSR, KEYD_OP_CERT_IMPORT,
-	       KEYD_OP_OVERRIDE };
+	       KEYD_OP_OVERRIDE,
+	       KEYD_OP_TRUST };
 
 /* What a ticket is good for: an operation and the SHA-256 of its parameters. */
 struct keyd_intent {
@@ -121,6 +122,21 @@ struct keyd_intent keyd_intent_rollback(const struct keyd_place *places, size_t 
 struct keyd_intent keyd_intent_remove(const char *label);
 /* Exactly this text, of keyd_use_override(). */
 struct keyd_intent keyd_intent_override(const char *text);
+
+/* What a trust file (itl/trust.h) shall hold: all of it. */
+#define KEYD_TRUST_CHANGE 400 /* bytes of the text, NUL included */
+struct keyd_trust_entry {
+	struct bytes cert; /* DER */
+	uint32_t roles, ttl;
+};
+struct keyd_trust {
+	uint32_t timestamp;
+	const char *change; /* name=value words for the audit log: what is new in it */
+	const struct keyd_trust_entry *entries;
+	size_t n;
+};
+/* Exactly these, in this order. */
+struct keyd_intent keyd_intent_trust(const struct keyd_trust *t);
 
 /*
  * Ask keyd directly, as the administrator: the password is derived here
@@ -302,6 +318,21 @@ enum rc keyd_reset_preview(struct keyd *k,
 enum rc keyd_ctl(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 		 uid_t uid, uint32_t timestamp, uint8_t **list, size_t *n,
 		 struct err *e) MUST_CHECK;
+
+/*
+ * The Audit key's signature of the trust file that trust_build() makes of the same
+ * entries, in this order, and of the time, with *audit's certificate (free its cert).
+ * The file itself could be longer than an answer. RC_REFUSED for what trust_check()
+ * refuses, for what is no certificate, and for one of this token's or with its issuer
+ * and serial number; expired ones are no fault, and noted.
+ */
+struct keyd_signature {
+	uint8_t p[512];
+	size_t n;
+};
+enum rc keyd_trust(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+		   const struct keyd_trust *t, struct keyd_key *audit,
+		   struct keyd_signature *signature, struct err *e) MUST_CHECK;
 
 /* A new generation of a unit's key, with its certificate. Takes seconds.
  * *out is filled (free its cert). */
