@@ -98,7 +98,7 @@ static enum rc check_size(const X509 *cert, size_t *total, struct err *e)
 
 enum rc trust_check_entry(const struct trust_entry *entry, struct err *e)
 {
-	uint8_t buf[MAX_SERIAL];
+	uint8_t buf[ITL_MAX_SERIAL];
 	struct bytes serial;
 	size_t total = 0;
 

@@ -1,9 +1,9 @@
 #include "answer.h"
 
-enum rc answer_request(const struct trust *t, struct bytes frame, struct writer *out,
+enum rc answer_request(const struct vouch *t, struct bytes frame, struct writer *out,
 		       enum answer_kind *kind, struct err *e)
 {
-	const struct trust_entry *found;
+	const struct vouched *found;
 	struct tvs_message ask, say;
 
 	if (tvs_read(frame, &ask, e) != RC_OK)
@@ -11,8 +11,8 @@ enum rc answer_request(const struct trust *t, struct bytes frame, struct writer 
 	if (ask.kind != TVS_VERIFY && ask.kind != TVS_QUERY)
 		return err_set(e, RC_USAGE, "TVS frame", "is an answer", NULL, "kind %u",
 			       ask.kind);
-	found = ask.kind == TVS_VERIFY ? trust_by_cert(t, ask.cert)
-				       : trust_by_name(t, ask.issuer, ask.serial);
+	found = ask.kind == TVS_VERIFY ? vouch_by_cert(t, ask.cert)
+				       : vouch_by_name(t, ask.issuer, ask.serial);
 	say = (struct tvs_message){
 		.kind = ask.kind == TVS_VERIFY ? TVS_VERIFIED : TVS_FOUND,
 		.session = ask.session,

@@ -7,13 +7,13 @@
 #define TVS_SITE_H
 
 #include "cluster/cluster.h"
-#include "trust.h"
+#include "vouch.h"
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
 struct site {
 	atomic_uint refs;
-	struct trust *trust;                  /* owned */
+	struct vouch *trust;                  /* owned */
 	SSL_CTX *contexts[CLUSTER_MAX_NODES]; /* by listener; NULL: it has no certificate */
 };
 

@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define NAME_LEN 16 /* OpenSSL's */

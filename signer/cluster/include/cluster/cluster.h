@@ -133,6 +133,7 @@ enum cluster_path {
 	PATH_STATE_DB,      /* state/front/state.db */
 	PATH_TRUST_FILE,    /* state/trust/TrustFile.tlv 0644 (itl/trust.h); the folder
 			       is front's, 0755: everybody may read it */
+	PATH_TVS_STATUS,    /* run/tvs/status.json  0644 */
 };
 #define CLUSTER_PATH_MAX 108 /* sun_path */
 void cluster_path(const struct cluster *c, enum cluster_path which,

@@ -1,21 +1,21 @@
-#include "trust.h"
+#include "vouch.h"
 #include "base/num.h"
-#include "itl/itl.h"
+#include "itl/trust.h"
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof((struct trust_entry *)0)->serial == ITL_MAX_SERIAL, "see itl_serial()");
+_Static_assert(sizeof((struct vouched *)0)->serial == ITL_MAX_SERIAL, "see itl_serial()");
 
-struct trust {
-	struct trust_entry *all; /* in the order of their hashes, once sorted */
+struct vouch {
+	struct vouched *all; /* in the order of their hashes, once sorted */
 	size_t n, room;
-	struct trust_entry **by_serial;
+	struct vouched **by_serial;
 };
 
-enum rc trust_new(struct trust **out, struct err *e)
+enum rc vouch_new(struct vouch **out, struct err *e)
 {
-	struct trust *t = calloc(1, sizeof *t);
+	struct vouch *t = calloc(1, sizeof *t);
 
 	if (!t)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "the trust store");
@@ -23,13 +23,13 @@ enum rc trust_new(struct trust **out, struct err *e)
 	return RC_OK;
 }
 
-static void clear_entry(struct trust_entry *x)
+static void clear_entry(struct vouched *x)
 {
 	X509_free(x->cert);
 	OPENSSL_free(x->der);
 }
 
-void trust_free(struct trust *t)
+void vouch_free(struct vouch *t)
 {
 	if (!t)
 		return;
@@ -40,16 +40,16 @@ void trust_free(struct trust *t)
 	free(t);
 }
 
-static enum rc make_entry(X509 *cert, struct trust_entry *out, struct err *e)
+static enum rc make_entry(X509 *cert, struct vouched *out, struct err *e)
 {
-	struct trust_entry x = {.cert = NULL};
+	struct vouched x = {.cert = NULL};
 	uint8_t serial[ITL_MAX_SERIAL];
 	struct bytes s;
 	int n = i2d_X509(cert, &x.der);
 
 	if (n <= 0 || !itl_serial(cert, serial, &s)) {
 		clear_entry(&x);
-		return err_set(e, RC_REFUSED, "trust", "is a certificate that nobody can ask about",
+		return err_set(e, RC_REFUSED, "vouch", "is a certificate that nobody can ask about",
 			       "its serial is too long, or it is none", "a certificate");
 	}
 	x.der_len = num_size(n);
@@ -62,33 +62,29 @@ static enum rc make_entry(X509 *cert, struct trust_entry *out, struct err *e)
 	return RC_OK;
 }
 
-static bool is_der(const struct trust_entry *x, struct bytes der)
+static bool is_der(const struct vouched *x, struct bytes der)
 {
 	return bytes_equal(bytes_of(x->der, x->der_len), der);
 }
 
-static enum rc add_role(struct trust_entry *x, unsigned role, struct err *e)
+/* A role is a bit, of which there are no more than TVS_ROLES_MAX. */
+static void set_roles(struct vouched *x, uint32_t roles)
 {
-	for (size_t i = 0; i < x->nroles; i++)
-		if (x->roles[i] == role)
-			return RC_OK;
-	if (role > UINT8_MAX || x->nroles == sizeof x->roles)
-		return err_set(e, RC_REFUSED, "trust", "a certificate has too many roles", NULL,
-			       "role %u", role);
-	x->roles[x->nroles++] = (uint8_t)role;
-	return RC_OK;
+	for (uint8_t role = 0; role < 32; role++)
+		if (roles & TRUST_ROLES & TRUST_ROLE(role) && x->nroles < sizeof x->roles)
+			x->roles[x->nroles++] = role;
 }
 
-enum rc trust_add(struct trust *t, X509 *cert, unsigned role, uint32_t ttl, struct err *e)
+enum rc vouch_add(struct vouch *t, X509 *cert, uint32_t roles, uint32_t ttl, struct err *e)
 {
-	struct trust_entry x, *more;
+	struct vouched x, *more;
 
 	if (make_entry(cert, &x, e) != RC_OK)
 		return e->rc;
 	for (size_t i = 0; i < t->n; i++)
 		if (is_der(&t->all[i], bytes_of(x.der, x.der_len))) {
 			clear_entry(&x);
-			return add_role(&t->all[i], role, e);
+			return RC_OK;
 		}
 	if (t->n == t->room) {
 		more = reallocarray(t->all, t->room * 2 + 16, sizeof *more);
@@ -99,19 +95,16 @@ enum rc trust_add(struct trust *t, X509 *cert, unsigned role, uint32_t ttl, stru
 		t->all = more;
 		t->room = t->room * 2 + 16;
 	}
+	set_roles(&x, roles);
 	x.ttl = ttl;
-	if (add_role(&x, role, e) != RC_OK) {
-		clear_entry(&x);
-		return e->rc;
-	}
 	t->all[t->n++] = x;
 	return RC_OK;
 }
 
 static int by_hash(const void *a, const void *b)
 {
-	return memcmp(((const struct trust_entry *)a)->sha256,
-		      ((const struct trust_entry *)b)->sha256, SHA256_DIGEST_LENGTH);
+	return memcmp(((const struct vouched *)a)->sha256,
+		      ((const struct vouched *)b)->sha256, SHA256_DIGEST_LENGTH);
 }
 
 static int compare(struct bytes a, struct bytes b)
@@ -121,18 +114,18 @@ static int compare(struct bytes a, struct bytes b)
 	return a.n ? memcmp(a.p, b.p, a.n) : 0;
 }
 
-static struct bytes serial_of(const struct trust_entry *x)
+static struct bytes serial_of(const struct vouched *x)
 {
 	return bytes_of(x->serial, x->serial_len);
 }
 
 static int by_serial(const void *a, const void *b)
 {
-	return compare(serial_of(*(struct trust_entry *const *)a),
-		       serial_of(*(struct trust_entry *const *)b));
+	return compare(serial_of(*(struct vouched *const *)a),
+		       serial_of(*(struct vouched *const *)b));
 }
 
-void trust_sort(struct trust *t)
+void vouch_sort(struct vouch *t)
 {
 	if (!t->n)
 		return;
@@ -145,14 +138,14 @@ void trust_sort(struct trust *t)
 		qsort(t->by_serial, t->n, sizeof(void *), by_serial);
 }
 
-size_t trust_count(const struct trust *t)
+size_t vouch_count(const struct vouch *t)
 {
 	return t->n;
 }
 
-const struct trust_entry *trust_by_cert(const struct trust *t, struct bytes der)
+const struct vouched *vouch_by_cert(const struct vouch *t, struct bytes der)
 {
-	struct trust_entry key = {.cert = NULL}, *found;
+	struct vouched key = {.cert = NULL}, *found;
 
 	if (!t->n)
 		return NULL;
@@ -162,7 +155,7 @@ const struct trust_entry *trust_by_cert(const struct trust *t, struct bytes der)
 }
 
 /* The first of those with this serial, or where it would be. */
-static size_t first_with(const struct trust *t, struct bytes serial)
+static size_t first_with(const struct vouch *t, struct bytes serial)
 {
 	size_t low = 0, high = t->n;
 
@@ -177,7 +170,7 @@ static size_t first_with(const struct trust *t, struct bytes serial)
 	return low;
 }
 
-const struct trust_entry *trust_by_name(const struct trust *t, struct bytes issuer,
+const struct vouched *vouch_by_name(const struct vouch *t, struct bytes issuer,
 					struct bytes serial)
 {
 	struct bytes bare = serial;
