@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "fetch.h"
 #include "phone.h"
+#include "vouch.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -30,17 +31,18 @@ struct visit {
 	bool virgin; /* had no list at all */
 	bool concluded;
 	enum outcome outcome;
-	json_t *report, *status, *fetched; /* the last two are the report's */
+	json_t *report, *status, *fetched, *tvs; /* the last three are the report's */
 };
 
 struct fleet {
 	const struct settings *s;
 	struct fetcher *fetcher;
+	struct vouch vouch;
 	struct visit *visits; /* one per lane */
 	json_t **reports;     /* of phones that are done and not yet printed */
 	unsigned started, done, printed;
 	unsigned counts[OUTCOMES];
-	char first_why[300]; /* of the first phone that did not succeed */
+	char first_why[600]; /* of the first phone that did not succeed */
 	double drawn;        /* when the progress line was */
 };
 
@@ -100,19 +102,35 @@ static void step_name(const struct visit *v, char to[FETCH_NAME_MAX])
 
 /* ---- what a phone makes of what it fetched ---- */
 
-static enum rc offer(struct visit *v, enum phone_list which, struct bytes list,
-		     struct err *e)
+static itl_ask_tvs *how_to_ask(const struct fleet *fl)
 {
-	struct phone_decision d;
+	return fl->vouch.n ? vouch_signer : NULL;
+}
 
-	if (phone_offer(&v->phone, which, list, NULL, NULL, &d, e))
-		return e->rc;
-	conclude(v, d.same ? SAME : d.accepted ? ACCEPTED : REJECTED, d.verdict,
-		 d.why);
+static struct asking ask_about(struct fleet *fl, struct visit *v, const char *name)
+{
+	return (struct asking){.v = &fl->vouch, .phone = &v->phone, .about = name,
+			       .notes = v->tvs};
+}
+
+static enum rc offer(struct fleet *fl, struct visit *v, enum phone_list which,
+		     const struct fetched *f, struct err *e)
+{
+	struct asking k = ask_about(fl, v, f->name);
+	struct phone_decision d;
+	char why[sizeof d.why + sizeof k.told + 4];
+	enum rc rc = phone_offer(&v->phone, which, f->content, how_to_ask(fl), &k, &d, e);
+
+	asking_clear(&k);
+	if (rc)
+		return rc;
+	(void)snprintf(why, sizeof why, "%s%s%s%s", d.why, k.told[0] ? " (" : "", k.told,
+		       k.told[0] ? ")" : "");
+	conclude(v, d.same ? SAME : d.accepted ? ACCEPTED : REJECTED, d.verdict, why);
 	return RC_OK;
 }
 
-static enum rc on_list(struct visit *v, enum phone_list which,
+static enum rc on_list(struct fleet *fl, struct visit *v, enum phone_list which,
 		       const struct fetched *f, struct err *e)
 {
 	char line[64];
@@ -120,7 +138,7 @@ static enum rc on_list(struct visit *v, enum phone_list which,
 	switch (f->result) {
 	case FETCH_OK:
 	case FETCH_TOO_LARGE: /* itl_accept() has the limit, and the reason */
-		return offer(v, which, f->content, e);
+		return offer(fl, v, which, f, e);
 	case FETCH_ABSENT:
 		if (v->step == STEP_OWN_ITL)
 			break; /* it asks for the common one next */
@@ -143,18 +161,34 @@ static enum rc on_list(struct visit *v, enum phone_list which,
 	return RC_OK;
 }
 
-/* A configuration has no status line of its own: an absent one is normal. */
-static void on_configuration(struct visit *v, const struct fetched *f)
+/* "accepted" or "rejected", and by whose word, or why. */
+static const char *check_sgn(struct fleet *fl, struct visit *v, const struct fetched *f)
 {
+	struct asking k = ask_about(fl, v, f->name);
+	const size_t asked = json_array_size(v->tvs);
 	struct err e;
+	char why[sizeof e.why + sizeof k.told + 4] = "";
+	enum rc rc = phone_check_sgn(&v->phone, f->name, f->content, how_to_ask(fl), &k,
+				     &e);
+
+	asking_clear(&k);
+	if (rc)
+		(void)snprintf(why, sizeof why, "%s%s%s%s", e.why,
+			       k.told[0] ? " (" : "", k.told, k.told[0] ? ")" : "");
+	put(v->report, "configuration_why",
+	    json_string(rc				      ? why
+			: json_array_size(v->tvs) > asked ? "TVS vouches for its signer"
+							  : "the installed list has its signer"));
+	return rc ? "rejected" : "accepted";
+}
+
+/* A configuration has no status line of its own: an absent one is normal. */
+static void on_configuration(struct fleet *fl, struct visit *v, const struct fetched *f)
+{
 	const char *came = "absent";
 
-	if (f->result == FETCH_OK && v->step == STEP_XML)
-		came = "unsigned";
-	else if (f->result == FETCH_OK)
-		came = phone_check_sgn(&v->phone, f->name, f->content, &e)
-			       ? "rejected"
-			       : "accepted";
+	if (f->result == FETCH_OK)
+		came = v->step == STEP_XML ? "unsigned" : check_sgn(fl, v, f);
 	else if (f->result != FETCH_ABSENT)
 		came = "error";
 	put(v->report, "configuration", json_string(came));
@@ -196,12 +230,12 @@ static void note_fetched(struct visit *v, const struct fetched *f)
 			  f->error));
 }
 
-static enum rc on_fetched(struct visit *v, const struct fetched *f,
+static enum rc on_fetched(struct fleet *fl, struct visit *v, const struct fetched *f,
 			  struct err *e)
 {
 	if (v->step == STEP_SGN || v->step == STEP_XML)
-		on_configuration(v, f);
-	else if (on_list(v, v->step == STEP_CTL ? PHONE_CTL : PHONE_ITL, f, e))
+		on_configuration(fl, v, f);
+	else if (on_list(fl, v, v->step == STEP_CTL ? PHONE_CTL : PHONE_ITL, f, e))
 		return e->rc;
 	v->step = after(v, f->result);
 	return RC_OK;
@@ -218,17 +252,18 @@ static enum rc begin(struct fleet *fl, unsigned lane, struct err *e)
 	if (phone_load(&v->phone, fl->s->state, fl->s->mac + v->index, e))
 		return e->rc;
 	v->virgin = !v->phone.lists[PHONE_CTL].p && !v->phone.lists[PHONE_ITL].p;
-	v->report = json_pack("{ss ss so so s[] s[]}", "phone", v->phone.name,
+	v->report = json_pack("{ss ss so so s[] s[] s[]}", "phone", v->phone.name,
 			      "server", fl->s->server, "before",
 			      sha1_json(phone_installed(&v->phone, PHONE_ITL)),
 			      "ctl_before",
 			      sha1_json(phone_installed(&v->phone, PHONE_CTL)),
-			      "status", "fetched");
+			      "status", "fetched", "tvs");
 	if (!v->report)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "%s",
 				 v->phone.name);
 	v->status = json_object_get(v->report, "status");
 	v->fetched = json_object_get(v->report, "fetched");
+	v->tvs = json_object_get(v->report, "tvs");
 	fl->started++;
 	fetcher_begin(fl->fetcher, lane);
 	step_name(v, name);
@@ -362,7 +397,7 @@ static enum rc turn(struct fleet *fl, struct err *e)
 	note_fetched(v, &f);
 	if (again)
 		return RC_OK;
-	if (on_fetched(v, &f, e))
+	if (on_fetched(fl, v, &f, e))
 		return e->rc;
 	if (v->step != STEP_END) {
 		step_name(v, name);
@@ -377,6 +412,7 @@ static enum rc turn(struct fleet *fl, struct err *e)
 static void fleet_clear(struct fleet *fl, unsigned lanes)
 {
 	fetcher_free(fl->fetcher);
+	vouch_clear(&fl->vouch);
 	for (unsigned i = 0; fl->visits && i < lanes; i++) {
 		json_decref(fl->visits[i].report);
 		phone_clear(&fl->visits[i].phone);
@@ -428,7 +464,9 @@ enum rc phones_reset(const struct settings *s, int *code, struct err *e)
 	if (!s->tftp_port && !s->http_port)
 		return err_set(e, RC_USAGE, "options", "both are 0",
 			       "give one of them", "--tftp-port, --http-port");
-	rc = fleet_run(&fl, lanes, e);
+	rc = vouch_read(s, &fl.vouch, e);
+	if (rc == RC_OK)
+		rc = fleet_run(&fl, lanes, e);
 	if (rc == RC_OK) {
 		print_summary(&fl);
 		*code = err_exit_code(fl.counts[REJECTED]     ? RC_VERIFY
