@@ -21,7 +21,7 @@ struct visit {
 	const char *verdict; /* "by-tvs", ...; NULL: the server showed nothing yet */
 	bool trusted;
 	long http; /* its status; 0: no answer */
-	char why[CURL_ERROR_SIZE + 340];
+	char why[CURL_ERROR_SIZE + 400];
 };
 
 static void judge(struct visit *v, struct bytes cert, const uint8_t sha1[SHA1_LEN])

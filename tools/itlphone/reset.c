@@ -3,48 +3,9 @@
  * One thread; as many phones at once as there are lanes. A phone's report is
  * one JSON object; what people read is printed from it.
  */
-#include "itlphone.h"
-#include "base/num.h"
-#include "base/proc.h"
-#include "fetch.h"
-#include "phone.h"
-#include "vouch.h"
+#include "fleet.h"
 #include <stdio.h>
 #include <string.h>
-
-#define PROGRESS_SECONDS 0.1
-
-/* What a phone asks for, in its order. */
-enum step { STEP_CTL, STEP_OWN_ITL, STEP_ITL, STEP_SGN, STEP_XML, STEP_END };
-
-/* From good to bad: of a phone's two lists the worse one counts. */
-enum outcome { SAME, ACCEPTED, UNANSWERED, REJECTED, OUTCOMES };
-static const char *const outcome_texts[OUTCOMES] = {
-	"up to date", "accepted a list", "could not fetch", "rejected a list",
-};
-
-/* A phone while it resets. */
-struct visit {
-	struct phone phone;
-	unsigned index; /* among the phones */
-	enum step step;
-	bool virgin; /* had no list at all */
-	bool concluded;
-	enum outcome outcome;
-	json_t *report, *status, *fetched, *tvs; /* the last three are the report's */
-};
-
-struct fleet {
-	const struct settings *s;
-	struct fetcher *fetcher;
-	struct vouch vouch;
-	struct visit *visits; /* one per lane */
-	json_t **reports;     /* of phones that are done and not yet printed */
-	unsigned started, done, printed;
-	unsigned counts[OUTCOMES];
-	char first_why[600]; /* of the first phone that did not succeed */
-	double drawn;        /* when the progress line was */
-};
 
 /* Fails out of memory alone; the member is then missing. */
 static void put(json_t *object, const char *key, json_t *value)
@@ -303,84 +264,6 @@ static enum rc finish(struct fleet *fl, struct visit *v, struct err *e)
 	return RC_OK;
 }
 
-/* ---- printing ---- */
-
-static void print_change(const json_t *report, const char *before, const char *now)
-{
-	const char *sha1[] = {json_string_value(json_object_get(report, before)),
-			      json_string_value(json_object_get(report, now))};
-
-	(void)printf("%-12.12s  %-12.12s", sha1[0] ? sha1[0] : "-",
-		     sha1[1] ? sha1[1] : "-");
-}
-
-/* A phone's row, and one for its CTL, which most have not. */
-static void print_row(const json_t *report)
-{
-	json_t *line;
-	size_t i;
-
-	(void)printf("%-15s  ",
-		     json_string_value(json_object_get(report, "phone")));
-	print_change(report, "before", "after");
-	(void)printf("  ");
-	json_array_foreach(json_object_get(report, "status"), i, line)
-		(void)printf("%s%s", i ? ", " : "", json_string_value(line));
-	(void)putchar('\n');
-	if (!json_is_string(json_object_get(report, "ctl")))
-		return; /* a phone never loses one */
-	(void)printf("%15s  ", "CTL");
-	print_change(report, "ctl_before", "ctl");
-	(void)putchar('\n');
-}
-
-static bool draws(void)
-{
-	return isatty(STDERR_FILENO) == 1;
-}
-
-/* Phones end in any order and are printed in theirs. */
-static void print_done(struct fleet *fl)
-{
-	bool some = fl->printed < fl->started && fl->reports[fl->printed];
-
-	if (some && draws())
-		(void)fputs("\r\033[K", stderr);
-	while (fl->printed < fl->started && fl->reports[fl->printed]) {
-		json_t *r = fl->reports[fl->printed];
-
-		if (fl->s->json) {
-			(void)json_dumpf(r, stdout, JSON_COMPACT);
-			(void)putchar('\n');
-		} else {
-			print_row(r);
-		}
-		json_decref(r);
-		fl->reports[fl->printed++] = NULL;
-	}
-	if (some)
-		(void)fflush(stdout);
-	if (draws() && (some || proc_now() - fl->drawn > PROGRESS_SECONDS)) {
-		(void)fprintf(stderr, "\r\033[K%u of %u phones", fl->done,
-			      fl->s->count);
-		fl->drawn = proc_now();
-	}
-}
-
-static void print_summary(const struct fleet *fl)
-{
-	if (draws())
-		(void)fputs("\r\033[K", stderr);
-	(void)fprintf(stderr, "%u phone%s:", fl->s->count,
-		      fl->s->count == 1 ? "" : "s");
-	for (int i = 0, n = 0; i < OUTCOMES; i++)
-		if (fl->counts[i])
-			(void)fprintf(stderr, "%s %u %s", n++ ? "," : "",
-				      fl->counts[i], outcome_texts[i]);
-	(void)fprintf(stderr, "\n%s%s", fl->first_why,
-		      fl->first_why[0] ? "\n" : "");
-}
-
 /* ---- all of them ---- */
 
 static enum rc turn(struct fleet *fl, struct err *e)
@@ -405,7 +288,7 @@ static enum rc turn(struct fleet *fl, struct err *e)
 	}
 	if (finish(fl, v, e))
 		return e->rc;
-	print_done(fl);
+	fleet_print_done(fl);
 	return fl->started < fl->s->count ? begin(fl, lane, e) : RC_OK;
 }
 
@@ -468,7 +351,7 @@ enum rc phones_reset(const struct settings *s, int *code, struct err *e)
 	if (rc == RC_OK)
 		rc = fleet_run(&fl, lanes, e);
 	if (rc == RC_OK) {
-		print_summary(&fl);
+		fleet_print_summary(&fl);
 		*code = err_exit_code(fl.counts[REJECTED]     ? RC_VERIFY
 				      : fl.counts[UNANSWERED] ? RC_ERROR
 							      : RC_OK);

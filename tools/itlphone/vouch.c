@@ -87,7 +87,8 @@ static void note(struct asking *k, const struct vouch_tvs *t, enum tvs_kind kind
 			  kind == TVS_QUERY ? "query" : "verify", "about", k->about,
 			  "answer", answer, "why", why));
 	if (why)
-		(void)snprintf(k->told, sizeof k->told, "TVS %.60s: %s", t->text, why);
+		(void)snprintf(k->told, sizeof k->told, "TVS %.60s: %.320s", t->text,
+			       why);
 }
 
 static void note_answer(struct asking *k, const struct vouch_tvs *t,

@@ -35,7 +35,7 @@ struct asking {
 	const struct phone *phone;
 	const char *about; /* a file's name, a URL */
 	json_t *notes;     /* an array: an object is appended for each TVS */
-	char told[300];    /* why none could be asked, or "" */
+	char told[400];    /* why none could be asked, or "" */
 	uint8_t *cert;     /* of the last answer */
 };
 
