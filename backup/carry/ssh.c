@@ -1,8 +1,8 @@
 #include "ssh.h"
+#include "base/connect.h"
 #include "base/num.h"
 #include "base/proc.h"
 #include "carry/carry.h"
-#include "connect.h"
 #include "job.h"
 #include "sandbox.h"
 #include <libssh/callbacks.h>

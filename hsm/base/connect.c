@@ -1,4 +1,4 @@
-#include "connect.h"
+#include "base/connect.h"
 #include "base/num.h"
 #include "base/proc.h"
 #include <errno.h>

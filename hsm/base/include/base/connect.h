@@ -1,7 +1,7 @@
 /* TCP, with words of its own for each way to fail (libssh has one sentence for
  * all of them). */
-#ifndef CARRY_CONNECT_H
-#define CARRY_CONNECT_H
+#ifndef BASE_CONNECT_H
+#define BASE_CONNECT_H
 
 #include "base/err.h"
 
