@@ -5,6 +5,7 @@
 #include "follow.h"
 #include "status.h"
 #include "ticket.h"
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -19,6 +20,20 @@ struct main {
 	bool again; /* ended to take up another cluster.conf */
 };
 
+/* After a storm: what connections had goes back to the machine. */
+static void give_back(struct slots *slots)
+{
+	static unsigned peak;
+	unsigned now = slots_used(slots);
+
+	if (now > peak)
+		peak = now;
+	if (peak < 100 || now > peak / 2)
+		return;
+	(void)malloc_trim(0);
+	peak = now;
+}
+
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
 	struct main *m = arg;
@@ -26,6 +41,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	watch_look(m->watch);
 	tickets_rotate(proc_now());
+	give_back(m->watch->slots);
 	status_write(m->watch);
 	status_log();
 	m->again = follow_ends(&m->follow);
