@@ -9,6 +9,7 @@
 #include "probe.h"
 #include "retired.h"
 #include "show.h"
+#include "trust.h"
 #include "vaults.h"
 #include "watch.h"
 #include <errno.h>
@@ -18,7 +19,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define MAX_REQUEST 24576u /* bytes; requests carry no files, but certificates */
+#define MAX_REQUEST 98304u /* bytes; requests carry no files, but certificates: at most
+			      a whole trust store's (itl/trust.h) in base64 */
 #define SEND_SECONDS 5     /* that a client may leave its answers unread */
 
 enum who { ALL, GROUP };
@@ -59,6 +61,9 @@ static const struct command {
 	{"reset", GROUP, NODE | PUBLISHER | KEYD, op_reset},
 	{"rollback-plan", GROUP, NODE | PUBLISHER, op_rollback_plan},
 	{"rollback", GROUP, NODE | PUBLISHER | KEYD, op_rollback},
+	{"trust", ALL, 0, show_trust},
+	{"trust-plan", GROUP, 0, op_trust_plan},
+	{"trust-set", GROUP, KEYD, op_trust_set},
 };
 
 /* ---- one request ---- */

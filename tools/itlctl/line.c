@@ -49,6 +49,8 @@ const struct ctl_option options[OPT_COUNT] = {
 	[OPT_KEY] = {"key", "LABEL", "only entries about keys whose label begins so"},
 	[OPT_LAST] = {"last", "N", "only the last N of them"},
 	[OPT_CA] = {"ca", "FILE", "certificates of the authorities, that the other file lacks"},
+	[OPT_ROLES] = {"roles", "ROLES", "what the certificates are for: CallManager, ITLRecovery, or roles of lists"},
+	[OPT_TTL] = {"ttl", "SECONDS", "how long phones may keep what TVS says (default: 86400)"},
 	[OPT_HELP] = {"help", NULL, "say how the command is used"},
 	[OPT_VERSION] = {"version", NULL, "print the version"},
 };

@@ -60,6 +60,8 @@ command_fn audit_show, audit_export;
 command_fn file_show, file_verify, file_diff, file_accept;
 /* nodecheck.c */
 command_fn node_check;
+/* trust.c */
+command_fn trust_add, trust_list, trust_remove;
 /* session.c */
 command_fn session_node, session_help, session_exit;
 
