@@ -262,7 +262,7 @@ static void test_installed_list_counts(void **state)
 	tvs_fake_stop(&back);
 }
 
-/* A mute TVS costs the first phone its time, and no other one. */
+/* A mute TVS costs the first phone its time, and none after it. */
 static void test_mute(void **state)
 {
 	struct tvs_fake t = tvs_of(&old_keys, &as_a_cluster, TVS_MUTE);
@@ -276,12 +276,35 @@ static void test_mute(void **state)
 	assert_int_equal(code, 0);
 	serve("ITLFile.tlv", foreign);
 	out = run(&code, ITLPHONE " --state %s/state --count 3 --server 127.0.0.1 "
-				  "--tftp-port %u --tvs 127.0.0.1:%u --timeout 1 --json "
-				  "reset 2>&1", dir, tftp.port, t.port);
+				  "--tftp-port %u --tvs 127.0.0.1:%u --timeout 1 --parallel 1 "
+				  "--json reset 2>&1", dir, tftp.port, t.port);
 	assert_int_equal(code, 5);
 	assert_int_equal(t.asked->connections, 1);
 	assert_non_null(strstr(out, "3 rejected a list"));
 	free(out);
+	tvs_fake_stop(&t);
+}
+
+/* Many at once. */
+static void test_many(void **state)
+{
+	const size_t count = support_rounds(500);
+	struct tvs_fake t = tvs_of(&old_keys, &as_a_cluster, TVS_GOOD);
+	char *out, name[32];
+	int code;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		serve("ITLFile.tlv", i ? foreign : first);
+		out = run(&code, ITLPHONE " --state %s/state --count %zu --server 127.0.0.1 "
+					  "--tftp-port %u --tvs 127.0.0.1:%u reset 2>&1",
+			  dir, count, tftp.port, t.port);
+		assert_int_equal(code, 0);
+		(void)snprintf(name, sizeof name, "%zu accepted a list", count);
+		assert_non_null(strstr(out, name));
+		free(out);
+	}
+	assert_int_equal(t.asked->query, count);
 	tvs_fake_stop(&t);
 }
 
@@ -523,6 +546,7 @@ int main(void)
 		TEST(test_order),
 		TEST(test_installed_list_counts),
 		TEST(test_mute),
+		TEST(test_many),
 		TEST(test_old_phones),
 		TEST(test_configuration),
 		TEST(test_https),
