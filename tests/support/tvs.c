@@ -96,6 +96,10 @@ static bool put(SSL *s, const struct tvs_plan *p, struct bytes b)
 				return false;
 			nap(i < half ? 0 : 300);
 		}
+	case TVS_TICKETS:
+		while (SSL_new_session_ticket(s) == 1 && SSL_do_handshake(s) == 1)
+			;
+		return false;
 	case TVS_SLOW_BYTES:
 		for (size_t i = 0; i < b.n; i++)
 			if (SSL_write(s, b.p + i, 1) != 1)

@@ -19,6 +19,7 @@ enum tvs_fault {
 	TVS_HANGS_UP,      /* after the question */
 	TVS_CUT,           /* in the middle of its answer */
 	TVS_ENDLESS,       /* half an answer, and then a byte a second, for ever */
+	TVS_TICKETS,       /* no answer, but TLS 1.3's tickets, for ever */
 	TVS_NO_FRAME,      /* something else than a frame */
 	TVS_TRAILING,      /* an element too many */
 	TVS_OTHER_SESSION,

@@ -63,24 +63,24 @@ static void step_name(const struct visit *v, char to[FETCH_NAME_MAX])
 
 /* ---- what a phone makes of what it fetched ---- */
 
-static itl_ask_tvs *how_to_ask(const struct fleet *fl)
+static itl_ask_tvs *how_to_ask(const struct visit *v)
 {
-	return fl->vouch.n ? vouch_signer : NULL;
+	return v->fleet->vouch.n ? vouch_signer : NULL;
 }
 
-static struct asking ask_about(struct fleet *fl, struct visit *v, const char *name)
+static struct asking ask_about(struct visit *v, const char *name)
 {
-	return (struct asking){.v = &fl->vouch, .phone = &v->phone, .about = name,
+	return (struct asking){.v = &v->fleet->vouch, .phone = &v->phone, .about = name,
 			       .notes = v->tvs};
 }
 
-static enum rc offer(struct fleet *fl, struct visit *v, enum phone_list which,
+static enum rc offer(struct visit *v, enum phone_list which,
 		     const struct fetched *f, struct err *e)
 {
-	struct asking k = ask_about(fl, v, f->name);
+	struct asking k = ask_about(v, f->name);
 	struct phone_decision d;
 	char why[sizeof d.why + sizeof k.told + 4];
-	enum rc rc = phone_offer(&v->phone, which, f->content, how_to_ask(fl), &k, &d, e);
+	enum rc rc = phone_offer(&v->phone, which, f->content, how_to_ask(v), &k, &d, e);
 
 	asking_clear(&k);
 	if (rc)
@@ -91,7 +91,7 @@ static enum rc offer(struct fleet *fl, struct visit *v, enum phone_list which,
 	return RC_OK;
 }
 
-static enum rc on_list(struct fleet *fl, struct visit *v, enum phone_list which,
+static enum rc on_list(struct visit *v, enum phone_list which,
 		       const struct fetched *f, struct err *e)
 {
 	char line[64];
@@ -99,7 +99,7 @@ static enum rc on_list(struct fleet *fl, struct visit *v, enum phone_list which,
 	switch (f->result) {
 	case FETCH_OK:
 	case FETCH_TOO_LARGE: /* itl_accept() has the limit, and the reason */
-		return offer(fl, v, which, f, e);
+		return offer(v, which, f, e);
 	case FETCH_ABSENT:
 		if (v->step == STEP_OWN_ITL)
 			break; /* it asks for the common one next */
@@ -123,13 +123,13 @@ static enum rc on_list(struct fleet *fl, struct visit *v, enum phone_list which,
 }
 
 /* "accepted" or "rejected", and by whose word, or why. */
-static const char *check_sgn(struct fleet *fl, struct visit *v, const struct fetched *f)
+static const char *check_sgn(struct visit *v, const struct fetched *f)
 {
-	struct asking k = ask_about(fl, v, f->name);
+	struct asking k = ask_about(v, f->name);
 	const size_t asked = json_array_size(v->tvs);
 	struct err e;
 	char why[sizeof e.why + sizeof k.told + 4] = "";
-	enum rc rc = phone_check_sgn(&v->phone, f->name, f->content, how_to_ask(fl), &k,
+	enum rc rc = phone_check_sgn(&v->phone, f->name, f->content, how_to_ask(v), &k,
 				     &e);
 
 	asking_clear(&k);
@@ -144,12 +144,12 @@ static const char *check_sgn(struct fleet *fl, struct visit *v, const struct fet
 }
 
 /* A configuration has no status line of its own: an absent one is normal. */
-static void on_configuration(struct fleet *fl, struct visit *v, const struct fetched *f)
+static void on_configuration(struct visit *v, const struct fetched *f)
 {
 	const char *came = "absent";
 
 	if (f->result == FETCH_OK)
-		came = v->step == STEP_XML ? "unsigned" : check_sgn(fl, v, f);
+		came = v->step == STEP_XML ? "unsigned" : check_sgn(v, f);
 	else if (f->result != FETCH_ABSENT)
 		came = "error";
 	put(v->report, "configuration", json_string(came));
@@ -191,12 +191,13 @@ static void note_fetched(struct visit *v, const struct fetched *f)
 			  f->error));
 }
 
-static enum rc on_fetched(struct fleet *fl, struct visit *v, const struct fetched *f,
-			  struct err *e)
+enum rc visit_decide(struct visit *v, struct err *e)
 {
+	const struct fetched *f = &v->came;
+
 	if (v->step == STEP_SGN || v->step == STEP_XML)
-		on_configuration(fl, v, f);
-	else if (on_list(fl, v, v->step == STEP_CTL ? PHONE_CTL : PHONE_ITL, f, e))
+		on_configuration(v, f);
+	else if (on_list(v, v->step == STEP_CTL ? PHONE_CTL : PHONE_ITL, f, e))
 		return e->rc;
 	v->step = after(v, f->result);
 	return RC_OK;
@@ -209,7 +210,7 @@ static enum rc begin(struct fleet *fl, unsigned lane, struct err *e)
 	struct visit *v = &fl->visits[lane];
 	char name[FETCH_NAME_MAX];
 
-	*v = (struct visit){.index = fl->started};
+	*v = (struct visit){.index = fl->started, .fleet = fl};
 	if (phone_load(&v->phone, fl->s->state, fl->s->mac + v->index, e))
 		return e->rc;
 	v->virgin = !v->phone.lists[PHONE_CTL].p && !v->phone.lists[PHONE_ITL].p;
@@ -266,22 +267,12 @@ static enum rc finish(struct fleet *fl, struct visit *v, struct err *e)
 
 /* ---- all of them ---- */
 
-static enum rc turn(struct fleet *fl, struct err *e)
+/* After its decision: the next file, or the next phone. */
+static enum rc go_on(struct fleet *fl, struct visit *v, struct err *e)
 {
-	struct fetched f;
-	struct visit *v;
-	unsigned lane;
-	bool again;
+	const unsigned lane = (unsigned)(v - fl->visits);
 	char name[FETCH_NAME_MAX];
 
-	if (fetcher_wait(fl->fetcher, &lane, &f, &again, e))
-		return e->rc;
-	v = &fl->visits[lane];
-	note_fetched(v, &f);
-	if (again)
-		return RC_OK;
-	if (on_fetched(fl, v, &f, e))
-		return e->rc;
 	if (v->step != STEP_END) {
 		step_name(v, name);
 		return fetcher_start(fl->fetcher, lane, name, e);
@@ -292,8 +283,35 @@ static enum rc turn(struct fleet *fl, struct err *e)
 	return fl->started < fl->s->count ? begin(fl, lane, e) : RC_OK;
 }
 
+static enum rc turn(struct fleet *fl, struct err *e)
+{
+	struct visit *v = think_next(fl);
+	struct fetched f;
+	unsigned lane;
+	bool again;
+
+	if (v) {
+		*e = v->e;
+		return v->rc ? v->rc : go_on(fl, v, e);
+	}
+	if (fetcher_wait(fl->fetcher, &lane, &f, &again, e))
+		return e->rc;
+	if (lane == FETCH_WOKEN)
+		return RC_OK;
+	v = &fl->visits[lane];
+	note_fetched(v, &f);
+	if (again)
+		return RC_OK;
+	v->came = f;
+	if (fl->vouch.n && f.result == FETCH_OK && think_begin(v))
+		return RC_OK;
+	return visit_decide(v, e) ? e->rc : go_on(fl, v, e);
+}
+
 static void fleet_clear(struct fleet *fl, unsigned lanes)
 {
+	for (unsigned i = 0; fl->visits && i < lanes; i++)
+		think_end(&fl->visits[i]); /* of those whose reset was broken off */
 	fetcher_free(fl->fetcher);
 	vouch_clear(&fl->vouch);
 	for (unsigned i = 0; fl->visits && i < lanes; i++) {
@@ -337,7 +355,7 @@ static enum rc fleet_run(struct fleet *fl, unsigned lanes, struct err *e)
 
 enum rc phones_reset(const struct settings *s, int *code, struct err *e)
 {
-	struct fleet fl = {.s = s};
+	struct fleet fl = {.s = s, .lock = PTHREAD_MUTEX_INITIALIZER};
 	unsigned lanes = s->parallel < s->count ? s->parallel : s->count;
 	enum rc rc;
 

@@ -168,7 +168,8 @@ static bool ask(struct asking *k, struct tvs_message *q, struct tvs_ask **line,
 			return true;
 		}
 		note_failure(k, t, q->kind, &e);
-		t->mute = e.rc == RC_STALE && proc_now() - began >= k->v->timeout;
+		if (e.rc == RC_STALE && proc_now() - began >= k->v->timeout)
+			t->mute = true;
 		tvs_ask_free(*line);
 		*line = NULL;
 	}

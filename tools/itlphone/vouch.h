@@ -3,13 +3,15 @@
  *
  * A phone listens only to one whose TLS certificate stands in a TVS record of its
  * installed ITL. The first that answers has the word; the next is asked only if one
- * cannot be. One question at a time, for all phones; answers are not kept.
+ * cannot be. Answers are not kept. Any number of phones may ask at the same time, from
+ * threads of theirs.
  */
 #ifndef VOUCH_H
 #define VOUCH_H
 
 #include "itlphone.h"
 #include "phone.h"
+#include <stdatomic.h>
 
 
 struct vouch {
@@ -20,7 +22,7 @@ struct vouch {
 		const char *text; /* as it was named */
 		char *host;
 		unsigned port;
-		bool mute; /* a phone waited for it in vain: no further one does */
+		atomic_bool mute; /* a phone waited for it in vain: no further one does */
 	} tvs[TVS_NAMED_MAX];
 };
 

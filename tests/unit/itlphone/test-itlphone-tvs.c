@@ -111,6 +111,8 @@ static const char *note(const json_t *report, size_t i, const char *key)
 static void test_lists(void **state)
 {
 	static const struct says sast = SAYS(0), tftp_alone = SAYS(2, 3), all = SAYS(21, 4, 0);
+	/* Its certificate stands in the list, but in a record of another role. */
+	const struct keys capf = {.tvs = old_keys.capf}, signer = {.tvs = old_keys.callmanager};
 	const struct {
 		const char *name;
 		const struct keys *tls;
@@ -134,6 +136,10 @@ static void test_lists(void **state)
 		{"no certificate", &old_keys, &as_a_cluster, TVS_NO_CERT, &foreign,
 		 "unknown-signer", "valid", 1},
 		{"a stranger's TVS", &new_keys, &as_a_cluster, TVS_GOOD, &foreign,
+		 "unknown-signer", "untrusted", 0},
+		{"with CAPF's certificate", &capf, &as_a_cluster, TVS_GOOD, &foreign,
+		 "unknown-signer", "untrusted", 0},
+		{"with the signer's", &signer, &as_a_cluster, TVS_GOOD, &foreign,
 		 "unknown-signer", "untrusted", 0},
 		{"hangs up", &old_keys, &as_a_cluster, TVS_HANGS_UP, &foreign,
 		 "unknown-signer", "no-answer", 1},
@@ -262,26 +268,60 @@ static void test_installed_list_counts(void **state)
 	tvs_fake_stop(&back);
 }
 
-/* A mute TVS costs the first phone its time, and no other one. */
+/* A mute TVS costs phones their time, all at once, and none after them. */
 static void test_mute(void **state)
 {
-	struct tvs_fake t = tvs_of(&old_keys, &as_a_cluster, TVS_MUTE);
-	char *out;
+	static const struct {
+		const char *options;
+		unsigned connections;
+	} rows[] = {
+		{"--timeout 1 --parallel 1", 1},
+		{"--timeout 4 --parallel 3", 3},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct tvs_fake t = tvs_of(&old_keys, &as_a_cluster, TVS_MUTE);
+		char *out;
+		int code;
+
+		(void)fresh(state);
+		serve("ITLFile.tlv", first);
+		free(run(&code, ITLPHONE " --state %s/state --count 3 --server 127.0.0.1 "
+					 "--tftp-port %u reset 2>&1", dir, tftp.port));
+		assert_int_equal(code, 0);
+		serve("ITLFile.tlv", foreign);
+		out = run(&code, ITLPHONE " --state %s/state --count 3 --server 127.0.0.1 "
+					  "--tftp-port %u --tvs 127.0.0.1:%u %s --json "
+					  "reset 2>&1", dir, tftp.port, t.port,
+			  rows[i].options);
+		assert_int_equal(code, 5);
+		assert_int_equal(t.asked->connections, rows[i].connections);
+		assert_non_null(strstr(out, "3 rejected a list"));
+		free(out);
+		tvs_fake_stop(&t);
+	}
+}
+
+/* Many at once. */
+static void test_many(void **state)
+{
+	const size_t count = support_rounds(500);
+	struct tvs_fake t = tvs_of(&old_keys, &as_a_cluster, TVS_GOOD);
+	char *out, name[32];
 	int code;
 
 	(void)state;
-	serve("ITLFile.tlv", first);
-	free(run(&code, ITLPHONE " --state %s/state --count 3 --server 127.0.0.1 "
-				 "--tftp-port %u reset 2>&1", dir, tftp.port));
-	assert_int_equal(code, 0);
-	serve("ITLFile.tlv", foreign);
-	out = run(&code, ITLPHONE " --state %s/state --count 3 --server 127.0.0.1 "
-				  "--tftp-port %u --tvs 127.0.0.1:%u --timeout 1 --json "
-				  "reset 2>&1", dir, tftp.port, t.port);
-	assert_int_equal(code, 5);
-	assert_int_equal(t.asked->connections, 1);
-	assert_non_null(strstr(out, "3 rejected a list"));
-	free(out);
+	for (int i = 0; i < 2; i++) {
+		serve("ITLFile.tlv", i ? foreign : first);
+		out = run(&code, ITLPHONE " --state %s/state --count %zu --server 127.0.0.1 "
+					  "--tftp-port %u --tvs 127.0.0.1:%u reset 2>&1",
+			  dir, count, tftp.port, t.port);
+		assert_int_equal(code, 0);
+		(void)snprintf(name, sizeof name, "%zu accepted a list", count);
+		assert_non_null(strstr(out, name));
+		free(out);
+	}
+	assert_int_equal(t.asked->query, count);
 	tvs_fake_stop(&t);
 }
 
@@ -523,6 +563,7 @@ int main(void)
 		TEST(test_order),
 		TEST(test_installed_list_counts),
 		TEST(test_mute),
+		TEST(test_many),
 		TEST(test_old_phones),
 		TEST(test_configuration),
 		TEST(test_https),

@@ -250,6 +250,8 @@ static void test_faults(void **state)
 		{"mute after the handshake", TVS_MUTE_AFTER, RC_OK, RC_STALE, 2,
 		 "no answer in time"},
 		{"drips", TVS_ENDLESS, RC_OK, RC_STALE, 2, "no answer in time"},
+		{"tickets and no answer", TVS_TICKETS, RC_OK, RC_STALE, 2,
+		 "no answer in time"},
 		{"hangs up", TVS_HANGS_UP, RC_OK, RC_STALE, ENOUGH, "it hung up"},
 		{"cut", TVS_CUT, RC_OK, RC_STALE, ENOUGH, "it hung up"},
 		{"no frame", TVS_NO_FRAME, RC_OK, RC_VERIFY, ENOUGH, "begins as none does"},
