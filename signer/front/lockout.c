@@ -97,7 +97,7 @@ static enum rc hold_present(struct service *s, struct view *v, const char *node,
 	    kept_before(s, &t.itl, &kept, e) != RC_OK)
 		return e->rc;
 	/* TVS may have vouched for it all the same. */
-	const char *lists[] = {kept && !v->now.tvs ? "" : t.itl.want,
+	const char *lists[] = {kept && v->now.tvs == JUDGE_TVS_NONE ? "" : t.itl.want,
 			       strcmp(t.itl.have, t.itl.want) != 0 ? t.itl.have : "",
 			       kept ? t.itl.before : ""};
 
@@ -128,7 +128,7 @@ static enum rc look(struct service *s, const char *node, struct view *v, struct 
 {
 	if (service_keys(s, &v->keys, &v->nkeys, e) != RC_OK)
 		return e->rc;
-	judge_next_of(s->cluster, v->keys, v->nkeys, service_tvs_answers(s), UNIT_COUNT, NULL,
+	judge_next_of(s->cluster, v->keys, v->nkeys, service_tvs_answers(s) ? JUDGE_TVS_ANSWERS : JUDGE_TVS_NONE, UNIT_COUNT, NULL,
 		      &v->now);
 	if (node)
 		return hold_present(s, v, node, e);
@@ -295,7 +295,7 @@ enum rc lockout_reset_source(struct call *c, enum keyd_how how,
 	judge_trust_add(&t, served);
 	if (service_keys(c->service, &v.keys, &v.nkeys, e) != RC_OK)
 		return e->rc;
-	judge_next_of(c->service->cluster, v.keys, v.nkeys, service_tvs_answers(c->service),
+	judge_next_of(c->service->cluster, v.keys, v.nkeys, service_tvs_answers(c->service) ? JUDGE_TVS_ANSWERS : JUDGE_TVS_NONE,
 		      UNIT_COUNT, NULL, &v.now);
 	*fresh = judge_reset_fresh(how, &t, &v.now);
 	return RC_OK;
