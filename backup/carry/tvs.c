@@ -66,7 +66,7 @@ static enum rc ask_for(struct tvs_ask *a, struct bytes der, const X509 *cert,
 	else if (!may_sign_lists(says.roles))
 		why = "it does not say of a certificate that signs lists that it may";
 	return why ? err_set(e, RC_VERIFY, "TVS", why,
-			     "a new key is known to it within a minute; else `systemctl restart itlkeeper-tvs`",
+			     "`systemctl restart itlkeeper-tvs`; it should know a new key within seconds",
 			     "%.150s", subject)
 		   : RC_OK;
 }
