@@ -135,8 +135,15 @@ static bool is_tvs(void *arg, const struct tags *r)
 {
 	const struct offer *o = arg;
 
-	return number(r->of[4]) == 21 && r->of[11].n == SHA_DIGEST_LENGTH &&
-	       !memcmp(r->of[11].p, o->tls, SHA_DIGEST_LENGTH);
+	uint8_t of_cert[SHA_DIGEST_LENGTH];
+	struct value held = r->of[11];
+
+	if (number(r->of[4]) != 21)
+		return false;
+	if (r->of[9].n) /* the certificate itself, not its hash */
+		held = (struct value){SHA1(r->of[9].p, r->of[9].n, of_cert),
+				      sizeof of_cert};
+	return same(held, (struct value){o->tls, SHA_DIGEST_LENGTH});
 }
 
 /* TVS's side of a QUERY: the signer's certificate, by its serial. */
@@ -173,11 +180,12 @@ enum phone_says phone_would(const struct phone *p, struct bytes list,
 		uint8_t sha1[SHA_DIGEST_LENGTH];
 		unsigned n;
 
-		/* The handshake: an unknown TVS is not listened to. */
+		/* The handshake: an unknown TVS is not listened to; the first that is
+		 * has the word. */
 		o.tls = sha1;
 		if (X509_digest(tvs[i].tls, EVP_sha1(), sha1, &n) == 1 &&
-		    any_record(held, is_tvs, &o) && vouches(&tvs[i], &o))
-			return PHONE_ASKED;
+		    any_record(held, is_tvs, &o))
+			return vouches(&tvs[i], &o) ? PHONE_ASKED : PHONE_REJECTS;
 	}
 	return PHONE_REJECTS;
 }
