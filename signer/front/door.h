@@ -12,6 +12,8 @@ struct call {
 	struct sock_peer peer;
 	json_t *request; /* its members, without "do" and, if the row says so, "node" */
 	const struct cluster_node *node; /* the one that the request names */
+	bool tvs_asked; /* in this request; then what came of it is in tvs (answers.h) */
+	int tvs;
 	int fd;
 	bool gone; /* the client does not read any more; the call goes on */
 };

@@ -1,4 +1,5 @@
 #include "service.h"
+#include "answers.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/num.h"
@@ -73,7 +74,8 @@ static enum rc start(struct service *s, struct err *e)
 	    store_open(path, &s->store, e) != RC_OK)
 		return e->rc;
 	trust_start(s);
-	if (holds_start(s, e) != RC_OK || loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
+	if (answers_start(s, e) != RC_OK || holds_start(s, e) != RC_OK ||
+	    loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
 	    watch_start(s, e) != RC_OK || chores_start(s, e) != RC_OK)
 		return e->rc;
 	return vaults_start(s, e);
@@ -122,6 +124,7 @@ void service_stop(struct service *s)
 	loops_join(s);
 	vaults_join(s);
 	watch_join(s);
+	answers_join(s);
 	chores_join(s);
 	if (s->resuming)
 		(void)pthread_join(s->resume, NULL);
@@ -180,12 +183,6 @@ char *service_quotable(char *text)
 	for (char *q = text; (q = strchr(q, '"')); q++)
 		*q = '\'';
 	return text;
-}
-
-bool service_tvs_answers(const struct service *s)
-{
-	(void)s;
-	return false; /* no program answers phones as TVS yet */
 }
 
 enum rc service_keyd_status(struct service *s, struct keyd_status *out,

@@ -164,6 +164,11 @@ static const char *const migrations[] = {
 	"CREATE TABLE trust ("
 	" id INTEGER PRIMARY KEY CHECK (id = 1),"
 	" bytes BLOB NOT NULL) STRICT;",
+	/* Whose TVS was seen to answer, and how it is now. */
+	"CREATE TABLE tvs ("
+	" node TEXT PRIMARY KEY,"
+	" since INTEGER NOT NULL,"
+	" error TEXT) STRICT;",
 };
 
 /* ---- opening ---- */
