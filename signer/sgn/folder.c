@@ -61,6 +61,7 @@ enum rc folder_of(struct folder *f, int root, const char *path, const char **bas
 		return err_errno(e, RC_REFUSED, "open folder",
 				 "it must be a folder of the tree itself, and readable",
 				 "%.150s", f->path[0] ? f->path : ".");
+	f->writable = faccessat(f->fd, ".", W_OK | X_OK, AT_EACCESS) == 0;
 	return RC_OK;
 }
 
@@ -126,7 +127,7 @@ static enum rc read_whole(struct file *f, const char *name, struct err *e)
 		got += num_size(r);
 	}
 	if (got != want)
-		return err_set(e, RC_STALE, "read", "it changes while it is read",
+		return err_set(e, RC_REFUSED, "read", "it changes while it is read",
 			       "sign it again when it is whole", "%.150s", name);
 	f->n = got;
 	return RC_OK;

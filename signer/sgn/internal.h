@@ -50,7 +50,7 @@ static inline void folder_clear_at(struct folder *f)
 enum rc folder_of(struct folder *f, int root, const char *path, const char **base,
 		  struct err *e) MUST_CHECK;
 
-/* A regular file of at most max bytes. It is read whole: RC_STALE if it changed meanwhile.
+/* A regular file of at most max bytes. It is read whole: RC_REFUSED if it changes meanwhile.
  * RC_NOTFOUND if there is none. */
 struct file {
 	int fd;

@@ -154,6 +154,13 @@ static enum rc enter(struct run *r, struct tree *t, int at, const char *name,
 	return walk(r, t, fd, path, depth + 1, e);
 }
 
+/* Where it would have been looked at. */
+static void strange(struct run *r, const char *path, const char *why)
+{
+	if (r->job->what == SGN_SIGN && matches(r->job, path))
+		refuse(r, path, why, NULL);
+}
+
 static enum rc found(struct run *r, struct tree *t, int at, const struct dirent *d,
 		     const char *below, unsigned depth, struct err *e)
 {
@@ -166,15 +173,14 @@ static enum rc found(struct run *r, struct tree *t, int at, const struct dirent 
 		return enter(r, t, at, d->d_name, path, depth, e);
 	case DT_LNK:
 		if (type_of(at, d, true) == DT_DIR) {
-			refuse(r, path, "is a link to a folder, which is not followed", NULL);
+			strange(r, path, "is a link to a folder, which is not followed");
 			return RC_OK;
 		}
 		break;
 	case DT_REG:
 		break;
 	default:
-		if (matches(r->job, path))
-			refuse(r, path, "is not a regular file", NULL);
+		strange(r, path, "is not a regular file");
 		return RC_OK;
 	}
 	copy = strdup(path);
