@@ -14,30 +14,25 @@ void folder_clear(struct folder *f)
 	f->path[0] = '\0';
 }
 
-/* Each step is a folder itself, not a link to one. */
-static enum rc descend(int root, char *path, int *out, struct err *e)
+/* Each step is a folder itself, not a link to one; -1 and errno. */
+static int descend(int root, char *path)
 {
 	int CLEANUP(fd_close) at = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char *save = NULL;
 
 	for (char *step = strtok_r(path, "/", &save); at >= 0 && step;
 	     step = strtok_r(NULL, "/", &save)) {
-		int next = strcmp(step, "..") == 0
-				   ? (errno = EXDEV, -1)
-				   : openat(at, step, O_PATH | O_DIRECTORY | O_NOFOLLOW |
-							      O_CLOEXEC);
+		int next = -1;
 
+		if (!strcmp(step, ".."))
+			errno = EXDEV;
+		else
+			next = openat(at, step, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		fd_close(at);
 		at = next;
 	}
-	if (at < 0)
-		return RC_REFUSED;
-	/* O_PATH alone could not be synced, nor read. */
-	*out = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*out < 0)
-		return RC_REFUSED;
-	e->rc = RC_OK;
-	return RC_OK;
+	/* O_PATH alone could not be looked through. */
+	return at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 enum rc folder_of(struct folder *f, int root, const char *path, const char **base,
@@ -57,10 +52,15 @@ enum rc folder_of(struct folder *f, int root, const char *path, const char **bas
 	memcpy(steps, path, n);
 	steps[n] = '\0';
 	memcpy(f->path, steps, n + 1);
-	if (descend(root, steps, &f->fd, e) != RC_OK)
-		return err_errno(e, RC_REFUSED, "open folder",
-				 "it must be a folder of the tree itself, and readable",
-				 "%.150s", f->path[0] ? f->path : ".");
+	f->fd = descend(root, steps);
+	if (f->fd < 0 && (errno == ENOTDIR || errno == EXDEV))
+		return err_set(e, RC_REFUSED, "open folder",
+			       "the way to it leads over a link, or out of the tree",
+			       "name the folder itself", "%.150s", path);
+	if (f->fd < 0)
+		return err_errno(e, errno == ENOENT ? RC_NOTFOUND : RC_REFUSED, "open folder",
+				 errno == EACCES ? "who signs must be able to read it" : NULL,
+				 "%.150s", path);
 	f->writable = faccessat(f->fd, ".", W_OK | X_OK, AT_EACCESS) == 0;
 	return RC_OK;
 }
@@ -85,25 +85,22 @@ static int open_link(int root, const char *path)
 
 static enum rc cannot_open(bool link, const char *name, struct err *e)
 {
-	const char *hint = NULL;
-	enum rc rc = RC_REFUSED;
-
 	switch (errno) {
 	case ENOENT:
-		rc = link ? RC_REFUSED : RC_NOTFOUND;
-		hint = link ? "it is a link to nothing" : NULL;
-		break;
+		if (!link)
+			return err_errno(e, RC_NOTFOUND, "open", NULL, "%.150s", name);
+		return err_set(e, RC_REFUSED, "open", "it is a link to nothing", NULL,
+			       "%.150s", name);
 	case EXDEV:
 	case ELOOP:
-		hint = "a link must stay within the tree, and be relative: copy the file there";
-		break;
-	case EACCES:
-		hint = "who signs must be able to read it";
-		break;
+		return err_set(e, RC_REFUSED, "open", "it is a link out of the tree",
+			       "a link must be relative, and stay within: copy the file there",
+			       "%.150s", name);
 	default:
-		break;
+		return err_errno(e, RC_REFUSED, "open",
+				 errno == EACCES ? "who signs must be able to read it" : NULL,
+				 "%.150s", name);
 	}
-	return err_errno(e, rc, "open", hint, "%.150s", name);
 }
 
 static enum rc read_whole(struct file *f, const char *name, struct err *e)
