@@ -119,6 +119,7 @@ static void test_who(void **state)
 		{"{\"do\":\"tftp-restart\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset-preview\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset\",\"node\":\"n1\"}", false},
+		{"{\"do\":\"sign\",\"node\":\"n1\"}", false},
 	};
 	struct fixture *f = *state;
 
