@@ -37,7 +37,8 @@ static char *next_line(char *buf, int cap, void *arg)
 		s->at++;
 	if (s->at == c->n || s->failed)
 		return NULL;
-	if (strlen(c->lines[s->at].text) >= num_size(cap)) {
+	if (strcspn(c->lines[s->at].text, "\n") > CONF_LINE_MAX ||
+	    strlen(c->lines[s->at].text) >= num_size(cap)) {
 		s->failed = refuse(c, s->at, "the line is too long", "this line",
 				   s->e) != RC_OK;
 		return NULL;
