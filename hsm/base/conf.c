@@ -167,7 +167,8 @@ static struct opened *open_section(struct parse *p, const char *name)
 	}
 	o = &p->open[p->n];
 	for (const struct conf_section *s = p->sections; s->name; s++)
-		if (strlen(s->name) == n && !strncmp(s->name, name, n))
+		if (strlen(s->name) == n && !strncmp(s->name, name, n) &&
+		    !(space && !id[0])) /* "[door ]" is another name than "[door]" */
 			o->kind = s;
 	if (!o->kind) {
 		fail(p, "unknown section", name);

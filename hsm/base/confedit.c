@@ -479,6 +479,10 @@ enum rc confedit_set(struct confedit *c, const char *section, const char *key,
 		take_out(c, at);
 	if (rc != RC_OK || settle(c, section, key, rest, at, e) != RC_OK)
 		return e->rc;
+	at = find_key(c, 0, section, key);
+	/* An indented line behind it would go on with it. */
+	if (at < c->n && find_key(c, at + 1, section, key) < c->n)
+		return refuse(c, at, "another line would change its meaning", key, e);
 	now = confedit_get(c, section, key);
 	if (value ? !now || strcmp(now, value) != 0 : now != NULL)
 		return refuse(c, at, "the line would not be read back as it was meant",

@@ -139,6 +139,7 @@ static const struct {
 	{"unknown section", "[main]\nname=a\n[mian]\nname=b\n", 4, "mian"},
 	{"prefix of a section", "[mai]\nname=a\n", 2, "unknown section"},
 	{"no section", "name=a\n", 1, "unknown section"},
+	{"blank behind a section's name", "[main ]\nname=a\n", 2, "unknown section"},
 	{"unknown key", "[main]\nname=a\n\nnmae=b\n", 4, "nmae"},
 	{"keys have a case", "[main]\nName=a\n", 2, "unknown key"},
 	{"doubled key", "[main]\nname=a\nname=b\n", 3, "stands twice"},

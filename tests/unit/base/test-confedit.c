@@ -77,6 +77,8 @@ static const struct {
 	{"a key that stands twice", "[a]\nb = 1\nb = 2\n", SET, "a", "b", "3", RC_USAGE,
 	 "f.conf:3: b: the key stands twice"},
 	{"a line that goes on", "[a]\nb = 1\n  2\n", SET, "a", "b", "3", RC_USAGE, "stands twice"},
+	{"a line that would go on with it", "[a]\n  [c]\n", SET, "a", "b", "1", RC_USAGE,
+	 "f.conf:2: b: another line would change its meaning"},
 	{"a comment of the next section stays", "[a]\nb = 1\n# of c\n[c]\nd = 1\n", REMOVE, "a", NULL, NULL,
 	 RC_OK, "# of c\n[c]\nd = 1\n"},
 	{"a comment right behind a key stays", "[a]\nb = 1\n#d = 1\n[c]\nd = 1\n", REMOVE, "c", NULL, NULL,
