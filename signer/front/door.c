@@ -186,7 +186,7 @@ static enum rc dispatch(struct call *c, json_t **result, struct err *e)
 	return cmd->run(c, result, e);
 }
 
-static void answer(struct call *c, const char *text, size_t n)
+void door_answer(struct call *c, const char *text, size_t n)
 {
 	json_t *result = NULL;
 	json_error_t je;
@@ -240,7 +240,7 @@ static void converse(struct connection *n)
 				       0, &e);
 
 		if (rc == RC_OK)
-			answer(&n->call, buf, got);
+			door_answer(&n->call, buf, got);
 		else if (rc == RC_USAGE) /* too long: it was thrown away whole */
 			call_send(&n->call, json_pack("{s:o}", "error",
 						      err_json(&e)));

@@ -10,6 +10,9 @@
 void fake_keyd_renew(enum unit unit, const char *node);
 void fake_keyd_start(void); /* one key of each unit and node */
 void fake_keyd_stop(void);
+/* Remember the keys that there are now; and have just those again. */
+void fake_keyd_keep(void);
+void fake_keyd_again(void);
 
 /* As after an import into a cluster that was made anew: what was the first
  * recovery key is the newest generation now, and the first is another. */
@@ -22,7 +25,8 @@ void fake_keyd_prove(const uint8_t claim[32], uid_t uid);
 extern struct fake_keyd {
 	bool away;        /* RC_STALE */
 	bool bad_list;    /* signs lists with a byte flipped */
-	bool busy;        /* makes no key */
+	bool busy;        /* makes and removes no key */
+	bool quick;       /* a key that is made has the numbers of the one before */
 	bool bad_cert;    /* takes no authority's certificate */
 	bool lost;        /* does not answer to generate and remove */
 	bool slow;        /* a reset waits until this is false again */
