@@ -19,6 +19,7 @@
 #define STATE "state/front/state.db"
 
 struct service *world;
+bool world_nodes_fail;
 
 static bool ours; /* a thread is the service's: libFuzzer has made its own before */
 
@@ -76,8 +77,13 @@ enum rc __wrap_node_fetch(struct service *s, const struct cluster_node *n, const
 			  uint8_t **out, size_t *len, struct err *e)
 {
 	const struct file *f = file_of(n, strcmp(name, ITL_FILE) ? FILE_CTL : FILE_ITL);
+	char words[303] = "xx";
 
+	for (size_t i = 0; i < 100; i++)
+		memcpy(words + 2 + 3 * i, "\xe2\x82\xac", 4);
 	(void)s;
+	if (world_nodes_fail) /* too long, and cut within a character */
+		return err_set(e, RC_STALE, "fetch", words, NULL, "%s", n->host);
 	if (!f->n)
 		return err_set(e, RC_NOTFOUND, "fetch", "no such file", NULL, "%s", name);
 	*out = malloc(f->n);
@@ -305,6 +311,7 @@ void world_start(void)
 	fake_keyd = (struct fake_keyd){.security = 1};
 	fake_keyd_again();
 	fake_keyd.quick = true;
+	world_nodes_fail = false;
 	if (sqlite3_total_changes64(world->store->db) != rows_before)
 		reset_state();
 	reset_proof();

@@ -15,6 +15,7 @@
 #define WORLD_GROUP 4242u
 
 extern struct service *world;
+extern bool world_nodes_fail; /* a fetch does, with a server's own words */
 
 /* What a test can see of it. */
 struct world_state {

@@ -294,11 +294,12 @@ static enum rc reach(struct err *e)
 enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 {
 	(void)k;
-	*out = (struct keyd_status){.token = "fake",
-				    .keys = (unsigned)nkeys,
+	*out = (struct keyd_status){.keys = (unsigned)nkeys,
 				    .security = fake_keyd.security,
 				    .security_set = fake_keyd.security ? 1000 : 0,
 				    .sealed = fake_keyd.sealed};
+	(void)snprintf(out->token, sizeof out->token, "%s",
+		       fake_keyd.token ? fake_keyd.token : "fake");
 	return reach(e);
 }
 
