@@ -113,14 +113,17 @@ static enum rc scan(struct confedit *c, struct err *e)
 /* Takes the text over. */
 static enum rc insert(struct confedit *c, size_t at, char *text, struct err *e)
 {
-	struct line *more = text ? reallocarray(c->lines, c->n + 1, sizeof *more)
-				 : NULL;
+	size_t cap = c->n < c->cap ? c->cap : 2 * c->n + 16;
+	struct line *more = text && cap > c->cap
+				    ? reallocarray(c->lines, cap, sizeof *more)
+				    : c->lines;
 
-	if (!more) {
+	if (!text || !more) {
 		free(text);
 		return err_errno(e, RC_ERROR, "realloc", NULL, "%s", c->path);
 	}
 	c->lines = more;
+	c->cap = cap;
 	memmove(more + at + 1, more + at, (c->n - at) * sizeof *more);
 	more[at] = (struct line){.text = text, .state = LINE_ADDED};
 	c->n++;

@@ -167,19 +167,19 @@ static enum rc meet_needs(struct call *c, const struct command *cmd,
 
 static enum rc dispatch(struct call *c, json_t **result, struct err *e)
 {
+	const char *name = json_string_value(json_object_get(c->request, "do"));
 	const struct command *cmd = NULL;
 
-	c->name = json_string_value(json_object_get(c->request, "do"));
-	for (size_t i = 0; c->name && i < COUNT_OF(commands); i++)
-		if (!strcmp(commands[i].name, c->name))
+	for (size_t i = 0; name && i < COUNT_OF(commands); i++)
+		if (!strcmp(commands[i].name, name))
 			cmd = &commands[i];
 	if (!cmd)
 		return err_set(e, RC_USAGE, "request",
-			       c->name ? "no such request"
-				       : "is no JSON object with a \"do\"",
+			       name ? "no such request"
+				    : "is no JSON object with a \"do\"",
 			       "are both programs of one version?", "%s",
-			       c->name ? c->name : "a message");
-	c->name = cmd->name; /* "do" goes */
+			       name ? name : "a message");
+	c->name = cmd->name; /* never the client's word: it stands in the log */
 	(void)json_object_del(c->request, "do");
 	if (may(c, cmd, e) != RC_OK || meet_needs(c, cmd, e) != RC_OK)
 		return e->rc;

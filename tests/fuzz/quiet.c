@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void look(const char *text)
 {
@@ -44,9 +45,11 @@ void log_warn(const char *fmt, ...)
 
 void log_error(const char *event, const struct err *e)
 {
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz-.";
 	char text[1200];
 
-	if (!event[0] || e->rc == RC_OK)
+	/* it stands there without quotes */
+	if (!event[0] || event[strspn(event, plain)] || e->rc == RC_OK)
 		abort();
 	look(err_text(e, text, sizeof text));
 }
