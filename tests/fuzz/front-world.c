@@ -340,7 +340,7 @@ void world_look(struct world_state *out)
 	out->rows = sqlite3_total_changes64(world->store->db);
 	out->served = served;
 	out->used = fake_keyd.resets + fake_keyd.generated + fake_keyd.ctls +
-		    (unsigned)fake_keyd.places + (fake_keyd.override[0] != 0);
+		    fake_keyd.rollbacks + (fake_keyd.override[0] != 0);
 	out->words = fake_keyd.notes;
 	for (size_t i = 0; i < 2; i++) {
 		must(store_target(world->store, cluster->nodes[i].id, &t, &e));

@@ -567,6 +567,7 @@ enum rc keyd_rollback(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	if (check_ticket(ticket, uid, e) != RC_OK)
 		return e->rc;
 	fake_keyd.places = n;
+	fake_keyd.rollbacks++;
 	return RC_OK;
 }
 

@@ -33,6 +33,7 @@ extern struct fake_keyd {
 	const char *token; /* its label; NULL: "fake" */
 	unsigned resets, notes, generated;
 	size_t places;    /* of the last rollback */
+	unsigned rollbacks;
 	char override[KEYD_OVERRIDE_MAX]; /* the last text that a ticket was used for */
 	uid_t uid;        /* of the last ticketed request */
 	char note[640];
