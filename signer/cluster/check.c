@@ -272,7 +272,8 @@ enum rc cluster_check(struct cluster *c, const char *path, struct err *e)
 	struct err ignored;
 
 	if (!c->name)
-		return bad(&w, "[cluster]", "the section is missing", NULL);
+		return err_set(e, RC_USAGE, "configuration", "the section is missing",
+			       NULL, "%s: [cluster]", path);
 	if (!cluster_id_ok(c->name, strlen(c->name)))
 		return bad(&w, "name",
 			   "must be 1 to 32 letters, digits, '-', '_'", c->name);

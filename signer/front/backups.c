@@ -217,12 +217,12 @@ enum rc show_backups(struct call *c, json_t **result, struct err *e)
 	for (size_t i = 0; i < st.nbackups; i++)
 		(void)json_array_append_new(backups,
 					    show_backup(&st, &st.backups[i]));
-	*result = json_pack("{s:o, s:{s:b, s:I, s:I}, s:b, s:s, s:o, s:o, s:o}", "key",
+	*result = json_pack("{s:o, s:{s:b, s:I, s:I}, s:b, s:o, s:o, s:o, s:o}", "key",
 			    show_recovery_key(&st), "security", "set",
 			    st.security != 0, "number",
 			    (json_int_t)st.security, "set_at",
 			    (json_int_t)st.security_set, "good", st.good, "why",
-			    st.why, "vaults", names, "backups", backups, "error",
+			    json_words(st.why), "vaults", names, "backups", backups, "error",
 			    st.known ? json_null() : err_json(&st.away));
 	return RC_OK;
 }

@@ -184,19 +184,19 @@ static void close_files(struct call *c)
 
 static enum rc dispatch(struct call *c, json_t **result, struct err *e)
 {
+	const char *name = json_string_value(json_object_get(c->request, "do"));
 	const struct command *cmd = NULL;
 
-	c->name = json_string_value(json_object_get(c->request, "do"));
-	for (size_t i = 0; c->name && i < COUNT_OF(commands); i++)
-		if (!strcmp(commands[i].name, c->name))
+	for (size_t i = 0; name && i < COUNT_OF(commands); i++)
+		if (!strcmp(commands[i].name, name))
 			cmd = &commands[i];
 	if (!cmd)
 		return err_set(e, RC_USAGE, "request",
-			       c->name ? "no such request"
-				       : "is no JSON object with a \"do\"",
+			       name ? "no such request"
+				    : "is no JSON object with a \"do\"",
 			       "are both programs of one version?", "%s",
-			       c->name ? c->name : "a message");
-	c->name = cmd->name; /* "do" goes */
+			       name ? name : "a message");
+	c->name = cmd->name; /* never the client's word: it stands in the log */
 	(void)json_object_del(c->request, "do");
 	if (!(cmd->needs & FILES))
 		close_files(c);
@@ -205,7 +205,7 @@ static enum rc dispatch(struct call *c, json_t **result, struct err *e)
 	return cmd->run(c, result, e);
 }
 
-static void answer(struct call *c, const char *text, size_t n)
+void door_answer(struct call *c, const char *text, size_t n)
 {
 	json_t *result = NULL;
 	json_error_t je;
@@ -266,7 +266,7 @@ static void converse(struct connection *n)
 					   n->call.files, most, &n->call.nfiles, 0, &e);
 
 		if (rc == RC_OK)
-			answer(&n->call, buf, got);
+			door_answer(&n->call, buf, got);
 		else if (rc == RC_USAGE) /* too long: it was thrown away whole */
 			call_send(&n->call, json_pack("{s:o}", "error",
 						      err_json(&e)));

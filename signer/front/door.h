@@ -6,7 +6,7 @@
 #include "front/client.h"
 #include "service.h"
 
-/* One request, on a thread of its own. */
+/* One connection, and the request that it has now; on a thread of its own. */
 struct call {
 	struct service *service;
 	const char *name;
@@ -28,6 +28,10 @@ enum rc call_members(struct call *c, struct err *e, const char *fmt,
 		     ...) MUST_CHECK;
 /* Tell the client; the event is taken over. `arg` is a struct call. */
 void call_event(void *arg, json_t *event);
+
+/* A message of the client's, who is c->peer: its answer is sent to c->fd, events first.
+ * What it names of this request is of no use afterwards. */
+void door_answer(struct call *c, const char *text, size_t n);
 
 struct door;
 

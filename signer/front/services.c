@@ -9,9 +9,9 @@ static json_t *service_line(const char *name, const char *node, const char *stat
 {
 	char text[1200];
 
-	return json_pack("{s:s, s:s?, s:s, s:s}", "name", name, "node", node,
+	return json_pack("{s:s, s:s?, s:s, s:o}", "name", name, "node", node,
 			 "state", state, "detail",
-			 why->rc ? err_text(why, text, sizeof text) : "");
+			 json_words(why->rc ? err_text(why, text, sizeof text) : ""));
 }
 
 static const char *up_or_not(const struct err *e)

@@ -32,7 +32,7 @@ static json_t *show_name(const X509_NAME *name)
 
 	if (itl_name(name, text, &n, &ignored) != RC_OK)
 		return json_null();
-	return json_string(text);
+	return json_words(text);
 }
 
 static json_t *show_serial(X509 *cert)
@@ -194,9 +194,10 @@ static json_t *show_keyd(struct service *s)
 
 	if (service_keyd_status(s, &st, &e) != RC_OK)
 		return json_pack("{s:o}", "error", err_json(&e));
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:I, s:I, s:s}",
-			 "token", st.token, "manufacturer", st.manufacturer,
-			 "model", st.model, "serial", st.serial, "sessions",
+	return json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:b, s:I, s:I, s:s}",
+			 "token", json_words(st.token), "manufacturer",
+			 json_words(st.manufacturer), "model", json_words(st.model),
+			 "serial", json_words(st.serial), "sessions",
 			 (int)st.sessions, "keys", (int)st.keys, "password_set",
 			 st.password_set, "audit_entries",
 			 (json_int_t)st.audit_entries, "started",
@@ -222,10 +223,11 @@ static json_t *show_last(struct service *s)
 
 	if (store_op_last(s->store, &o, &ignored) != RC_OK)
 		return json_null();
-	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:b, s:s}", "id",
+	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:b, s:o}", "id",
 			 (json_int_t)o.op.id, "kind", o.op.kind, "who", o.op.who,
 			 "started", (json_int_t)o.op.started, "ended",
-			 (json_int_t)o.ended, "well", o.well, "note", o.note);
+			 (json_int_t)o.ended, "well", o.well, "note",
+			 json_words(o.note));
 }
 
 enum rc show_status(struct call *c, json_t **result, struct err *e)

@@ -495,9 +495,9 @@ static enum rc answer(struct service *s, json_t **result, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		(void)json_array_append_new(
 			alerts,
-			json_pack("{s:s, s:i, s:s, s:I, s:I, s:I}", "name",
+			json_pack("{s:s, s:i, s:o, s:I, s:I, s:I}", "name",
 				  rows[i].name, "severity", rows[i].severity,
-				  "text", rows[i].text, "since",
+				  "text", json_words(rows[i].text), "since",
 				  (json_int_t)rows[i].since, "sent",
 				  (json_int_t)rows[i].sent, "times",
 				  (json_int_t)rows[i].times));

@@ -7,6 +7,8 @@
 
 #define GENERATE_MS 900000    /* RSA-4096 on a slow token */
 #define COME_BACK_SECONDS 5.0 /* how long a restarting keyd is waited for */
+#define KEYS_MAX 65536u       /* more than a token holds */
+#define KEYS_AGAIN 8          /* times that a list of keys may change while it is read */
 
 enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
 {
@@ -72,6 +74,7 @@ static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int ms,
 	struct wire_frame CLEANUP(wire_frame_free) f = {0};
 	uint32_t id = ++k->next_id, got_id;
 	struct writer w;
+	double end = proc_now() + ms / 1000.0, left;
 	unsigned rc;
 
 	if (wire_frame_new(KEYD_HEADER_LEN + body.n, wire_is_secret(what), &f,
@@ -83,7 +86,9 @@ static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int ms,
 	if (sock_send(k->fd, writer_bytes(&w), -1, 0, e) != RC_OK)
 		return e->rc;
 	do {
-		if (sock_wait(k->fd, ms, e) != RC_OK ||
+		/* in all: answers to others do not make it longer */
+		left = end - proc_now();
+		if (sock_wait(k->fd, left > 0 ? (int)(left * 1000) : 0, e) != RC_OK ||
 		    sock_recv(k->fd, k->answer, SOCK_MESSAGE_MAX, &k->answered,
 			      NULL, 0, e) != RC_OK)
 			return e->rc;
@@ -195,6 +200,10 @@ bool call_read_key(struct reader *r, struct keyd_key *out)
 	memcpy(out->id, id.p, id.n);
 	p = der.p;
 	out->cert = d2i_X509(NULL, &p, (long)der.n);
+	if (out->cert && p != der.p + der.n) {
+		X509_free(out->cert);
+		out->cert = NULL;
+	}
 	return out->cert != NULL;
 }
 
@@ -205,36 +214,56 @@ void keyd_keys_free(struct keyd_key *keys, size_t n)
 	free(keys);
 }
 
+/* One page: what follows the *n that are there. *total: how many keyd says it has. */
+static enum rc ask_keys(struct keyd *k, struct keyd_key **keys, size_t *n, size_t *total,
+			struct err *e)
+{
+	uint8_t from[4];
+	struct writer w = writer_of(from, sizeof from);
+	struct keyd_key *more;
+	size_t before = *n;
+	struct reader r;
+
+	write_u32(&w, num_u32(*n));
+	if (call_keyd(k, KEYD_KEYS, &w, true, &r, e) != RC_OK)
+		return e->rc;
+	*total = read_u32(&r);
+	if (*total > KEYS_MAX)
+		return call_malformed(k, e);
+	more = *total < *n ? *keys : reallocarray(*keys, *total + 1, sizeof *more);
+	if (!more)
+		return err_errno(e, RC_ERROR, "realloc", NULL, "the keys");
+	*keys = more;
+	while (*n < *total && reader_left(&r) > 0 && call_read_key(&r, &more[*n]))
+		++*n;
+	return reader_done(&r) && (*n > before || *n >= *total) ? RC_OK
+								 : call_malformed(k, e);
+}
+
 enum rc keyd_keys(struct keyd *k, struct keyd_key **out, size_t *out_n,
 		  struct err *e)
 {
 	struct keyd_key *keys = NULL;
 	size_t n = 0, total = 1;
+	unsigned again = 0;
 
 	while (n < total) {
-		uint8_t from[4];
-		struct writer w = writer_of(from, sizeof from);
-		struct keyd_key *more;
-		struct reader r;
-		size_t before = n;
+		size_t before = n, was = total;
 
-		write_u32(&w, num_u32(n));
-		if (call_keyd(k, KEYD_KEYS, &w, true, &r, e) != RC_OK) {
+		if (ask_keys(k, &keys, &n, &total, e) != RC_OK) {
 			keyd_keys_free(keys, n);
 			return e->rc;
 		}
-		total = read_u32(&r);
-		more = total > 65536 ? NULL
-				     : reallocarray(keys, total + 1, sizeof *keys);
-		if (more)
-			keys = more;
-		while (more && n < total && reader_left(&r) > 0 &&
-		       call_read_key(&r, &keys[n]))
-			n++;
-		if (!more || !reader_done(&r) || (n == before && n < total)) {
-			keyd_keys_free(keys, n);
+		if (before == 0 || total == was)
+			continue;
+		/* One was made or removed between two pages: who knows which ones
+		 * these are. From the begin. */
+		keyd_keys_free(keys, n);
+		keys = NULL;
+		n = 0;
+		total = 1;
+		if (++again == KEYS_AGAIN)
 			return call_malformed(k, e);
-		}
 	}
 	*out = keys;
 	*out_n = n;

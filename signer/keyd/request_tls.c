@@ -80,7 +80,7 @@ enum rc request_tls_decrypt(struct request *q, struct err *e)
 		return e->rc;
 	note_digest(&q->note, in);
 	n = (size_t)EVP_PKEY_get_size(k->key->public_key);
-	if (in.n != n)
+	if (in.n != n || n > sizeof block)
 		return err_set(e, RC_REFUSED, "tls-decrypt",
 			       "is not as long as the key", NULL, "%zu bytes",
 			       in.n);

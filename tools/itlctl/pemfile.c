@@ -39,8 +39,12 @@ static enum rc read_secret(const char *path, struct secret **out, struct err *e)
 	while (got < s->n) {
 		ssize_t r = read(fd, s->p + got, s->n - got);
 
-		if (r <= 0)
+		if (r < 0)
 			return err_errno(e, RC_ERROR, "read", NULL, "%s", path);
+		if (r == 0)
+			return err_set(e, RC_ERROR, "read",
+				       "became shorter while it was read",
+				       "give the command again once it is whole", "%s", path);
 		got += num_size(r);
 	}
 	*out = s;

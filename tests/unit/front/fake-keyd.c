@@ -27,6 +27,8 @@ static struct software_key {
 	EVP_PKEY *pkey;
 } keys[MAX_KEYS];
 static size_t nkeys;
+static struct software_key kept[MAX_KEYS];
+static size_t nkept;
 static struct keyd_proof proof;
 static uint8_t proof_claim[32];
 static uid_t proof_uid;
@@ -73,7 +75,9 @@ void fake_keyd_renew(enum unit unit, const char *node)
 			generation = keys[i].key.label.generation + 1;
 		}
 	snprintf(cn, sizeof cn, "%s-%s", unit_name(unit), node);
-	k->pkey = EVP_RSA_gen(1024);
+	k->pkey = fake_keyd.quick && nkeys ? k[-1].pkey : EVP_RSA_gen(1024);
+	if (fake_keyd.quick && nkeys)
+		(void)EVP_PKEY_up_ref(k->pkey);
 	k->key = (struct keyd_key){.current = true,
 				   .cert = certify(k->pkey, profiles[unit], cn)};
 	k->key.label.unit = unit;
@@ -110,6 +114,29 @@ void fake_keyd_stop(void)
 		EVP_PKEY_free(keys[i].pkey);
 	}
 	nkeys = 0;
+}
+
+static void copy_keys(struct software_key *to, const struct software_key *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		to[i] = from[i];
+		(void)X509_up_ref(to[i].key.cert);
+		(void)EVP_PKEY_up_ref(to[i].pkey);
+	}
+}
+
+void fake_keyd_keep(void)
+{
+	nkept = nkeys;
+	copy_keys(kept, keys, nkept);
+}
+
+void fake_keyd_again(void)
+{
+	fake_keyd_stop();
+	nkeys = nkept;
+	copy_keys(keys, kept, nkept);
+	proof = (struct keyd_proof){0};
 }
 
 void fake_keyd_import_first(void)
@@ -277,11 +304,12 @@ static enum rc reach(struct err *e)
 enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 {
 	(void)k;
-	*out = (struct keyd_status){.token = "fake",
-				    .keys = (unsigned)nkeys,
+	*out = (struct keyd_status){.keys = (unsigned)nkeys,
 				    .security = fake_keyd.security,
 				    .security_set = fake_keyd.security ? 1000 : 0,
 				    .sealed = fake_keyd.sealed};
+	(void)snprintf(out->token, sizeof out->token, "%s",
+		       fake_keyd.token ? fake_keyd.token : "fake");
 	return reach(e);
 }
 
@@ -445,12 +473,16 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	return RC_OK;
 }
 
-static enum rc give_csr(enum unit unit, const char *node, struct keyd_csr *out)
+static enum rc give_csr(enum unit unit, const char *node, struct keyd_csr *out,
+			struct err *refused)
 {
 	struct software_key *s = find(unit, node ? node : "test10");
 	const struct x509_subject subject = {.cn = "waits", .o = "cisco"};
 	struct err e;
 
+	if (!s)
+		return err_set(refused, RC_NOTFOUND, "find key", "no such key", NULL, "%s",
+			       unit_name(unit));
 	*out = (struct keyd_csr){.label = s->key.label, .made = 1393439067};
 	out->label.generation++;
 	assert_ok(x509_request(profiles[unit], &subject, s->pkey, s->pkey, NULL,
@@ -462,7 +494,7 @@ enum rc keyd_csr(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t ui
 		 enum unit unit, const char *node, struct keyd_csr *out, struct err *e)
 {
 	(void)k;
-	return check_ticket(ticket, uid, e) == RC_OK ? give_csr(unit, node, out) : e->rc;
+	return check_ticket(ticket, uid, e) == RC_OK ? give_csr(unit, node, out, e) : e->rc;
 }
 
 enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
@@ -471,7 +503,7 @@ enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
 	(void)k;
 	return unit == UNIT_TVS ? err_set(e, RC_NOTFOUND, "find request", "none waits",
 					  NULL, "%s", node)
-				: give_csr(unit, node, out);
+				: give_csr(unit, node, out, e);
 }
 
 enum rc keyd_trust(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
@@ -533,6 +565,8 @@ enum rc keyd_remove(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	(void)k;
 	if (check_ticket(ticket, uid, e) != RC_OK)
 		return e->rc;
+	if (fake_keyd.busy)
+		return err_set(e, RC_BUSY, "remove", "another runs", NULL, "keyd");
 	pthread_mutex_lock(&lock);
 	for (; i < nkeys; i++) {
 		label_text(&keys[i].key.label, text);
@@ -579,6 +613,7 @@ enum rc keyd_rollback(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	if (check_ticket(ticket, uid, e) != RC_OK)
 		return e->rc;
 	fake_keyd.places = n;
+	fake_keyd.rollbacks++;
 	return RC_OK;
 }
 
