@@ -24,7 +24,7 @@ struct order {
 struct answer {
 	enum rc rc;
 	struct err e;
-	double rate;
+	struct driver_rate rate;
 	double times[DRIVER_TIMES_MAX]; /* FIRST: proc_now() at the answer */
 };
 
@@ -156,11 +156,43 @@ static enum rc prepare(struct load *l, const struct cluster *c,
 	return become_front(c, e);
 }
 
+static double seconds_of(clockid_t clock)
+{
+	struct timespec t = {0};
+
+	(void)clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Of the process that listens: keyd, unless systemd listened for it. */
+static clockid_t keyd_clock(const struct load *l)
+{
+	struct sock_peer peer;
+	clockid_t clock;
+	struct err e;
+
+	return !sock_peer(l->fd[0], &peer, &e) &&
+			       clock_getcpuclockid(peer.pid, &clock) == 0
+		       ? clock
+		       : CLOCK_PROCESS_CPUTIME_ID;
+}
+
 static enum rc rate(struct load *l, const struct order *o, struct answer *a)
 {
-	if (dial(l, &a->e) || fill(l, &a->e) ||
-	    bench_rate(step, l, l->threads, o->seconds, &a->rate, &a->e))
+	double keyd, own, answers;
+	clockid_t clock;
+
+	if (dial(l, &a->e))
 		return a->e.rc;
+	clock = keyd_clock(l);
+	keyd = seconds_of(clock);
+	own = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	if (fill(l, &a->e) ||
+	    bench_rate(step, l, l->threads, o->seconds, &a->rate.rate, &a->e))
+		return a->e.rc;
+	answers = a->rate.rate * o->seconds;
+	a->rate.keyd = (seconds_of(clock) - keyd) / answers;
+	a->rate.own = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - own) / answers;
 	return drain(l, &a->e);
 }
 
@@ -279,7 +311,7 @@ static enum rc take_answer(struct driver *d, struct answer *a, struct err *e)
 	return a->rc;
 }
 
-enum rc driver_rate(struct driver *d, double seconds, double *rate,
+enum rc driver_rate(struct driver *d, double seconds, struct driver_rate *out,
 		    struct err *e)
 {
 	const struct order o = {.what = RATE, .seconds = seconds};
@@ -287,7 +319,7 @@ enum rc driver_rate(struct driver *d, double seconds, double *rate,
 
 	if (give_order(d, &o, e) || take_answer(d, &a, e))
 		return e->rc;
-	*rate = a.rate;
+	*out = a.rate;
 	return RC_OK;
 }
 

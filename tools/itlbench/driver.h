@@ -24,8 +24,11 @@ enum rc driver_start(const struct cluster *c, enum driver_load load,
 		     unsigned window, struct driver *out, struct err *e) MUST_CHECK;
 void driver_stop(struct driver *d);
 
-/* Answers per second. */
-enum rc driver_rate(struct driver *d, double seconds, double *rate,
+struct driver_rate {
+	double rate;      /* answers per second */
+	double keyd, own; /* seconds of processor of both sides, for each answer */
+};
+enum rc driver_rate(struct driver *d, double seconds, struct driver_rate *out,
 		    struct err *e) MUST_CHECK;
 
 #define DRIVER_TIMES_MAX 256u

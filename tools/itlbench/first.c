@@ -35,7 +35,7 @@ static enum rc must_not_run(const struct cluster *c, struct err *e)
 static pid_t start(const char *program, const struct settings *s,
 		   const struct keyd_config *k)
 {
-	const gid_t groups[] = {k->group};
+	const struct cluster *c = k->cluster;
 	pid_t pid = fork();
 
 	if (pid != 0)
@@ -43,7 +43,8 @@ static pid_t start(const char *program, const struct settings *s,
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (freopen("/dev/null", "w", stderr) && freopen("/dev/null", "w", stdout) &&
 	    (geteuid() != 0 ||
-	     (setgroups(1, groups) == 0 && setresgid(k->group, k->group, k->group) == 0 &&
+	     (initgroups(c->keyd_user, k->group) == 0 &&
+	      setresgid(k->group, k->group, k->group) == 0 &&
 	      setresuid(k->keyd_uid, k->keyd_uid, k->keyd_uid) == 0)))
 		(void)execl(program, program, "--config", s->config, (char *)NULL);
 	_exit(127);

@@ -82,8 +82,10 @@ static double resident(const struct service *v)
 
 static enum rc sign_many(struct driver *d, double many, struct err *e)
 {
-	for (double done = 0, rate; done < many; done += rate * PIECE)
-		if (driver_rate(d, PIECE, &rate, e))
+	struct driver_rate r;
+
+	for (double done = 0; done < many; done += r.rate * PIECE)
+		if (driver_rate(d, PIECE, &r, e))
 			return e->rc;
 	return RC_OK;
 }
