@@ -5,17 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#define ANSWER_MS 60000       /* longer than keyd's own deadline */
 #define GENERATE_MS 900000    /* RSA-4096 on a slow token */
 #define COME_BACK_SECONDS 5.0 /* how long a restarting keyd is waited for */
-
-struct keyd {
-	char path[CLUSTER_PATH_MAX];
-	int fd; /* -1: not connected */
-	uint32_t next_id;
-	uint8_t *answer; /* SOCK_MESSAGE_MAX bytes, of the last call */
-	size_t answered; /* of them in use */
-};
 
 enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
 {
@@ -33,7 +24,7 @@ enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
 	return RC_OK;
 }
 
-static void hang_up(struct keyd *k)
+void call_hang_up(struct keyd *k)
 {
 	fd_close(k->fd);
 	k->fd = -1;
@@ -43,13 +34,13 @@ void keyd_free(struct keyd *k)
 {
 	if (!k)
 		return;
-	hang_up(k);
+	call_hang_up(k);
 	call_forget(k);
 	free(k->answer);
 	free(k);
 }
 
-static enum rc dial(struct keyd *k, struct err *e)
+enum rc call_dial(struct keyd *k, struct err *e)
 {
 	const struct timespec pause = {.tv_nsec = 20000000};
 	double end = proc_now() + COME_BACK_SECONDS;
@@ -110,22 +101,22 @@ void call_forget(struct keyd *k)
 enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 		  bool again, struct reader *r, struct err *e)
 {
-	int ms = what == KEYD_GENERATE ? GENERATE_MS : ANSWER_MS;
+	int ms = what == KEYD_GENERATE ? GENERATE_MS : CALL_ANSWER_MS;
 	enum rc rc = RC_STALE;
 
 	if (body->bad)
 		return err_set(e, RC_USAGE, "keyd", "the request is too large",
 			       NULL, "%zu bytes", body->cap);
 	if (!again)
-		hang_up(k); /* an old connection may be to a keyd that has ended */
+		call_hang_up(k); /* an old connection may be to a keyd that has ended */
 	/* The second one may be to the same keyd: one that is ending still takes
 	 * connections. More than that would feed a keyd that dies of the request. */
 	for (int tries = again ? 3 : 1; rc == RC_STALE && tries > 0; tries--) {
-		if (dial(k, e) != RC_OK)
+		if (call_dial(k, e) != RC_OK)
 			return e->rc;
 		rc = ask(k, what, writer_bytes(body), ms, r, e);
 		if (rc == RC_STALE)
-			hang_up(k);
+			call_hang_up(k);
 	}
 	if (rc == RC_STALE && !again)
 		return err_hint(e, "it may have been done or not: look at `show status` and `show cert list own`, then repeat it");
@@ -136,7 +127,7 @@ enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 
 enum rc call_malformed(struct keyd *k, struct err *e)
 {
-	hang_up(k);
+	call_hang_up(k);
 	return err_set(e, RC_ERROR, "keyd", "the answer cannot be read",
 		       "do the programs have one version?", "%s", k->path);
 }
