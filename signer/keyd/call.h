@@ -10,6 +10,8 @@
 struct keyd {
 	char path[CLUSTER_PATH_MAX];
 	int fd; /* -1: not connected */
+	double come_back; /* seconds; keyd_set_patience() */
+	int answer_ms;    /* of a call and its tries; 0: see patience() */
 	uint32_t next_id;
 	uint8_t *answer; /* SOCK_MESSAGE_MAX bytes, of the last call */
 	size_t answered; /* of them in use */
