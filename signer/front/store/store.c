@@ -159,6 +159,11 @@ static const char *const migrations[] = {
 	" node TEXT PRIMARY KEY,"
 	" sha1 TEXT NOT NULL,"
 	" units TEXT NOT NULL) STRICT;",
+
+	/* The trust store, as its signed file: one row at most. */
+	"CREATE TABLE trust ("
+	" id INTEGER PRIMARY KEY CHECK (id = 1),"
+	" bytes BLOB NOT NULL) STRICT;",
 };
 
 /* ---- opening ---- */
