@@ -1,6 +1,6 @@
 # A cluster of real parts in one folder, for packaging/quickstart and the tests:
-# a SoftHSM token, two nodes with an in.tftpd each, itlkeeperd over keyd and
-# front. To be sourced, by root. Descriptors 3, 4 and 9 (bats's, a lock) are not
+# a SoftHSM token, two nodes with an in.tftpd each, itlkeeperd over keyd, front
+# and tvs. To be sourced, by root. Descriptors 3, 4 and 9 (bats's, a lock) are not
 # left to what goes on running.
 #
 #   demo_make DIR BIN   make everything, with the programs of BIN; what is at DIR
@@ -26,11 +26,12 @@ demo_random() { # BYTES
 	od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'
 }
 
-# Two UDP ports of the loopback that are free now, both taken at once.
+# Two UDP ports of the loopback that are free now, both taken at once, then two of TCP.
 demo_ports() {
 	perl -MSocket -e '
-		for my $i (0, 1) {
-			socket($s[$i], PF_INET, SOCK_DGRAM, 0) or die "socket: $!";
+		for my $i (0 .. 3) {
+			my $type = $i < 2 ? SOCK_DGRAM : SOCK_STREAM;
+			socket($s[$i], PF_INET, $type, 0) or die "socket: $!";
 			bind($s[$i], sockaddr_in(0, INADDR_LOOPBACK)) or die "bind: $!";
 			print((sockaddr_in(getsockname($s[$i])))[0], "\n");
 		}'
@@ -99,6 +100,7 @@ demo_config() { # DIR
 			address = 127.0.0.1
 			folder = $dir/tftp/$name
 			tftp-port = $port
+			tvs-port = $(<"$dir/node/$name/tvs-port")
 			restart = $dir/bin/tftp restart $dir/node/$name
 		END
 	done
@@ -130,7 +132,7 @@ demo_make() { # DIR BIN
 	install -d -m 0711 "$dir" "$dir/secret"
 	install -d -m 0755 "$dir/bin" "$dir/etc" "$dir/tftp" "$dir/node"
 	install -m 0755 -t "$dir/bin" \
-		"$bin"/{itlkeeperd,keyd,front,carry,itlctl,itlvault,itlphone} \
+		"$bin"/{itlkeeperd,keyd,front,tvs,carry,itlctl,itlvault,itlphone} \
 		"$demo_here/tftp"
 	(umask 077 && demo_random 12 >"$dir/secret/admin-password" &&
 		demo_random 12 >"$dir/secret/security-password" &&
@@ -143,6 +145,7 @@ demo_make() { # DIR BIN
 		install -d -m 0755 "$dir/node/$name"
 		install -d -m 0755 -o itlkeeper-front -g itlkeeper-front "$dir/tftp/$name"
 		echo "${ports[0]}" >"$dir/node/$name/port"
+		echo "${ports[2]}" >"$dir/node/$name/tvs-port"
 		echo "$dir/tftp/$name" >"$dir/node/$name/folder"
 		install -m 0644 "$demo_here/../tftpd.map" "$dir/node/$name/map"
 		ports=("${ports[@]:1}")

@@ -13,7 +13,7 @@
 #define MAX_O 64
 #define MAX_L 128
 #define MAX_ST 128
-#define MAX_FOLDER (CLUSTER_PATH_MAX - sizeof "/front/front.sock")
+#define MAX_FOLDER (CLUSTER_PATH_MAX - sizeof "/trust/TrustFile.tlv")
 #define MAX_USER 31
 
 struct where {

@@ -204,6 +204,8 @@ void cluster_path(const struct cluster *c, enum cluster_path which,
 		[PATH_AUDIT_LOG] = {false, "keyd/audit.log"},
 		[PATH_FRONT_STATE] = {false, "front"},
 		[PATH_STATE_DB] = {false, "front/state.db"},
+		[PATH_TRUST_FILE] = {false, "trust/TrustFile.tlv"},
+		[PATH_TVS_STATUS] = {true, "tvs/status.json"},
 	};
 
 	(void)snprintf(to, CLUSTER_PATH_MAX, "%s/%s",

@@ -12,6 +12,8 @@
 struct keyd {
 	char path[CLUSTER_PATH_MAX];
 	int fd; /* -1: not connected */
+	double come_back; /* seconds; keyd_set_patience() */
+	int answer_ms;    /* of a call and its tries; 0: see patience() */
 	uint32_t next_id;
 	uint8_t *answer; /* SOCK_MESSAGE_MAX bytes, of the last call */
 	size_t answered; /* of them in use */
@@ -28,9 +30,16 @@ enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "keyd's client");
 	}
 	k->fd = -1;
+	k->come_back = COME_BACK_SECONDS;
 	(void)snprintf(k->path, sizeof k->path, "%s", path);
 	*out = k;
 	return RC_OK;
+}
+
+void keyd_set_patience(struct keyd *k, double come_back, int answer_ms)
+{
+	k->come_back = come_back;
+	k->answer_ms = answer_ms;
 }
 
 static void hang_up(struct keyd *k)
@@ -52,7 +61,7 @@ void keyd_free(struct keyd *k)
 static enum rc dial(struct keyd *k, struct err *e)
 {
 	const struct timespec pause = {.tv_nsec = 20000000};
-	double end = proc_now() + COME_BACK_SECONDS;
+	double end = proc_now() + k->come_back;
 	enum rc rc = RC_OK;
 
 	if (k->fd >= 0)
@@ -106,11 +115,21 @@ void call_forget(struct keyd *k)
 	k->answered = 0;
 }
 
+/* For this try's answer, in milliseconds. */
+static int patience(const struct keyd *k, unsigned what, double since)
+{
+	double left = k->answer_ms - (proc_now() - since) * 1000;
+
+	if (k->answer_ms)
+		return left > 0 ? (int)left : 0;
+	return what == KEYD_GENERATE ? GENERATE_MS : ANSWER_MS;
+}
+
 /* A ticket is good for one try, so what needs one is not sent again. */
 enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 		  bool again, struct reader *r, struct err *e)
 {
-	int ms = what == KEYD_GENERATE ? GENERATE_MS : ANSWER_MS;
+	double since = proc_now();
 	enum rc rc = RC_STALE;
 
 	if (body->bad)
@@ -123,7 +142,7 @@ enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 	for (int tries = again ? 3 : 1; rc == RC_STALE && tries > 0; tries--) {
 		if (dial(k, e) != RC_OK)
 			return e->rc;
-		rc = ask(k, what, writer_bytes(body), ms, r, e);
+		rc = ask(k, what, writer_bytes(body), patience(k, what, since), r, e);
 		if (rc == RC_STALE)
 			hang_up(k);
 	}

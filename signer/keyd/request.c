@@ -46,6 +46,7 @@ static const struct row {
 	[KEYD_CSR]         = {"csr", ROLE_FRONT, true, request_csr},
 	[KEYD_CSR_SHOW]    = {"csr-show", ROLE_FRONT, false, request_csr_show},
 	[KEYD_CERT_IMPORT] = {"cert-import", ROLE_FRONT, true, request_cert_import},
+	[KEYD_TRUST]       = {"trust", ROLE_FRONT, true, request_trust},
 };
 
 bool request_allowed(unsigned what, enum role role)

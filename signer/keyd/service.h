@@ -105,6 +105,7 @@ request_handler request_generate;                             /* request_generat
 request_handler request_incomplete, request_tidy;              /* request_tidy.c */
 request_handler request_remove;                               /* request_remove.c */
 request_handler request_csr, request_csr_show, request_cert_import; /* request_csr.c */
+request_handler request_trust;                                /* request_trust.c */
 request_handler request_tls_sign, request_tls_decrypt;        /* request_tls.c */
 
 /* ---- what several of them need ---- */

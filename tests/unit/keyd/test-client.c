@@ -2,6 +2,7 @@
 #include "support/support.h"
 #include "support/softhsm.h"
 #include "base/num.h"
+#include "base/proc.h"
 #include "base/sock.h"
 #include "keyd/client.h"
 #include "keyd/intent.h"
@@ -110,10 +111,36 @@ static void costs(void **state)
 	support_tmpdir_remove(dir);
 }
 
+/* Who serves phones meanwhile does not wait for a keyd that hangs: one deadline for
+ * all tries together. */
+static void patience(void **state)
+{
+	char *dir = support_tmpdir(), path[108];
+	struct keyd_status status;
+	struct keyd *k = NULL;
+	int listener = -1;
+	double before;
+	struct err e;
+
+	(void)state;
+	(void)snprintf(path, sizeof path, "%s/keyd.sock", dir);
+	assert_ok(sock_listen(path, 0600, &listener, &e), &e); /* and nobody accepts */
+	assert_ok(keyd_open(path, &k, &e), &e);
+	keyd_set_patience(k, 0.1, 300);
+	before = proc_now();
+	assert_int_equal(keyd_status(k, &status, &e), RC_STALE);
+	assert_true(proc_now() - before > 0.25);
+	assert_true(proc_now() - before < 10); /* not a minute, or three */
+	close(listener);
+	keyd_free(k);
+	support_tmpdir_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(costs),
+		cmocka_unit_test(patience),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

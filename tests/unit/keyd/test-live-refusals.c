@@ -314,6 +314,7 @@ static void roles(void **state)
 		{KEYD_CSR_SHOW, true, false, false},
 		{KEYD_CERT_IMPORT, true, false, false},
 		{KEYD_OVERRIDE, true, false, true},
+		{KEYD_TRUST, true, false, false},
 	};
 
 	(void)state;

@@ -131,6 +131,9 @@ enum cluster_path {
 	PATH_AUDIT_LOG,     /* state/keyd/audit.log 0640 */
 	PATH_FRONT_STATE,   /* state/front/         0750 front:itlkeeper */
 	PATH_STATE_DB,      /* state/front/state.db */
+	PATH_TRUST_FILE,    /* state/trust/TrustFile.tlv 0644 (itl/trust.h); the folder
+			       is front's, 0755: everybody may read it */
+	PATH_TVS_STATUS,    /* run/tvs/status.json  0644 */
 };
 #define CLUSTER_PATH_MAX 108 /* sun_path */
 void cluster_path(const struct cluster *c, enum cluster_path which,

@@ -1,0 +1,170 @@
+#include "loop.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "conn.h"
+#include "count.h"
+#include "nodekey.h"
+#include "site.h"
+#include <errno.h>
+#include <event2/thread.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <string.h>
+
+#define TAKE_AT_ONCE 8 /* connections; the rest is for a loop that has time */
+
+/* When there is no room, or no descriptor: so long nothing is taken. */
+static const struct timeval pause_time = {.tv_usec = 50000};
+
+struct door {
+	struct loop *loop;
+	size_t number; /* of the listener */
+	struct event *ready, *again;
+};
+
+struct loop {
+	struct conn_home home;
+	struct keyd *keyd;
+	struct door doors[CLUSTER_MAX_NODES];
+};
+
+struct loops {
+	size_t n;
+	struct loop all[TVS_LOOPS_MAX];
+};
+
+/* ---- taking connections ---- */
+
+static SSL *new_ssl(size_t number)
+{
+	struct site CLEANUP(site_unref) *site = site_get();
+
+	return site && site->contexts[number] ? SSL_new(site->contexts[number]) : NULL;
+}
+
+static void take(struct door *d, int fd, const struct sockaddr *from)
+{
+	struct slots_who who = slots_who(from);
+	struct slots *slots = d->loop->home.slots;
+	enum slots_answer room = slots_take(slots, who);
+	const int one = 1;
+	SSL *ssl;
+
+	count_one(COUNT_ACCEPTED);
+	if (room != SLOTS_OK) {
+		/* The last slot may have gone to another loop meanwhile. */
+		count_one(room == SLOTS_ADDRESS ? COUNT_ADDRESS : COUNT_OUR_FAULT);
+		(void)close(fd);
+		return;
+	}
+	ssl = new_ssl(d->number);
+	if (!ssl) {
+		count_one(COUNT_OUR_FAULT);
+		slots_give(slots, who);
+		(void)close(fd);
+		return;
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	conn_start(&d->loop->home, fd, who, ssl);
+}
+
+static void rest(struct door *d)
+{
+	(void)event_del(d->ready);
+	(void)evtimer_add(d->again, &pause_time);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct door *d = arg;
+
+	(void)fd, (void)what;
+	(void)event_add(d->ready, NULL);
+}
+
+static void on_ready(evutil_socket_t listener, short what, void *arg)
+{
+	struct door *d = arg;
+
+	(void)what;
+	for (int i = 0; i < TAKE_AT_ONCE; i++) {
+		struct sockaddr_storage from = {0};
+		socklen_t n = sizeof from;
+		int fd;
+
+		if (slots_full(d->loop->home.slots)) {
+			rest(d); /* they wait in the kernel's queue */
+			return;
+		}
+		fd = accept4(listener, (struct sockaddr *)&from, &n,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0)
+			take(d, fd, (const struct sockaddr *)&from);
+		else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			 errno == ENOBUFS)
+			rest(d);
+		if (fd < 0 && errno != ECONNABORTED && errno != EINTR)
+			return;
+	}
+}
+
+enum rc loops_listen(struct loops *l, size_t number, int fd, struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct loop *loop = &l->all[i];
+		struct door *d = &loop->doors[number];
+
+		*d = (struct door){.loop = loop, .number = number};
+		d->again = evtimer_new(loop->home.base, on_again, d);
+		d->ready = event_new(loop->home.base, fd, EV_READ | EV_PERSIST, on_ready, d);
+		if (!d->again || !d->ready || event_add(d->ready, NULL) != 0)
+			return err_errno(e, RC_ERROR, "event_add", NULL, "listener %zu", number);
+	}
+	return RC_OK;
+}
+
+/* ---- threads ---- */
+
+static void *run(void *arg)
+{
+	struct loop *l = arg;
+
+	node_key_use(l->keyd);
+	(void)event_base_loop(l->home.base, EVLOOP_NO_EXIT_ON_EMPTY);
+	return NULL;
+}
+
+static enum rc start(struct loop *l, const struct loops_setup *setup, struct err *e)
+{
+	pthread_t thread;
+
+	l->home = (struct conn_home){
+		.base = event_base_new(),
+		.conf = setup->conf,
+		.slots = setup->slots,
+	};
+	if (!l->home.base)
+		return err_errno(e, RC_ERROR, "event_base_new", NULL, "a loop");
+	if (keyd_open(setup->keyd_socket, &l->keyd, e) != RC_OK)
+		return e->rc;
+	errno = pthread_create(&thread, NULL, run, l);
+	if (errno)
+		return err_errno(e, RC_ERROR, "pthread_create", NULL, "a loop");
+	(void)pthread_detach(thread);
+	return RC_OK;
+}
+
+enum rc loops_start(const struct loops_setup *setup, struct loops **out, struct err *e)
+{
+	struct loops *l = calloc(1, sizeof *l);
+
+	if (!l || evthread_use_pthreads() != 0)
+		return err_errno(e, RC_ERROR, "start loops", NULL, "%u of them",
+				 setup->conf->loops);
+	for (; l->n < setup->conf->loops; l->n++)
+		if (start(&l->all[l->n], setup, e) != RC_OK)
+			return e->rc;
+	*out = l;
+	return RC_OK;
+}

@@ -1,0 +1,58 @@
+/*
+ * The thread that serves nobody: what keyd has, the trust file, cluster.conf, the
+ * listeners' sockets. It makes the states that the loops serve (site.h).
+ */
+#ifndef TVS_WATCH_H
+#define TVS_WATCH_H
+
+#include "keys.h"
+#include "loop.h"
+#include "nodekey.h"
+#include "trustfile.h"
+#include <openssl/ssl.h>
+
+/* What is known of a listener. */
+struct desk {
+	const struct tvs_listener *conf;
+	struct node_key key;
+	X509 *cert;   /* owned: that of the context; NULL: there is none yet */
+	SSL_CTX *ctx; /* owned */
+	bool rsa;     /* RSA key exchange */
+	int fd;       /* -1: not bound */
+	double next_bind;
+	struct err why; /* rc RC_OK: it serves */
+};
+
+struct watch {
+	const char *dir; /* borrowed, as all of the setup */
+	const struct cluster *cluster;
+	const struct tvs_conf *conf;
+	struct slots *slots;
+	struct loops *loops;
+	OSSL_LIB_CTX *lib;
+	struct keyd *keyd;
+	size_t ndesks;
+	struct desk desks[CLUSTER_MAX_NODES];
+	struct keys keys;
+	struct trustfile file;
+	struct err away; /* rc RC_OK: keyd answers */
+	size_t vouched;  /* certificates */
+};
+
+struct watch_setup {
+	const char *dir;
+	const struct cluster *cluster;
+	const struct tvs_conf *conf;
+	struct slots *slots;
+	struct loops *loops;
+	OSSL_LIB_CTX *lib;
+	const char *keyd_socket;
+};
+
+enum rc watch_open(const struct watch_setup *setup, struct watch **out,
+		   struct err *e) MUST_CHECK;
+
+/* Look at everything once. It is time again after a second. */
+void watch_look(struct watch *w);
+
+#endif
