@@ -5,6 +5,7 @@
 #include "support/software.h"
 #include "fake-keyd.h"
 #include "itl/itl.h"
+#include "keyd/sgn.h"
 #include "x509/x509.h"
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -553,5 +554,41 @@ enum rc keyd_note(struct keyd *k, const char *event, const char *text, struct er
 		return e->rc;
 	fake_keyd.notes++;
 	snprintf(fake_keyd.note, sizeof fake_keyd.note, "%s %s", event, text);
+	return RC_OK;
+}
+
+/* ---- keyd/sgn.h ---- */
+
+enum rc keyd_sgn(struct keyd *k, const struct keyd_sgn *job, struct err *e)
+{
+	struct itl_plan plan = {.digest = job->digest, .timestamp = job->timestamp};
+	struct software_key *key;
+	struct itl_signer with;
+
+	(void)k;
+	fake_keyd.sgns++;
+	if (fake_keyd.away)
+		return err_set(e, RC_TOKEN, "keyd", "is away", NULL, "keyd");
+	pthread_mutex_lock(&lock);
+	key = find(UNIT_CALLMANAGER, job->node);
+	pthread_mutex_unlock(&lock);
+	plan.signer = key->key.cert;
+	with = software_signer(key->pkey);
+	for (size_t i = 0; i < job->n; i++) {
+		uint8_t header[ITL_MAX_SGN_HEADER];
+		struct keyd_sgn_file f = {0};
+		struct err why = {0};
+		size_t n = 0;
+		enum rc rc = job->file(job->arg, i, &f, &why);
+
+		plan.file_name = f.name;
+		if (rc == RC_OK && fake_keyd.bad_name && !strcmp(f.name, fake_keyd.bad_name))
+			rc = err_set(&why, RC_REFUSED, "sgn", "it does not like the name",
+				     NULL, "%s", f.name);
+		if (rc == RC_OK)
+			rc = itl_build_sgn(&plan, f.content, &with, header, sizeof header,
+					   &n, &why);
+		job->answered(job->arg, i, bytes_of(header, rc == RC_OK ? n : 0), &why);
+	}
 	return RC_OK;
 }

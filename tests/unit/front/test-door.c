@@ -116,6 +116,7 @@ static void test_who(void **state)
 		{"{\"do\":\"tftp-restart\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset-preview\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset\",\"node\":\"n1\"}", false},
+		{"{\"do\":\"sign\",\"node\":\"n1\"}", false},
 	};
 	struct fixture *f = *state;
 
@@ -142,7 +143,7 @@ static void test_who(void **state)
 
 static void test_not_understood(void **state)
 {
-	static char big[30000];
+	static char big[40000];
 	struct {
 		const char *text;
 		size_t n;

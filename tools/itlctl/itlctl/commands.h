@@ -58,6 +58,8 @@ command_fn audit_verify_log;
 command_fn audit_show, audit_export;
 /* filecmd.c */
 command_fn file_show, file_verify, file_diff, file_accept;
+/* sign.c */
+command_fn sign;
 /* nodecheck.c */
 command_fn node_check;
 /* session.c */

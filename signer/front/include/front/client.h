@@ -36,6 +36,7 @@
  * | reset | group | how, node, timestamp, source_sha1, ticket, force, all_or_none (refused if a node is missing; events below) | events below; sha1, signer, nodes: [{id,host,ok,error; if not ok: have (what it served last; null), since}] |
  * | rollback-plan | group | node | nodes: [{id,host,sha1 (it shall serve now),then (null or {sha1,kind,signer,made}),kept (null, or why the node keeps what it has),locks (null, or what rollback without force would refuse for this node)}]; refused if no node gets a list back |
  * | rollback | group | node, lists ({id: SHA-1 of then}), ticket, force | events below; nodes: [{id,host,sha1,ok,error}] |
+ * | sign | group | node, names (as phones ask for the files), digest ("sha1", "sha512"), timestamp; with as many descriptors, open for reading, as there are names (FRONT_FILES_MAX at most) | refused: [{at (of names),error}]; with a descriptor: for each name u32 length (big-endian; 0: refused), then its header, to be written before the content. Each file is read once, now; it must be a regular one on a file system of this machine, of file-bytes at most. Any number of these run at a time, and during an operation |
  *
  * While an operation runs, another one, and a plan or preview of one, is
  * answered with rc busy, which names it, whose it is, and since when.
@@ -65,6 +66,8 @@
 /* The name of a refusal that force overrides, with the administrator's ticket. */
 #define FRONT_UNFORCED "UNFORCED"
 
+#define FRONT_FILES_MAX 200 /* descriptors with one request */
+
 struct front;
 
 /* RC_STALE if nobody listens, RC_REFUSED without permission. */
@@ -78,5 +81,10 @@ CLEANUP_DEFINE(struct front *, front_free);
 enum rc front_call(struct front *f, json_t *request,
 		   void (*event)(void *arg, json_t *event), void *arg,
 		   json_t **result, struct err *e) MUST_CHECK;
+
+/* The same of a request that goes with n files, whose result comes with a descriptor:
+ * fd_close() it. */
+enum rc front_call_files(struct front *f, json_t *request, const int *files, size_t n,
+			 json_t **result, int *out, struct err *e) MUST_CHECK;
 
 #endif
