@@ -19,6 +19,7 @@ enum rc job_load(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_list(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_remove(json_t *job, struct err *e) MUST_CHECK;
 enum rc job_mail(json_t *job, struct err *e) MUST_CHECK;
+enum rc job_tvs(json_t *job, struct err *e) MUST_CHECK;
 
 /* json_unpack() of all members, by a JSON_STRICT format. */
 enum rc job_members(json_t *job, struct err *e, const char *fmt, ...) MUST_CHECK;

@@ -28,6 +28,7 @@ static const struct job {
 	{"list", job_list, false},
 	{"remove", job_remove, false},
 	{"mail", job_mail, false},
+	{"tvs", job_tvs, false},
 };
 
 static enum rc read_job(json_t **out, struct err *e)

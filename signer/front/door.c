@@ -210,6 +210,7 @@ static void answer(struct call *c, const char *text, size_t n)
 	c->node = NULL;
 	c->name = NULL;
 	c->give = -1;
+	c->tvs_asked = false;
 	c->request = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
 	rc = c->request ? dispatch(c, &result, &e)
 			: err_set(&e, RC_USAGE, "request", je.text, NULL,

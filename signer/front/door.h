@@ -17,6 +17,8 @@ struct call {
 				     closes them */
 	size_t nfiles;
 	int give; /* goes with the result, and is closed; -1: none */
+	bool tvs_asked; /* in this request; then what came of it is in tvs (answers.h) */
+	int tvs;
 	int fd;
 	bool gone; /* the client does not read any more; the call goes on */
 };

@@ -1,5 +1,7 @@
 /* utils itl rollback: the lists of before the last reset come back. Nothing is
  * signed; each list must still verify, and phones must take it. */
+#include "accepted.h"
+#include "answers.h"
 #include "base/errjson.h"
 #include "itl/itl.h"
 #include "lists.h"
@@ -103,16 +105,19 @@ static enum rc gather(struct call *c, struct backs **out, struct err *e)
 static enum rc phones_take(struct call *c, const struct back *b, struct err *e)
 {
 	struct list CLEANUP(list_clear) held = {0};
-	char why[256];
+	char why[256], no[ANSWERS_TEXT], text[sizeof e->why];
 
 	if (store_list(c->service->store, b->target.itl.want, &held, e) != RC_OK)
 		return e->rc;
-	if (list_accepted(c->service, bytes_of(NULL, 0), bytes_of(held.bytes, held.n),
+	if (list_accepted(c, bytes_of(NULL, 0), bytes_of(held.bytes, held.n),
 			  bytes_of(b->list.bytes, b->list.n), why))
 		return RC_OK;
-	return err_set(e, RC_REFUSED, "rollback",
-		       "phones hold the reset list, and would accept this node's list of before it only through a TVS, and none answers",
-		       "leave the reset list in place, or use --force and reset afterwards",
+	answers_missing(c->service, no);
+	(void)snprintf(text, sizeof text,
+		       "phones hold the reset list, and would accept this node's list of before only through a TVS, and %.130s",
+		       no[0] ? no : "it names no TVS that is sure to vouch for it");
+	return err_set(e, RC_REFUSED, "rollback", text,
+		       "leave the reset list in place until each TVS answers (`systemctl start itlkeeper-tvs`, `show cluster`); or use --force, and reset afterwards",
 		       "%s: %s, signed by %s", b->node->host, b->list.sha1,
 		       b->list.signer);
 }

@@ -1,4 +1,5 @@
 #include "service.h"
+#include "answers.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/num.h"
@@ -70,7 +71,7 @@ static enum rc start(struct service *s, struct err *e)
 	if (proc_group(s->cluster->group, &s->group, e) != RC_OK ||
 	    proc_sibling("carry", s->carry, sizeof s->carry, e) != RC_OK ||
 	    store_open(path, &s->store, e) != RC_OK ||
-	    holds_start(s, e) != RC_OK || loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
+	    answers_start(s, e) != RC_OK || holds_start(s, e) != RC_OK || loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
 	    watch_start(s, e) != RC_OK || chores_start(s, e) != RC_OK)
 		return e->rc;
 	return vaults_start(s, e);
@@ -119,6 +120,7 @@ void service_stop(struct service *s)
 	loops_join(s);
 	vaults_join(s);
 	watch_join(s);
+	answers_join(s);
 	chores_join(s);
 	if (s->resuming)
 		(void)pthread_join(s->resume, NULL);
@@ -177,12 +179,6 @@ char *service_quotable(char *text)
 	for (char *q = text; (q = strchr(q, '"')); q++)
 		*q = '\'';
 	return text;
-}
-
-bool service_tvs_answers(const struct service *s)
-{
-	(void)s;
-	return false; /* no program answers phones as TVS yet */
 }
 
 enum rc service_keyd_status(struct service *s, struct keyd_status *out,

@@ -42,6 +42,7 @@ struct service {
 	char keyd[CLUSTER_PATH_MAX]; /* its socket */
 	int stop_fd;           /* readable for good once the service ends */
 	struct watch *watch;   /* alerts (watch.c) */
+	struct answers *answers; /* of the nodes' TVSs (answers.c) */
 	struct checks *checks; /* of the vaults (vaults.c) */
 	pthread_mutex_t phones; /* their reset: who expects or runs it (phones.h) */
 	pthread_t chores;      /* chores.c */
@@ -91,10 +92,6 @@ void service_each_minute(struct service *s, void (*run)(struct service *s));
 
 /* A text that stands between quotes in the log must not end them. Returns text. */
 char *service_quotable(char *text);
-
-/* Whether the cluster's TVSs answer phones, with the certificates in force. This is
- * the one place that says so. */
-bool service_tvs_answers(const struct service *s);
 
 enum rc service_keyd_status(struct service *s, struct keyd_status *out,
 			    struct err *e) MUST_CHECK;

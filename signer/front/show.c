@@ -1,4 +1,5 @@
 #include "show.h"
+#include "answers.h"
 #include "loop.h"
 #include "base/errjson.h"
 #include "base/num.h"
@@ -164,10 +165,10 @@ static bool was_asked(struct service *s, const struct cluster_node *n)
 static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 const struct target *t)
 {
-	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:I}",
+	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:I}",
 			 "asked", was_asked(s, n), "id", n->id, "host", n->host,
 			 "address", n->address, "publisher", n == cluster_publisher(s->cluster), "tftp",
-			 n->tftp, "tvs", n->tvs, "want",
+			 n->tftp, "tvs", n->tvs, "tvs_answers", answers_show(s, n), "want",
 			 show_stored(s->store, t->itl.want), "have",
 			 show_stored(s->store, t->itl.have), "have_since",
 			 (json_int_t)t->itl.since, "ctl",
@@ -286,45 +287,6 @@ enum rc show_list(struct call *c, json_t **result, struct err *e)
 			    "sha1", l.sha1, "kind", list_kind_name(l.kind),
 			    "since", (json_int_t)served->since, "bytes",
 			    show_base64(l.bytes, l.n));
-	return RC_OK;
-}
-
-static json_t *service_line(const char *name, const char *node, bool started,
-			    const char *detail)
-{
-	return json_pack("{s:s, s:s?, s:s, s:s}", "name", name, "node", node,
-			 "state", started ? "STARTED" : "FAILED", "detail",
-			 detail);
-}
-
-enum rc show_services(struct call *c, json_t **result, struct err *e)
-{
-	struct service *s = c->service;
-	struct keyd_status st;
-	struct target t;
-	json_t *services;
-	char text[1200];
-	struct err why;
-	bool up;
-
-	if (call_members(c, e, "{}") != RC_OK)
-		return e->rc;
-	services = json_array();
-	for (size_t i = 0; i < s->nloops; i++) {
-		const struct cluster_node *n = s->loops[i].node;
-
-		up = store_target(s->store, n->id, &t, &t.error) == RC_OK &&
-		     t.error.rc == RC_OK;
-		(void)json_array_append_new(
-			services,
-			service_line("Cisco Tftp", n->id, up,
-				     up ? "" : err_text(&t.error, text, sizeof text)));
-	}
-	up = service_keyd_status(s, &st, &why) == RC_OK;
-	(void)json_array_append_new(
-		services, service_line("itlkeeper keyd", NULL, up,
-				       up ? "" : err_text(&why, text, sizeof text)));
-	*result = json_pack("{s:o}", "services", services);
 	return RC_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "watch.h"
 #include "alerts.h"
+#include "answers.h"
 #include "backups.h"
 #include "base/errjson.h"
 #include "base/log.h"
@@ -39,6 +40,8 @@ struct facts {
 	struct alert_cert *certs;
 	struct vault_seen seen[VAULTS_MAX];
 	struct alert_vault vaults[VAULTS_MAX];
+	struct alert_tvs tvs[CLUSTER_MAX_NODES];
+	struct answer answers[CLUSTER_MAX_NODES]; /* what tvs borrows */
 	struct alert_row *rows; /* what stood until now */
 	size_t nrows;
 };
@@ -75,6 +78,22 @@ static enum rc gather_vaults(struct service *s, struct facts *x, struct err *e)
 	return RC_OK;
 }
 
+/* Of one that never answered nobody can say that it is down. */
+static void gather_tvs(struct service *s, struct facts *x)
+{
+	const struct cluster_node *n;
+
+	for (size_t i = 0; (n = cluster_node_at(s->cluster, i)); i++) {
+		struct answer *a = &x->answers[x->f.ntvs];
+
+		answers_of(s, n, a);
+		if (a->seen)
+			x->tvs[x->f.ntvs++] = (struct alert_tvs){n->id, n->host, a->since,
+								 &a->error};
+	}
+	x->f.tvs = x->tvs;
+}
+
 static enum rc gather_certs(const struct cluster *c, struct facts *x, struct err *e)
 {
 	const struct backup_state *st = &x->backups;
@@ -100,6 +119,7 @@ static enum rc gather(struct service *s, struct facts *x, struct err *e)
 	    backup_state_get(s, &x->backups, e) != RC_OK ||
 	    gather_vaults(s, x, e) != RC_OK || gather_certs(s->cluster, x, e) != RC_OK)
 		return e->rc;
+	gather_tvs(s, x);
 	x->f.cluster = s->cluster;
 	x->f.now = clock_now(&s->clock).wall;
 	x->f.backup = ALERT_BACKUP_UNKNOWN;

@@ -122,6 +122,7 @@ static void print_watch(const struct ctl *c, const struct overview *o)
 	const json_t *holds = json_object_get(o->status, "holds"), *hold;
 	size_t i, alerts = json_array_size(json_object_get(o->alerts, "alerts"));
 
+	status_tvs(c->out, "", o->status);
 	(void)fprintf(c->out, "Backup     %s\n",
 		      answer_true(o->backups, "good") ? "good" : "none that counts");
 	if (!answer_true(o->backups, "good") && answer_has(o->backups, "why"))

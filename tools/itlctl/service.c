@@ -20,9 +20,9 @@ enum rc service_list(struct ctl *c, struct err *e)
 	json_array_foreach(list, i, s) {
 		char name[64];
 
-		(void)snprintf(name, sizeof name, "%.30s[%.20s]",
+		(void)snprintf(name, sizeof name, "%.40s[%.20s]",
 			       answer_text(s, "name"), answer_text(s, "state"));
-		(void)fprintf(c->out, "%-36s %-18s %s\n", name,
+		(void)fprintf(c->out, "%-42s %-18s %s\n", name,
 			      ctl_host(c, answer_text(s, "node")),
 			      answer_text(s, "detail"));
 	}

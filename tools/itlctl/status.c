@@ -130,6 +130,32 @@ void status_operations(FILE *out, const char *colon, const json_t *status)
 	print_last(out, colon, json_object_get(status, "last"));
 }
 
+void status_tvs(FILE *out, const char *colon, const json_t *status)
+{
+	const json_t *nodes = json_object_get(status, "nodes"), *node;
+	size_t i, n = 0, good = 0, seen = 0, said = 0;
+	char why[1200];
+
+	json_array_foreach(nodes, i, node) {
+		const json_t *tvs = json_object_get(node, "tvs_answers");
+
+		n += answer_true(node, "tvs");
+		good += answer_true(tvs, "answers");
+		seen += answer_true(tvs, "seen");
+	}
+	if (n == 0)
+		(void)fprintf(out, "TVS%s        none in cluster.conf\n", colon);
+	else
+		(void)fprintf(out, "TVS%s        answers phones on %zu of %zu nodes\n", colon,
+			      good, n);
+	json_array_foreach(nodes, i, node) {
+		const json_t *tvs = json_object_get(node, "tvs_answers");
+
+		if (answer_has(tvs, "error") && (seen || said++ == 0))
+			page_wrapped(out, "", answer_any(tvs, "error", why, sizeof why));
+	}
+}
+
 static void print_holds(const struct ctl *c, const json_t *holds)
 {
 	json_t *hold;
@@ -174,6 +200,7 @@ enum rc show_status(struct ctl *c, struct err *e)
 		      publisher_host(nodes, publisher));
 	print_token(c->out, json_object_get(s, "keyd"));
 	status_operations(c->out, ":", s);
+	status_tvs(c->out, ":", s);
 	print_holds(c, json_object_get(s, "holds"));
 	(void)fprintf(c->out, "\n%-19s %-40s %-8s %-16s %s\n", "Node",
 		      "Serves (SHA-1)", "List", "Since", "State");

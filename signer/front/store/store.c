@@ -159,6 +159,12 @@ static const char *const migrations[] = {
 	" node TEXT PRIMARY KEY,"
 	" sha1 TEXT NOT NULL,"
 	" units TEXT NOT NULL) STRICT;",
+
+	/* Whose TVS was seen to answer, and how it is now. */
+	"CREATE TABLE tvs ("
+	" node TEXT PRIMARY KEY,"
+	" since INTEGER NOT NULL,"
+	" error TEXT) STRICT;",
 };
 
 /* ---- opening ---- */

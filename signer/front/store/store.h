@@ -245,6 +245,20 @@ enum rc store_phones_due(struct store *s, struct phones_due **out, size_t *n,
 enum rc store_phones_end(struct store *s, const char *node,
 			 struct err *e) MUST_CHECK;
 
+/* ---- TVS: nodes whose TVS was seen to answer (store_tvs.c) ---- */
+
+struct tvs_seen {
+	char node[CLUSTER_ID_MAX + 1];
+	int64_t since;    /* it is as it is now: Unix time */
+	struct err error; /* why it does not answer; rc RC_OK: it does */
+};
+/* It takes the place of what the node had. */
+enum rc store_tvs_put(struct store *s, const struct tvs_seen *t,
+		      struct err *e) MUST_CHECK;
+/* malloc()ed. */
+enum rc store_tvs(struct store *s, struct tvs_seen **out, size_t *n,
+		  struct err *e) MUST_CHECK;
+
 /* ---- backups: what keyd proved, and what the daily check found since ---- */
 
 struct backup {

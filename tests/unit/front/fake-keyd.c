@@ -82,6 +82,14 @@ void fake_keyd_renew(enum unit unit, const char *node)
 	pthread_mutex_unlock(&lock);
 }
 
+EVP_PKEY *fake_keyd_pair(enum unit unit, const char *node, X509 **cert)
+{
+	const struct software_key *k = find(unit, node);
+
+	*cert = k ? k->key.cert : NULL;
+	return k ? k->pkey : NULL;
+}
+
 void fake_keyd_start(void)
 {
 	fake_keyd = (struct fake_keyd){.security = 1};

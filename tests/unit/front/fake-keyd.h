@@ -8,6 +8,8 @@
 /* New keys for both nodes; those that are there become retired ones. A node n9 is
  * one that went: its newest key may be removed too. */
 void fake_keyd_renew(enum unit unit, const char *node);
+/* The current pair; borrowed. NULL: there is none. */
+EVP_PKEY *fake_keyd_pair(enum unit unit, const char *node, X509 **cert);
 void fake_keyd_start(void); /* one key of each unit and node */
 void fake_keyd_stop(void);
 

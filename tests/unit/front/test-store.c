@@ -560,6 +560,36 @@ static void test_alerts(void **state)
 	assert_int_equal(store_alert_put(s, &a, &e), RC_ERROR);
 }
 
+/* Whose TVS was seen to answer; a node that goes takes it along. */
+static void test_tvs(void **state)
+{
+	struct store CLEANUP(store_free) *s = open_store(*state);
+	struct cluster c = {.nnodes = 1, .nodes = {{.id = "n1"}}};
+	struct tvs_seen t = {.node = "n2", .since = 5}, *out;
+	struct err e;
+	size_t n;
+
+	err_set(&t.error, RC_STALE, "connect", "nobody answers there", NULL, "it");
+	assert_ok(store_tvs_put(s, &t, &e), &e);
+	t = (struct tvs_seen){.node = "n1", .since = 6};
+	assert_ok(store_tvs_put(s, &t, &e), &e);
+	t.since = 7;
+	assert_ok(store_tvs_put(s, &t, &e), &e);
+	assert_ok(store_tvs(s, &out, &n, &e), &e);
+	assert_int_equal(n, 2);
+	assert_string_equal(out[0].node, "n1");
+	assert_int_equal(out[0].since, 7);
+	assert_int_equal(out[0].error.rc, RC_OK);
+	assert_int_equal(out[1].since, 5);
+	assert_string_equal(out[1].error.why, "nobody answers there");
+	free(out);
+	assert_ok(store_keep_nodes(s, &c, &n, &e), &e);
+	assert_int_equal(n, 1);
+	assert_ok(store_tvs(s, &out, &n, &e), &e);
+	assert_int_equal(n, 1);
+	free(out);
+}
+
 /* A file of version 1, as the first release made it, keeps what it holds. */
 static void test_migration(void **state)
 {
@@ -624,7 +654,7 @@ int main(void)
 		TEST(test_other_lists), TEST(test_one_operation),
 		TEST(test_keys),    TEST(test_killed),	    TEST(test_opening),
 		TEST(test_immutable), TEST(test_backups), TEST(test_vaults),
-		TEST(test_alerts),    TEST(test_migration),
+		TEST(test_alerts),    TEST(test_tvs),	    TEST(test_migration),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

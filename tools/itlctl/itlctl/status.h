@@ -9,4 +9,8 @@
  * failed, or a kill cut it in two. `colon` follows the labels. */
 void status_operations(FILE *out, const char *colon, const json_t *status);
 
+/* On how many nodes TVS answers phones, and why not on the others; of a cluster where
+ * none ever did, only one reason. */
+void status_tvs(FILE *out, const char *colon, const json_t *status);
+
 #endif

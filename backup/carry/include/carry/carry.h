@@ -6,7 +6,7 @@
  * over a newer one. It holds no state and gets no environment.
  *
  *   0  the job: one JSON object, at most CARRY_JOB_MAX bytes
- *   3  the content of a put, a replace, a store, a mail
+ *   3  the content of a put, a replace, a store, a mail, a tvs
  *   4  what a fetch, a replace, a load, a list, a host key brought
  *   5  a password, to its end (only if the job says so); a pipe, never a file
  *   6  a connection to the user's SSH agent (only if the job says so)
@@ -29,6 +29,7 @@
  * | list | SSH, folder | [{"name", "size"}] |
  * | remove | SSH, folder, name | |
  * | mail | url, from, to (an array; all three: carry/address.h), user (null), password (bool), starttls (bool), ca (null), seconds | the content is the message; a user has a password, and a password is sent by STARTTLS alone |
+ * | tvs | address, port, sha1 (of the certificate that it must show), seconds | ask it as a phone does about each certificate of the content (DER, one after the other), which it must give as one that signs lists; verify if it does not |
  *
  * SSH stands for: host, port, user, seconds, known_hosts, fingerprint (what the
  * server's key must be; "" for hostkey alone), identity (null), agent (bool),
@@ -44,7 +45,7 @@
 
 #define CARRY_JOB_MAX 8192u         /* bytes of a job */
 #define CARRY_CONTENT_MAX 65535u    /* bytes of a put, a replace, a fetch: ITL_MAX */
-#define CARRY_OBJECT_MAX (8u << 20) /* bytes of a store, a load, a list, a mail */
+#define CARRY_OBJECT_MAX (8u << 20) /* bytes of a store, a load, a list, a mail, a tvs */
 #define CARRY_LIST_MAX 5000u        /* files of a folder that are gone through */
 #define CARRY_ERROR_MAX 8192u       /* bytes of an error */
 

@@ -1,0 +1,405 @@
+#include "answers.h"
+#include "base/errjson.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "carry/carry.h"
+#include "carry/run.h"
+#include "itl/itl.h"
+#include "refs.h"
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#define GRACE 2      /* seconds that a job takes beside its deadline, at most */
+#define CERTS_MAX ((CLUSTER_MAX_NODES + 1u) * 8192u) /* bytes */
+#define LEARNS 2.5   /* seconds until it knows of new keys: itlkeeper-tvs(8) */
+#define RARELY 300.0 /* seconds between two rounds while all is well */
+
+/* The service's lock guards it. */
+struct answers {
+	pthread_t thread;
+	bool has_thread;
+	bool runs;      /* a round */
+	unsigned asked; /* rounds that were wanted */
+	unsigned done;  /* `asked` when the last round that ended began */
+	double ended;   /* proc_now(); 0: none did */
+	struct answer of[CLUSTER_MAX_NODES]; /* as in cluster->nodes */
+};
+
+/* ---- one round ---- */
+
+struct question {
+	struct service *service;
+	const struct cluster_node *node;
+	struct bytes certs;  /* of all who sign lists */
+	char sha1[SHA1_HEX]; /* of what it must show */
+	struct err error;    /* rc RC_OK: it answers */
+	pthread_t thread;
+	bool runs;
+};
+
+struct round {
+	struct writer certs;
+	uint8_t *bytes; /* of certs */
+	struct keyd_key *keys;
+	size_t nkeys;
+	struct question of[CLUSTER_MAX_NODES];
+};
+
+static void round_free(struct round *r)
+{
+	if (r) {
+		keyd_keys_free(r->keys, r->nkeys);
+		free(r->bytes);
+	}
+	free(r);
+}
+CLEANUP_DEFINE(struct round *, round_free);
+
+static enum rc ask_once(struct question *q)
+{
+	const struct service *s = q->service;
+	int seconds = (int)s->cluster->fetch_seconds;
+	struct carry_job job = CARRY_JOB(.program = s->carry, .content = q->certs,
+					 .seconds = seconds + GRACE);
+
+	job.stop_fd = s->stop_fd;
+	job.job = json_pack("{s:s, s:s, s:i, s:s, s:i}", "do", "tvs", "address",
+			    q->node->address, "port", (int)q->node->tvs_port, "sha1",
+			    q->sha1, "seconds", seconds);
+	return carry_run(&job, NULL, NULL, &q->error);
+}
+
+/* Of a key that has just been made it hears in a moment. */
+static void *ask(void *arg)
+{
+	struct question *q = arg;
+	struct pollfd stop = {.fd = q->service->stop_fd, .events = POLLIN};
+	const double learnt = proc_now() + LEARNS;
+	enum rc rc;
+
+	while ((rc = ask_once(q)) == RC_VERIFY && proc_now() < learnt &&
+	       poll(&stop, 1, 300) == 0)
+		;
+	if (rc == RC_OK)
+		q->error = (struct err){0};
+	return NULL;
+}
+
+static void put_cert(struct round *r, enum unit unit, const char *node)
+{
+	const struct keyd_key *k = keyd_key_current(r->keys, r->nkeys, unit, node);
+	uint8_t *der = NULL;
+	int n = k ? i2d_X509(k->cert, &der) : 0;
+
+	if (n > 0)
+		write_bytes(&r->certs, bytes_of(der, (size_t)n));
+	OPENSSL_free(der);
+}
+
+/* Whose lists a phone may meet. */
+static enum rc put_certs(const struct cluster *c, struct round *r, struct err *e)
+{
+	r->bytes = malloc(CERTS_MAX);
+	if (!r->bytes)
+		return err_errno(e, RC_ERROR, "malloc", NULL, "certificates");
+	r->certs = writer_of(r->bytes, CERTS_MAX);
+	put_cert(r, UNIT_ITLRECOVERY, NULL);
+	for (size_t i = 0; i < c->nnodes; i++)
+		if (c->nodes[i].tftp)
+			put_cert(r, UNIT_CALLMANAGER, c->nodes[i].id);
+	return r->certs.bad ? err_set(e, RC_ERROR, "TVS", "too many certificates", NULL,
+				      "%s", c->name)
+			    : RC_OK;
+}
+
+static void begin(struct service *s, struct round *r, struct question *q)
+{
+	const struct keyd_key *k =
+		keyd_key_current(r->keys, r->nkeys, UNIT_TVS, q->node->id);
+	uint8_t sha1[SHA1_LEN];
+
+	q->service = s;
+	q->certs = writer_bytes(&r->certs);
+	if (!k) {
+		err_set(&q->error, RC_NOTFOUND, "TVS", "it has no certificate yet",
+			"`itlctl cluster init` makes what is missing", "TVS");
+		return;
+	}
+	ref_of_cert(k->cert, sha1);
+	(void)hex_of(bytes_of(sha1, sizeof sha1), q->sha1, sizeof q->sha1);
+	errno = pthread_create(&q->thread, NULL, ask, q);
+	q->runs = errno == 0;
+	if (!q->runs)
+		err_errno(&q->error, RC_ERROR, "pthread_create", NULL, "TVS");
+}
+
+/* True if the state must know of it. */
+static bool take(struct answer *a, const struct err *error, int64_t now)
+{
+	bool is = error->rc == RC_OK, same = a->since && (a->error.rc == RC_OK) == is;
+
+	if (!same)
+		a->since = now;
+	a->seen |= is;
+	a->checked = now;
+	a->error = *error;
+	return a->seen && !same;
+}
+
+static void keep(struct service *s, const struct cluster_node *n, const struct answer *a)
+{
+	struct tvs_seen t = {.since = a->since, .error = a->error};
+	char text[1200];
+	struct err e;
+
+	(void)snprintf(t.node, sizeof t.node, "%s", n->id);
+	if (a->error.rc == RC_OK)
+		log_info("event=tvs node=%s state=answers", n->id);
+	else
+		log_warn("event=tvs node=%s state=silent msg=\"%s\"", n->id,
+			 service_quotable(err_text(&a->error, text, sizeof text)));
+	if (store_tvs_put(s->store, &t, &e) != RC_OK)
+		log_error("state", &e);
+}
+
+static void take_all(struct service *s, struct round *r)
+{
+	const int64_t now = clock_now(&s->clock).wall;
+
+	for (size_t i = 0; i < s->cluster->nnodes; i++) {
+		struct question *q = &r->of[i];
+		struct answer a;
+		bool news;
+
+		if (!q->node)
+			continue;
+		if (q->error.rc != RC_OK)
+			(void)err_within(&q->error, q->node->host);
+		pthread_mutex_lock(&s->lock);
+		news = take(&s->answers->of[i], &q->error, now);
+		a = s->answers->of[i];
+		pthread_mutex_unlock(&s->lock);
+		if (news)
+			keep(s, q->node, &a);
+	}
+}
+
+static void ask_all(struct service *s)
+{
+	struct round CLEANUP(round_free) *r = calloc(1, sizeof *r);
+	const struct cluster *c = s->cluster;
+	struct err e = {0};
+
+	if (!r)
+		return;
+	if (service_keys(s, &r->keys, &r->nkeys, &e) == RC_OK)
+		(void)!put_certs(c, r, &e);
+	for (size_t i = 0; i < c->nnodes; i++) {
+		if (!c->nodes[i].tvs)
+			continue;
+		r->of[i].node = &c->nodes[i];
+		r->of[i].error = e;
+		if (e.rc == RC_OK)
+			begin(s, r, &r->of[i]);
+	}
+	for (size_t i = 0; i < c->nnodes; i++)
+		if (r->of[i].runs)
+			(void)pthread_join(r->of[i].thread, NULL);
+	/* A child that was killed because front ends said nothing of its node. */
+	if (!service_stopping(s))
+		take_all(s, r);
+}
+
+/* A round that begins after this was called has ended. */
+static void round_now(struct service *s)
+{
+	struct answers *a = s->answers;
+	unsigned mine, began;
+
+	pthread_mutex_lock(&s->lock);
+	mine = ++a->asked;
+	while (a->runs && (int)(a->done - mine) < 0)
+		service_wait(s, 0);
+	if ((int)(a->done - mine) < 0) {
+		a->runs = true;
+		began = a->asked;
+		pthread_mutex_unlock(&s->lock);
+		ask_all(s);
+		pthread_mutex_lock(&s->lock);
+		a->runs = false;
+		a->done = began;
+		a->ended = proc_now();
+		pthread_cond_broadcast(&s->changed);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- what it means ---- */
+
+static enum judge_tvs state_of(struct service *s)
+{
+	const struct answers *a = s->answers;
+	bool any = false, all = true, seen = false;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->cluster->nnodes; i++) {
+		if (!s->cluster->nodes[i].tvs)
+			continue;
+		any = true;
+		seen |= a->of[i].seen;
+		all &= a->of[i].checked && a->of[i].error.rc == RC_OK;
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (any && all)
+		return JUDGE_TVS_ANSWERS;
+	return seen ? JUDGE_TVS_AWAY : JUDGE_TVS_NONE;
+}
+
+enum judge_tvs answers_now(struct call *c)
+{
+	if (!c->tvs_asked) {
+		round_now(c->service);
+		c->tvs = state_of(c->service);
+		c->tvs_asked = true;
+	}
+	return c->tvs;
+}
+
+static size_t index_of(const struct cluster *c, const struct cluster_node *n)
+{
+	size_t i = 0;
+
+	while (i < c->nnodes && &c->nodes[i] != n)
+		i++;
+	return i;
+}
+
+void answers_of(struct service *s, const struct cluster_node *n, struct answer *out)
+{
+	size_t i = index_of(s->cluster, n);
+
+	*out = (struct answer){0};
+	if (i == s->cluster->nnodes || !n->tvs)
+		return;
+	pthread_mutex_lock(&s->lock);
+	*out = s->answers->of[i];
+	pthread_mutex_unlock(&s->lock);
+}
+
+void answers_missing(struct service *s, char to[ANSWERS_TEXT])
+{
+	const struct cluster_node *first = NULL;
+	const char *why = "nobody has asked it yet";
+	struct answer a, of_first = {0};
+	size_t n = 0;
+
+	to[0] = '\0';
+	for (size_t i = 0; i < s->cluster->nnodes; i++) {
+		const struct cluster_node *node = &s->cluster->nodes[i];
+
+		answers_of(s, node, &a);
+		if (!node->tvs || (a.checked && a.error.rc == RC_OK))
+			continue;
+		if (n++ == 0) {
+			first = node;
+			of_first = a;
+		}
+	}
+	if (of_first.error.rc != RC_OK)
+		why = of_first.error.why;
+	if (n == 1)
+		(void)snprintf(to, ANSWERS_TEXT, "the TVS of %.40s does not answer: %.90s",
+			       first->host, why);
+	else if (n)
+		(void)snprintf(to, ANSWERS_TEXT,
+			       "the TVS of %.40s and of %zu more do not answer: %.80s",
+			       first->host, n - 1, why);
+}
+
+json_t *answers_show(struct service *s, const struct cluster_node *n)
+{
+	struct answer a;
+
+	if (!n->tvs)
+		return json_null();
+	answers_of(s, n, &a);
+	return json_pack("{s:b, s:b, s:I, s:I, s:o}", "answers",
+			 a.checked && a.error.rc == RC_OK, "seen", a.seen, "since",
+			 (json_int_t)a.since, "checked", (json_int_t)a.checked, "error",
+			 a.error.rc ? err_json(&a.error) : json_null());
+}
+
+/* ---- the thread ---- */
+
+static void round_if_due(struct service *s)
+{
+	const struct answers *a = s->answers;
+	bool due;
+
+	pthread_mutex_lock(&s->lock);
+	due = a->ended == 0 || proc_now() - a->ended >= RARELY;
+	pthread_mutex_unlock(&s->lock);
+	if (due || state_of(s) != JUDGE_TVS_ANSWERS)
+		round_now(s);
+}
+
+static void *run(void *arg)
+{
+	service_each_minute(arg, round_if_due);
+	return NULL;
+}
+
+/* What was seen before front began. */
+static enum rc load(struct service *s, struct err *e)
+{
+	struct tvs_seen CLEANUP_FREE *seen = NULL;
+	size_t n = 0;
+
+	if (store_tvs(s->store, &seen, &n, e) != RC_OK)
+		return e->rc;
+	for (size_t i = 0; i < n; i++) {
+		const struct cluster_node *node =
+			cluster_node_by_id(s->cluster, seen[i].node);
+
+		if (node)
+			s->answers->of[index_of(s->cluster, node)] =
+				(struct answer){.seen = true, .since = seen[i].since,
+						.error = seen[i].error};
+	}
+	return RC_OK;
+}
+
+static bool any_runs(const struct cluster *c)
+{
+	for (size_t i = 0; i < c->nnodes; i++)
+		if (c->nodes[i].tvs)
+			return true;
+	return false;
+}
+
+enum rc answers_start(struct service *s, struct err *e)
+{
+	s->answers = calloc(1, sizeof *s->answers);
+	if (!s->answers)
+		return err_errno(e, RC_ERROR, "calloc", NULL, "TVS");
+	if (load(s, e) != RC_OK)
+		return e->rc;
+	if (!any_runs(s->cluster))
+		return RC_OK;
+	errno = pthread_create(&s->answers->thread, NULL, run, s);
+	if (errno)
+		return err_errno(e, RC_ERROR, "pthread_create", NULL, "TVS");
+	s->answers->has_thread = true;
+	return RC_OK;
+}
+
+void answers_join(struct service *s)
+{
+	if (!s->answers)
+		return;
+	if (s->answers->has_thread)
+		(void)pthread_join(s->answers->thread, NULL);
+	free(s->answers);
+	s->answers = NULL;
+}
