@@ -6,7 +6,7 @@
  *   what u8 | how u8 | length u16 | body
  *
  * how: bits 0-1 the role, 2 root, 3-4 the ticket (enum sent_ticket), 5 a sealed memfd
- * beside it. No request uses a key or changes anything that its row here does
+ * beside it, 6 a ticket for other is for another operation, not other parameters. No request uses a key or changes anything that its row here does
  * not allow; without its ticket, no ticketed one does.
  */
 #include "base/num.h"
@@ -83,7 +83,7 @@ struct sent {
 	enum role role;
 	uid_t uid;
 	enum sent_ticket ticket;
-	bool fd;
+	bool fd, other_op;
 	uint8_t *body; /* a copy of its own size */
 	size_t n;
 };
@@ -112,6 +112,7 @@ static bool take_request(struct reader *in, struct sent *r)
 	r->uid = how & 4 ? 0 : WORLD_UID;
 	r->ticket = (enum sent_ticket)(how >> 3 & 3);
 	r->fd = r->role == ROLE_FRONT && how & 32;
+	r->other_op = how & 64;
 	r->n = body.n;
 	r->body = malloc(body.n ? body.n : 1);
 	if (!r->body)
@@ -202,7 +203,9 @@ static bool put_ticket(struct sent *r)
 	intent = intent_of(r);
 	if (r->ticket == TICKET_OF_ANOTHER)
 		uid++;
-	if (r->ticket == TICKET_FOR_OTHER)
+	if (r->ticket == TICKET_FOR_OTHER && r->other_op)
+		intent.op = (enum keyd_op)(intent.op + 1);
+	else if (r->ticket == TICKET_FOR_OTHER)
 		intent.params[0] ^= 1;
 	tickets_issue(&world.tickets, uid, &intent, proc_now(), r->body);
 	return r->ticket == TICKET_RIGHT;

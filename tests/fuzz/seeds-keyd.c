@@ -2,6 +2,8 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "keyd-world.h"
+#include "support/ca.h"
+#include "x509/x509.h"
 #include <string.h>
 
 #define FRONT 1u
@@ -12,6 +14,7 @@
 #define ANOTHERS (2u << 3)
 #define OTHER (3u << 3)
 #define MEMFD 32u
+#define OTHER_OP (OTHER | 64u)
 
 static uint8_t input[64u << 10], body[48u << 10], list[8u << 10];
 static size_t list_n;
@@ -167,6 +170,7 @@ static void lists(void)
 		{"preview", KEYD_PREVIEW, FRONT | TICKET, 0},
 		{"reset-of-another", KEYD_RESET, FRONT | ANOTHERS, 0},
 		{"reset-for-other", KEYD_RESET, FRONT | OTHER, 0},
+		{"reset-for-another-op", KEYD_RESET, FRONT | OTHER_OP, 0},
 		{"reset-as-admin", KEYD_RESET, ADMIN | TICKET, 0},
 	};
 
@@ -194,6 +198,48 @@ static void lists(void)
 	save("rollback");
 }
 
+/* What an authority made of the pair that waits, and itself. */
+static struct bytes issued(void)
+{
+	const struct x509_subject subject = {.cn = "n2.lab"};
+	struct hsm_key CLEANUP(hsm_key_free) *pair = NULL;
+	struct ca root = ca_new("root", NULL);
+	const struct ca_whim whim = {0};
+	EVP_PKEY *any = EVP_RSA_gen(1024);
+	static uint8_t out[4096];
+	X509_REQ *req = NULL;
+	X509 *chain[2];
+	struct bytes der;
+	struct err e;
+
+	if (hsm_pair_find(NULL, world.waiting.p[0].id, "", &pair, &e) != RC_OK ||
+	    x509_request(X509_TVS, &subject, any, any, NULL, &req, &e) != RC_OK)
+		abort();
+	chain[0] = ca_issue(&root, req, pair->public_key, &whim);
+	chain[1] = root.cert;
+	der = ca_chain(chain, 2);
+	if (der.n > sizeof out)
+		abort();
+	memcpy(out, der.p, der.n);
+	free((void *)(uintptr_t)der.p);
+	X509_free(chain[0]);
+	X509_REQ_free(req);
+	EVP_PKEY_free(any);
+	ca_clear(&root);
+	return bytes_of(out, der.n);
+}
+
+static void cert_import(const char *name, struct bytes certificates)
+{
+	seed('1');
+	begin_ticketed();
+	write_u8(&b, UNIT_TVS);
+	write_text(&b, "n2");
+	write_bytes32(&b, certificates);
+	put(KEYD_CERT_IMPORT, FRONT | TICKET);
+	save(name);
+}
+
 static void keys(void)
 {
 	static const struct {
@@ -216,13 +262,8 @@ static void keys(void)
 		put(rows[i].what, FRONT | TICKET);
 		save(rows[i].name);
 	}
-	seed('1');
-	begin_ticketed();
-	write_u8(&b, UNIT_TVS);
-	write_text(&b, "n2");
-	write_bytes32(&b, cert(UNIT_TVS, "n2"));
-	put(KEYD_CERT_IMPORT, FRONT | TICKET);
-	save("cert-import");
+	cert_import("cert-import", issued());
+	cert_import("cert-import-of-another-key", cert(UNIT_TVS, "n2"));
 	seed('1');
 	begin_ticketed();
 	write_text(&b, "CAPF/t/1");
@@ -234,6 +275,44 @@ static void keys(void)
 	write_u8(&b, 1);
 	put(KEYD_TIDY, ADMIN | TICKET);
 	save("tidy");
+}
+
+/* A key from elsewhere. */
+static struct bytes new_cert(void)
+{
+	static uint8_t der[2048];
+	const struct x509_subject subject = {.cn = "CAPF-elsewhere"};
+	EVP_PKEY *key = EVP_RSA_gen(1024);
+	uint8_t *p = der;
+	X509 *x = NULL;
+	struct err e;
+	int n;
+
+	if (x509_self_sign(X509_CAPF, &subject, key, key, NULL, "SHA1", 1393439067, 20, &x,
+			   &e) != RC_OK)
+		abort();
+	n = i2d_X509(x, &p);
+	X509_free(x);
+	EVP_PKEY_free(key);
+	return bytes_of(der, num_size(n));
+}
+
+static void import(const char *name, struct bytes der, uint8_t wrapped)
+{
+	seed('1');
+	begin_own();
+	write_u8(&b, UNIT_CAPF);
+	write_text(&b, "");
+	write_u8(&b, 1);
+	fill(3, WRAPPED_KEK_LEN + WRAPPED_IV_LEN);
+	write_u32(&b, 4);
+	fill(wrapped, 4);
+	write_bytes32(&b, der);
+	put(KEYD_IMPORT, ADMIN | TICKET);
+	begin();
+	write_u32(&b, 0);
+	put(KEYD_KEYS, ADMIN);
+	save(name);
 }
 
 static void recovery(void)
@@ -256,17 +335,10 @@ static void recovery(void)
 	write_bytes32(&b, cert(UNIT_ITLRECOVERY, NULL));
 	put(KEYD_PROVE, ADMIN | TICKET);
 	save("prove");
-	seed('1');
-	begin_own();
-	write_u8(&b, UNIT_CAPF);
-	write_text(&b, "");
-	write_u8(&b, 1);
-	fill(3, WRAPPED_KEK_LEN + WRAPPED_IV_LEN);
-	write_u32(&b, 4);
-	fill(4, 4);
-	write_bytes32(&b, cert(UNIT_AUDIT, NULL));
-	put(KEYD_IMPORT, ADMIN | TICKET);
-	save("import");
+	import("import", new_cert(), 4);
+	import("import-damaged", new_cert(), 5);
+	import("import-of-another-unit", cert(UNIT_AUDIT, NULL), 4);
+	import("import-present", cert(UNIT_CAPF, NULL), 4);
 }
 
 static void passwords(void)
@@ -317,6 +389,22 @@ static void passwords(void)
 	save("override");
 }
 
+/* A block of 128 bytes for TLS 1.2; `byte` in its middle. */
+static void padding(const char *name, uint8_t byte, uint8_t minor)
+{
+	seed('T');
+	write_u8(&in, 0);
+	write_u8(&in, 3);
+	write_bytes(&in, bytes_of("\x00\x02", 2));
+	for (int i = 0; i < 128 - 2 - 49; i++)
+		write_u8(&in, i == 40 ? byte : 0xff);
+	write_bytes(&in, bytes_of("\x00\x03", 2));
+	write_u8(&in, minor);
+	for (int i = 0; i < 46; i++)
+		write_u8(&in, 0x66);
+	save(name);
+}
+
 static void tls(void)
 {
 	static const char context[] = "TLS 1.3, server CertificateVerify";
@@ -353,16 +441,9 @@ static void tls(void)
 	fill(6, 128);
 	put(KEYD_TLS_DECRYPT, TVS);
 	save("tls-decrypt");
-	seed('T');
-	write_u8(&in, 0);
-	write_u8(&in, 3);
-	write_bytes(&in, bytes_of("\x00\x02", 2));
-	for (int i = 0; i < 128 - 2 - 49; i++)
-		write_u8(&in, 0xff);
-	write_bytes(&in, bytes_of("\x00\x03\x03", 3));
-	for (int i = 0; i < 46; i++)
-		write_u8(&in, 0x66);
-	save("shape-padding");
+	padding("shape-padding", 0xff, 3);
+	padding("shape-padding-zero", 0, 3);
+	padding("shape-padding-version", 0xff, 2);
 }
 
 int main(int argc, char **argv)
