@@ -3,15 +3,17 @@
 #define ITLBENCH_H
 
 #include "base/err.h"
+#include <stdbool.h>
 
 struct settings {
-	const char *file;   /* of parse; of vault: the vault */
+	const char *file;   /* of parse; of vault: the vault; of files: where to */
 	const char *config; /* DIR of cluster.conf and keyd.conf */
 	const char *module, *uri, *pin_file;
 	const char *password_file, *security_file; /* of vault, nodes */
 	unsigned threads, window, bits;
 	unsigned token_us; /* of signatures: what C_Sign takes by the token's clock; 0 */
-	unsigned count;    /* of memory: signatures */
+	unsigned count;    /* of memory: signatures; of files; 0: as many as usual */
+	bool warm;         /* of files: all are signed once before */
 	double seconds; /* of each side of a measurement */
 };
 
@@ -27,6 +29,9 @@ enum rc measure_list(const struct settings *s, struct err *e) MUST_CHECK;
 
 /* The same of small .sgn headers, and beside what the token's own time allows. */
 enum rc measure_signatures(const struct settings *s, struct err *e) MUST_CHECK;
+
+/* Files through itlctl, front and keyd beside the ceiling, on a running cluster. */
+enum rc measure_files(const struct settings *s, struct err *e) MUST_CHECK;
 
 /* What the service adds to one signature. As root. */
 enum rc measure_latency(const struct settings *s, struct err *e) MUST_CHECK;

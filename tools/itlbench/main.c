@@ -24,7 +24,7 @@ static const struct option_row options[] = {
 	{.name = "uri", .arg = "U", .type = OPTION_TEXT, .at = AT(s.uri),
 	 .help = "token: which token, an RFC 7512 URI"},
 	{.name = "pin-file", .arg = "F", .type = OPTION_TEXT, .at = AT(s.pin_file),
-	 .help = "token, list, signatures, latency: file with the PIN, its owner's alone"},
+	 .help = "where bare signatures are made: file with the PIN, its owner's alone"},
 	{.name = "threads", .arg = "N", .type = OPTION_UINT, .at = AT(s.threads),
 	 .min = 1, .max = BENCH_THREADS_MAX,
 	 .help = "token: up to so many threads; demo: keyd's sessions (default 4)"},
@@ -41,10 +41,12 @@ static const struct option_row options[] = {
 	 .help = "list, signatures, memory, demo: requests in flight (default 32)"},
 	{.name = "token-us", .arg = "U", .type = OPTION_UINT, .at = AT(s.token_us),
 	 .min = 1, .max = 1000000,
-	 .help = "signatures: microseconds that the token's C_Sign takes"},
+	 .help = "signatures, files: microseconds that the token's C_Sign takes"},
 	{.name = "count", .arg = "N", .type = OPTION_UINT, .at = AT(s.count),
 	 .min = 10, .max = 100000000,
-	 .help = "memory: signatures (default 20000)"},
+	 .help = "files: how many (default 40000); memory: signatures (default 20000)"},
+	{.name = "warm", .type = OPTION_FLAG, .at = AT(s.warm),
+	 .help = "files: sign all once before, for a token that remembers"},
 	{.name = "bits", .arg = "B", .type = OPTION_UINT, .at = AT(s.bits),
 	 .min = 1024, .max = 4096,
 	 .help = "demo: size of the keys (default 2048)"},
@@ -69,6 +71,8 @@ static const struct command {
 	 "lists through keyd, beside the ceiling of its token (as root)"},
 	{"signatures", measure_signatures, false, false,
 	 "the same of small signed files, without the files"},
+	{"files", measure_files, true, true,
+	 "FOLDER: files of 8 KB there, disk to disk (a running cluster)"},
 	{"latency", measure_latency, false, false,
 	 "what the service adds to one signature when it is idle (as root)"},
 	{"first", measure_first, false, false,
@@ -108,7 +112,7 @@ static enum rc run_command(struct settings *s, int nwords, char **words,
 				       "see --help", "%s", words[nwords - 1]);
 		if (nwords == 1 && c->needs_file)
 			return err_set(e, RC_USAGE, "itlbench", "says not where",
-				       "name a folder, or sftp://USER@HOST/FOLDER",
+				       "name a folder (of vault: or sftp://USER@HOST/FOLDER)",
 				       "%s", c->name);
 		if (nwords == 2)
 			s->file = words[1];
@@ -124,7 +128,7 @@ static enum rc run(int argc, char **argv, struct err *e)
 	struct arguments a = {
 		.s = {.file = SAMPLE, .config = CLUSTER_DIR,
 		      .module = "softhsm2", .threads = 4, .window = 32,
-		      .bits = 2048, .seconds = 4, .count = 20000},
+		      .bits = 2048, .seconds = 4},
 	};
 	int words;
 

@@ -13,6 +13,7 @@
 
 #define GOAL 32.0 /* MiB */
 #define FLAT 1.0  /* MiB that a service may grow by behind the first tenth */
+#define SIGNATURES 20000u
 #define PIECE 1.0 /* seconds of signing at a time */
 #define PROC_MAX 8192u
 
@@ -80,11 +81,16 @@ static double resident(const struct service *v)
 	return line ? strtod(line + strlen("\nVmRSS:"), NULL) / 1024 : 0;
 }
 
-static enum rc sign_many(struct driver *d, double many, struct err *e)
+static unsigned many(const struct settings *s)
+{
+	return s->count ? s->count : SIGNATURES;
+}
+
+static enum rc sign_many(struct driver *d, double n, struct err *e)
 {
 	struct driver_rate r;
 
-	for (double done = 0; done < many; done += r.rate * PIECE)
+	for (double done = 0; done < n; done += r.rate * PIECE)
 		if (driver_rate(d, PIECE, &r, e))
 			return e->rc;
 	return RC_OK;
@@ -95,11 +101,11 @@ static enum rc measure(const struct settings *s, struct service *all,
 {
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		all[i].idle = resident(&all[i]);
-	if (sign_many(d, s->count * 0.1, e))
+	if (sign_many(d, many(s) * 0.1, e))
 		return e->rc;
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		all[i].early = resident(&all[i]);
-	if (sign_many(d, s->count * 0.9, e))
+	if (sign_many(d, many(s) * 0.9, e))
 		return e->rc;
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		all[i].late = resident(&all[i]);
@@ -117,7 +123,7 @@ static void print(const struct settings *s, const struct service *all)
 		if (v->pid[0])
 			(void)printf("%-8s %10.1f %16.1f %16.1f   (goal at most %.0f idle, and flat over %u: %s)\n",
 				     names[i], v->idle, v->early, v->late, GOAL,
-				     s->count, good ? "met" : "missed");
+				     many(s), good ? "met" : "missed");
 	}
 }
 
