@@ -1,6 +1,7 @@
 #include "tlsload.h"
 #include "base/num.h"
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,10 +19,12 @@ static enum rc dial(const struct tls_load *l, int *out, struct err *e)
 	int CLEANUP(fd_close) fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* Ports of connections that ended would run out. */
 	const struct linger at_once = {.l_onoff = 1};
+	const int one = 1; /* the goodbye does not wait for an acknowledgement */
 
 	if (inet_pton(AF_INET, l->host, &to.sin_addr) != 1)
 		return err_set(e, RC_USAGE, "connect", "is no IPv4 address", NULL, "%s", l->host);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) != 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
 	    connect(fd, (const struct sockaddr *)&to, sizeof to) != 0)
 		return err_errno(e, RC_ERROR, "connect", NULL, "%s port %u", l->host, l->port);
 	*out = fd;
@@ -53,11 +56,13 @@ static void until_end(SSL *ssl)
 
 static enum rc shake(struct tls_load *l, SSL *ssl, struct err *e)
 {
-	if (l->session && SSL_set_session(ssl, l->session) != 1)
+	bool again = l->session != NULL; /* the first one may make it on the way */
+
+	if (again && SSL_set_session(ssl, l->session) != 1)
 		return failed(l, "no session", e);
 	if (SSL_connect(ssl) != 1)
 		return failed(l, "no handshake", e);
-	if (l->session && !SSL_session_reused(ssl))
+	if (again && !SSL_session_reused(ssl))
 		return failed(l, "the session was not resumed", e);
 	until_end(ssl);
 	return RC_OK;

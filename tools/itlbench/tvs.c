@@ -6,15 +6,18 @@
 #include "itlbench.h"
 #include "bench.h"
 #include "base/num.h"
+#include "base/sock.h"
 #include "config.h" /* keyd's: the very token */
 #include "hsm/module.h"
 #include "keyd/client.h"
 #include "tlsload.h"
 #include "tlsserver.h"
 #include "tvsconf.h"
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define CLIENTS_PER_LOOP 2 /* so that no thread waits for work */
 
@@ -44,6 +47,7 @@ struct storm {
 	char module[PATH_MAX], token[33], label[LABEL_MAX];
 	struct tls_server servers[SERVERS]; /* TVS: not ours, the port alone */
 	unsigned clients;
+	pid_t tvs_pid, keyd_pid; /* 0: not known */
 };
 
 static void storm_clear(struct storm *s)
@@ -91,6 +95,25 @@ static enum rc find_key(struct storm *s, X509 **cert, struct err *e)
 	return hsm_module_path(s->keyd->module, s->module, e);
 }
 
+/* Whose time counts. keyd is who listens, unless systemd does it for it. */
+static void find_processes(struct storm *s)
+{
+	char path[CLUSTER_PATH_MAX];
+	struct sock_peer peer;
+	json_t *status;
+	struct err e;
+	int fd = -1;
+
+	cluster_path(s->keyd->cluster, PATH_TVS_STATUS, path);
+	status = json_load_file(path, 0, NULL);
+	s->tvs_pid = (pid_t)json_integer_value(json_object_get(status, "pid"));
+	json_decref(status);
+	cluster_path(s->keyd->cluster, PATH_KEYD_SOCKET, path);
+	if (sock_connect(path, &fd, &e) == RC_OK && sock_peer(fd, &peer, &e) == RC_OK)
+		s->keyd_pid = peer.pid;
+	fd_close(fd);
+}
+
 static enum rc start_servers(struct storm *s, const char *pin_file, X509 *cert, struct err *e)
 {
 	const struct tls_server_token token = {s->module, s->token, s->label, pin_file, cert};
@@ -107,19 +130,49 @@ static enum rc start_servers(struct storm *s, const char *pin_file, X509 *cert, 
 struct side {
 	struct tls_load load;
 	unsigned clients;
+	pid_t pids[2];    /* of the server; 0: none */
+	double processor; /* seconds of it for each handshake, of all turns */
 };
+
+static double processor_of(const struct side *s)
+{
+	double all = 0;
+
+	for (size_t i = 0; i < COUNT_OF(s->pids); i++) {
+		struct timespec t = {0};
+		clockid_t clock;
+
+		if (s->pids[i] > 0 && clock_getcpuclockid(s->pids[i], &clock) == 0)
+			(void)clock_gettime(clock, &t);
+		all += (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+	}
+	return all;
+}
 
 static enum rc measure_side(void *arg, double seconds, double *rate, struct err *e)
 {
 	struct side *s = arg;
+	double before = processor_of(s);
 
-	return bench_rate(tls_load_step, &s->load, s->clients, seconds, rate, e);
+	if (bench_rate(tls_load_step, &s->load, s->clients, seconds, rate, e))
+		return e->rc;
+	s->processor += (processor_of(s) - before) / (*rate * seconds);
+	return RC_OK;
+}
+
+/* With others on the machine that is truer than a rate. */
+static void print_processor(const struct side *bare, const struct side *tvs)
+{
+	(void)printf("processor for each: bare server %.0f us, tvs and keyd %.0f us; ratio %.2f\n",
+		     bare->processor * 1e6 / BENCH_TURNS, tvs->processor * 1e6 / BENCH_TURNS,
+		     tvs->processor > 0 ? bare->processor / tvs->processor : 0);
 }
 
 static enum rc compare(const struct storm *s, const struct compared *row, double seconds,
 		       struct err *e)
 {
-	struct side bare = {.clients = s->clients}, tvs = {.clients = s->clients};
+	struct side bare = {.clients = s->clients, .pids = {s->servers[row->bare].pid}};
+	struct side tvs = {.clients = s->clients, .pids = {s->tvs_pid, s->keyd_pid}};
 	struct bench_side a = {row->name, measure_side, &bare, 0};
 	struct bench_side b = {"tvs", measure_side, &tvs, 0};
 	enum rc rc;
@@ -133,8 +186,10 @@ static enum rc compare(const struct storm *s, const struct compared *row, double
 		rc = bench_compare(&a, &b, seconds, e);
 	tls_load_clear(&bare.load);
 	tls_load_clear(&tvs.load);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		bench_print(&a, &b, row->goal);
+		print_processor(&bare, &tvs);
+	}
 	(void)fflush(stdout);
 	return rc;
 }
@@ -150,6 +205,7 @@ static enum rc run(struct storm *s, const struct settings *set, struct err *e)
 	    tvs_conf_read(set->config, s->keyd->cluster, &s->tvs, e) || find_listener(s, e) ||
 	    find_key(s, &cert, e) || start_servers(s, set->pin_file, cert, e))
 		return e->rc;
+	find_processes(s);
 	s->clients = CLIENTS_PER_LOOP * s->tvs->loops;
 	(void)printf("threads of each server but s_server: %u; clients at a time: %u\n",
 		     s->tvs->loops, s->clients);
