@@ -79,6 +79,8 @@ static const struct command {
 	 "from exec of a keyd to its first signature; none runs (as root)"},
 	{"memory", measure_resident, false, false,
 	 "resident memory of the services over many signatures (as root)"},
+	{"tvs", measure_tvs, false, false,
+	 "TLS handshakes of a running TVS, beside bare OpenSSL servers (as root)"},
 	{"parse", measure_parse, true, false,
 	 "[FILE]: a list's structure, beside an RSA-2048 verification"},
 	{"audit", measure_audit, false, false,
