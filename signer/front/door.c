@@ -10,6 +10,7 @@
 #include "retired.h"
 #include "show.h"
 #include "sign.h"
+#include "trust.h"
 #include "vaults.h"
 #include "watch.h"
 #include <errno.h>
@@ -19,7 +20,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define MAX_REQUEST 32768u /* bytes; requests carry no files, but certificates and names */
+#define MAX_REQUEST 98304u /* bytes; requests carry no files, but certificates and names: at
+			      most a whole trust store's (itl/trust.h) in base64 */
 #define SEND_SECONDS 5     /* that a client may leave its answers unread */
 
 enum who { ALL, GROUP };
@@ -61,6 +63,9 @@ static const struct command {
 	{"rollback-plan", GROUP, NODE | PUBLISHER, op_rollback_plan},
 	{"rollback", GROUP, NODE | PUBLISHER | KEYD, op_rollback},
 	{"sign", GROUP, NODE | FILES, sign_files},
+	{"trust", ALL, 0, show_trust},
+	{"trust-plan", GROUP, 0, op_trust_plan},
+	{"trust-set", GROUP, KEYD, op_trust_set},
 };
 
 /* ---- one request ---- */

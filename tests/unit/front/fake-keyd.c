@@ -5,6 +5,7 @@
 #include "support/software.h"
 #include "fake-keyd.h"
 #include "itl/itl.h"
+#include "itl/trust.h"
 #include "keyd/sgn.h"
 #include "x509/x509.h"
 #include <openssl/evp.h>
@@ -471,6 +472,42 @@ enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
 	return unit == UNIT_TVS ? err_set(e, RC_NOTFOUND, "find request", "none waits",
 					  NULL, "%s", node)
 				: give_csr(unit, node, out);
+}
+
+enum rc keyd_trust(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+		   const struct keyd_trust *t, struct keyd_key *audit,
+		   struct keyd_signature *signature, struct err *e)
+{
+	struct software_key *by = find(UNIT_AUDIT, "test10");
+	struct itl_signer with = software_signer(by->pkey);
+	struct trust_entry entries[TRUST_MAX_ENTRIES];
+	struct itl CLEANUP(itl_free) *l = NULL;
+	uint8_t *file = NULL;
+	size_t n = 0;
+
+	(void)k;
+	if (check_ticket(ticket, uid, e) != RC_OK)
+		return e->rc;
+	if (fake_keyd.lost)
+		return err_set(e, RC_STALE, "receive", "keyd ended", NULL, "keyd");
+	for (size_t i = 0; i < t->n; i++) {
+		entries[i] = (struct trust_entry){NULL, t->entries[i].roles,
+						  t->entries[i].ttl};
+		assert_ok(trust_read_cert(t->entries[i].cert, &entries[i].cert, e), e);
+	}
+	assert_ok(trust_build(entries, t->n, by->key.cert, t->timestamp, &with, &file, &n,
+			      e), e);
+	assert_ok(itl_parse(bytes_of(file, n), ITL_STORE, &l, e), e);
+	memcpy(signature->p, l->signature.p, l->signature.n);
+	signature->n = l->signature.n;
+	signature->p[7] ^= fake_keyd.bad_list;
+	*audit = by->key;
+	X509_up_ref(audit->cert);
+	for (size_t i = 0; i < t->n; i++)
+		X509_free(entries[i].cert);
+	free(file);
+	(void)snprintf(fake_keyd.change, sizeof fake_keyd.change, "%s", t->change);
+	return RC_OK;
 }
 
 enum rc keyd_cert_import(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],

@@ -35,6 +35,7 @@ extern struct fake_keyd {
 	char override[KEYD_OVERRIDE_MAX]; /* the last text that a ticket was used for */
 	uid_t uid;        /* of the last ticketed request */
 	char note[640];
+	char change[KEYD_TRUST_CHANGE]; /* of the last trust file that was signed */
 	char imported[64]; /* the last bytes that came as an authority's certificates */
 	uint32_t security; /* the cluster security password; 0: none */
 	bool sealed;

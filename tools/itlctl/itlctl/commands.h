@@ -62,6 +62,8 @@ command_fn file_show, file_verify, file_diff, file_accept;
 command_fn sign;
 /* nodecheck.c */
 command_fn node_check;
+/* trust.c */
+command_fn trust_add, trust_list, trust_remove;
 /* session.c */
 command_fn session_node, session_help, session_exit;
 

@@ -44,6 +44,8 @@ enum option {
 	OPT_KEY,
 	OPT_LAST,
 	OPT_CA,
+	OPT_ROLES,
+	OPT_TTL,
 	OPT_DIR,
 	OPT_PATTERN,
 	OPT_DIGEST,
