@@ -123,7 +123,6 @@ sign_late() { # CSR OUT
 	demo_stop "$dir"
 	demo_start "$dir"
 	ctl show csr own CallManager | cmp - "$dir/ccm.csr"
-	# No TVS runs here, which the judge of lockouts says.
 	run admin set cert import CallManager "$dir/ccm.pem" --ca "$dir/chain" --yes
 	[ "$status" = 3 ]
 	[[ $output == *"its phones would be locked"* ]]

@@ -210,6 +210,7 @@ reconfigure() { # SED-SCRIPT: with all programs stopped
 }
 
 @test "a CTL that phones would not follow wants a reset first" {
+	without_tvs # which would let them follow
 	fetch test10pub CTLFile.tlv >"$dir/old"
 	ctl set cert regen CallManager --force --yes
 	run ctl utils ctl update CTLFile
