@@ -57,6 +57,15 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)event_base_loopbreak(m->base);
 }
 
+#define KEPT (8 << 20) /* bytes of a heap's free end */
+
+/* A handshake's buffers come and go: not to the kernel and back each time. */
+static void keep_memory(void)
+{
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT);
+	(void)mallopt(M_TOP_PAD, 1 << 20);
+}
+
 /* A descriptor for each connection. */
 static enum rc raise_files(const struct tvs_conf *conf, struct err *e)
 {
@@ -158,6 +167,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
+	keep_memory();
 	rc = serve(&m, o.config, cluster, conf, &e);
 	if (rc != RC_OK)
 		log_error("end", &e);

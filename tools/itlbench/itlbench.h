@@ -37,6 +37,10 @@ enum rc measure_first(const struct settings *s, struct err *e) MUST_CHECK;
 /* Resident memory over many signatures, on a running cluster. As root. */
 enum rc measure_resident(const struct settings *s, struct err *e) MUST_CHECK;
 
+/* TLS handshakes of a running cluster's TVS, beside bare OpenSSL servers. Forks before
+ * it starts threads; as root. */
+enum rc measure_tvs(const struct settings *s, struct err *e) MUST_CHECK;
+
 /* An audit log of a million entries, verified. */
 enum rc measure_audit(const struct settings *s, struct err *e) MUST_CHECK;
 
