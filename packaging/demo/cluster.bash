@@ -6,6 +6,7 @@
 #   demo_make DIR BIN   make everything, with the programs of BIN; what is at DIR
 #                       is stopped and removed
 #   demo_start DIR      start the nodes' servers and itlkeeperd, wait until it answers
+#   demo_tvs_wait DIR   wait until tvs has taken renewed certificates up
 #   demo_stop DIR       stop exactly what demo_start started
 #   demo_ctl DIR ARG... itlctl, for this cluster
 #   demo_vault DIR ARG... itlvault, for this cluster
@@ -154,6 +155,14 @@ demo_make() { # DIR BIN
 	demo_wrappers "$dir"
 }
 
+# The TVSs that a node's phones ask: the node's own first.
+demo_tvs() { # DIR NAME
+	local name
+	for name in "$2" "${demo_nodes[@]}"; do
+		echo "--tvs 127.0.0.1:$(<"$1/node/$name/tvs-port")"
+	done | awk '!seen[$0]++' | head -n 3 | tr '\n' ' '
+}
+
 demo_wrappers() { # DIR: what people type
 	local dir=$1 i=0 name
 	{
@@ -166,12 +175,13 @@ demo_wrappers() { # DIR: what people type
 	} >"$dir/itlvault"
 	{
 		echo '#!/bin/sh'
-		echo "# $demo_phones phones a node: phones reset|show|erase [itlphone's options]"
+		echo "# $demo_phones phones a node: phones reset|show|erase|--https URL [itlphone's options]"
 		echo 'worst=0'
 		for name in "${demo_nodes[@]}"; do
 			echo "$dir/bin/itlphone --state $dir/phones.d --count $demo_phones" \
 				"--mac 0011223300${i}0 --server 127.0.0.1" \
-				"--tftp-port $(<"$dir/node/$name/port") \"\$@\" ||" \
+				"--tftp-port $(<"$dir/node/$name/port")" \
+				"$(demo_tvs "$dir" "$name")\"\$@\" ||" \
 				"{ rc=\$?; [ \$rc -lt \$worst ] || worst=\$rc; }"
 			((++i))
 		done
@@ -179,6 +189,19 @@ demo_wrappers() { # DIR: what people type
 	} >"$dir/phones"
 	chmod 0755 "$dir/itlctl" "$dir/itlvault" "$dir/phones"
 	install -d -m 0755 "$dir/phones.d"
+}
+
+# A small configuration file for each phone of a node, unsigned as yet.
+demo_phone_files() { # DIR NAME
+	local dir=$1 i j mac
+	for ((i = 0; i < ${#demo_nodes[@]}; i++)); do
+		[[ ${demo_nodes[i]} == "$2" ]] || continue
+		for ((j = 0; j < demo_phones; j++)); do
+			mac=$(printf '0011223300%X%X' "$i" "$j")
+			printf '<device>\n<name>SEP%s</name>\n<callManager>%s</callManager>\n</device>\n' \
+				"$mac" "$2" >"$dir/tftp/$2/SEP$mac.cnf.xml"
+		done
+	done
 }
 
 demo_ctl() { # DIR ARG...
@@ -234,6 +257,24 @@ demo_start() { # DIR
 		tail -n 20 "$dir/log" >&2
 		return 1
 	}
+}
+
+# Until tvs shows each node's present certificate: it takes a renewed one up within two
+# seconds.
+demo_tvs_wait() { # DIR
+	local dir=$1 sha1 missing
+	for _ in {1..200}; do
+		missing=
+		for sha1 in $(demo_ctl "$dir" show cert list own |
+			awk '$1 == "TVS" && / current / { print $NF }'); do
+			grep -qsF "\"certificate\":\"$sha1\"" "$dir/run/tvs/status.json" ||
+				missing=$sha1
+		done
+		[[ -n $missing ]] || return 0
+		sleep 0.1
+	done
+	echo "tvs does not show the certificate $missing" >&2
+	return 1
 }
 
 demo_stop() { # DIR

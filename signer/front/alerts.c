@@ -11,7 +11,7 @@
  * its severity, the severity of a certificate's last day, and the form of the
  * line. All else here is (?): no source says it.
  */
-enum { BACKUP, VAULT, TVS, EXPIRED, LAST_DAY, WEEK, MONTH, QUARTER };
+enum { BACKUP, VAULT, TVS, CTL, EXPIRED, LAST_DAY, WEEK, MONTH, QUARTER };
 #define BACKUP_NAME "ITLRecoveryNotBackedUp"
 
 static const struct alert_kind kinds[] = {
@@ -21,6 +21,8 @@ static const struct alert_kind kinds[] = {
 		   "The daily check did not find the backup of the recovery key as it was proved"},
 	[TVS] = {"TVSNotAnswering", 3, ALERT_DAILY,
 		 "Phones that meet a list of a signer whom they do not know ask it, and are not answered"},
+	[CTL] = {"CTLOutdated", 4, ALERT_DAILY,
+		 "Phones in mixed mode trust the CTL first, and it names other certificates than the present ones"},
 	[EXPIRED] = {"CertExpired", 0, ALERT_HOURLY,
 		     "Certificate has Expired and needs to be changed at the earliest"},
 	[LAST_DAY] = {"CertValidLessThanADay", 1, ALERT_HOURLY,
@@ -123,9 +125,16 @@ static void about_tvs(const struct alert_tvs *t, struct alert *a)
 		       err_text(t->error, why, sizeof why));
 }
 
+/* All nodes serve the same. */
+static void about_ctl(const struct alert_facts *f, struct alert *a)
+{
+	begin(a, CTL, f->ctl_host);
+	(void)snprintf(a->text, sizeof a->text, "CTL of %.60s: %s", f->ctl_host, f->ctl);
+}
+
 size_t alerts_max(const struct alert_facts *f)
 {
-	return 1 + f->nvaults + f->ncerts + f->ntvs;
+	return 2 + f->nvaults + f->ncerts + f->ntvs;
 }
 
 size_t alerts_stand(const struct alert_facts *f, struct alert *out)
@@ -141,6 +150,8 @@ size_t alerts_stand(const struct alert_facts *f, struct alert *out)
 		if (f->tvs[i].error->rc != RC_OK &&
 		    f->now - f->tvs[i].since >= ALERT_TVS_AFTER)
 			about_tvs(&f->tvs[i], &out[n++]);
+	if (f->ctl_host)
+		about_ctl(f, &out[n++]);
 	for (size_t i = 0; i < f->ncerts; i++)
 		if (about_cert(f, &f->certs[i], &out[n]))
 			n++;

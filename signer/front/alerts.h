@@ -63,6 +63,8 @@ struct alert_facts {
 	size_t nvaults;
 	const struct alert_tvs *tvs;
 	size_t ntvs;
+	const char *ctl_host; /* of a node that serves an old CTL; NULL: none does */
+	const char *ctl;      /* what is old of it */
 };
 
 #define ALERT_TVS_AFTER 300 /* seconds; a restart of it is nobody's alarm */

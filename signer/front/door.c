@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "confcheck.h"
+#include "ctlnews.h"
 #include "heads.h"
 #include "ops.h"
 #include "probe.h"
@@ -53,6 +54,7 @@ static const struct command {
 	{"backup-removed", GROUP, 0, op_backup_removed},
 	{"vault-check", GROUP, 0, op_vault_check},
 	{"alerts-check", GROUP, 0, op_alerts_check},
+	{"ctl-plan", ALL, NODE | PUBLISHER | KEYD, op_ctl_plan},
 	{"ctl-update", GROUP, NODE | PUBLISHER | KEYD, op_ctl_update},
 	{"conf-check", GROUP, KEYD, op_conf_check},
 	{"node-check", GROUP, 0, op_node_check},

@@ -1,5 +1,6 @@
 #include "show.h"
 #include "answers.h"
+#include "ctlnews.h"
 #include "loop.h"
 #include "base/errjson.h"
 #include "base/num.h"
@@ -157,6 +158,14 @@ static json_t *show_served(struct store *s, const struct served *f)
 			 (json_int_t)f->since);
 }
 
+static json_t *show_ctl(struct service *s, const struct served *f)
+{
+	json_t *j = show_served(s->store, f);
+
+	(void)json_object_set_new(j, "old", ctlnews_show(s, f->have));
+	return j;
+}
+
 /* Was the node asked what it serves since front began? Until then what state says of
  * it is from before. */
 static bool was_asked(struct service *s, const struct cluster_node *n)
@@ -182,7 +191,7 @@ static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 show_stored(s->store, t->itl.want), "have",
 			 show_stored(s->store, t->itl.have), "have_since",
 			 (json_int_t)t->itl.since, "ctl",
-			 show_served(s->store, &t->ctl), "error",
+			 show_ctl(s, &t->ctl), "error",
 			 t->error.rc ? err_json(&t->error) : json_null(),
 			 "next_try", (json_int_t)t->next_try);
 }

@@ -2,6 +2,7 @@
 #include "alerts.h"
 #include "answers.h"
 #include "backups.h"
+#include "ctlnews.h"
 #include "base/errjson.h"
 #include "base/log.h"
 #include "send.h"
@@ -42,6 +43,7 @@ struct facts {
 	struct alert_vault vaults[VAULTS_MAX];
 	struct alert_tvs tvs[CLUSTER_MAX_NODES];
 	struct answer answers[CLUSTER_MAX_NODES]; /* what tvs borrows */
+	char ctl[ALERT_TEXT_MAX - 80];
 	struct alert_row *rows; /* what stood until now */
 	size_t nrows;
 };
@@ -94,6 +96,16 @@ static void gather_tvs(struct service *s, struct facts *x)
 	x->f.tvs = x->tvs;
 }
 
+static void gather_ctl(struct service *s, struct facts *x)
+{
+	const struct cluster_node *n;
+
+	if (!ctlnews_old(s, &n, x->ctl))
+		return;
+	x->f.ctl_host = n->host;
+	x->f.ctl = x->ctl;
+}
+
 static enum rc gather_certs(const struct cluster *c, struct facts *x, struct err *e)
 {
 	const struct backup_state *st = &x->backups;
@@ -120,6 +132,7 @@ static enum rc gather(struct service *s, struct facts *x, struct err *e)
 	    gather_vaults(s, x, e) != RC_OK || gather_certs(s->cluster, x, e) != RC_OK)
 		return e->rc;
 	gather_tvs(s, x);
+	gather_ctl(s, x);
 	x->f.cluster = s->cluster;
 	x->f.now = clock_now(&s->clock).wall;
 	x->f.backup = ALERT_BACKUP_UNKNOWN;

@@ -28,9 +28,8 @@ restart() { # NODE
 
 # All phones reset; both TVSs are in their configuration. The exit status tells whether
 # all hold what their node serves.
-phones() { # ARG...
-	"$dir/phones" reset --tvs "127.0.0.1:$(<"$dir/node/test10pub/tvs-port")" \
-		--tvs "127.0.0.1:$(<"$dir/node/test10sub/tvs-port")" "$@"
+phones() {
+	"$dir/phones" reset
 }
 
 # What --force would override.

@@ -117,7 +117,7 @@ keys_of() { # UNIT: how many generations
 	run restart test10pub --force --password-file "$dir/secret/admin-password"
 	echo "$output"
 	[ "$status" = 0 ]
-	[[ $output == *"warning: --force overrides: its phones hold a list"*"they would be locked"* ]]
+	[[ $output == *"warning: --force overrides: its phones' list does not name"*"they would be locked"* ]]
 	grep -a '"event":"override"' "$log" | tail -n 1 | grep -F 'op=tftp-restart node=n1 overrode='
 	grep -a '"event":"front.tftp-restart"' "$log" | tail -n 1 | grep 'force=yes.*verdict='
 	demo_ctl "$dir" audit verify

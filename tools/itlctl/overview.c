@@ -162,6 +162,7 @@ static void print_node(FILE *out, const json_t *node)
 	if (json_is_object(json_object_get(ctl, "have")))
 		print_file(out, "", "CTL", json_object_get(ctl, "have"),
 			   answer_time(ctl, "have_since", since));
+	status_ctl(out, ctl);
 	if (answer_has(node, "error"))
 		page_wrapped(out, "failing: ",
 			     answer_any(node, "error", why, sizeof why));

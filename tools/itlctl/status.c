@@ -47,6 +47,7 @@ static void print_ctl(FILE *out, const json_t *ctl)
 				       ? answer_text(have, "signer") : "");
 		page_wrapped(out, "CTL: ", text);
 	}
+	status_ctl(out, ctl);
 	if (differs(ctl))
 		page_wrapped(out, "shall serve the CTL ", list_sha1(ctl, "want"));
 }
@@ -154,6 +155,30 @@ void status_tvs(FILE *out, const char *colon, const json_t *status)
 		if (answer_has(tvs, "error") && (seen || said++ == 0))
 			page_wrapped(out, "", answer_any(tvs, "error", why, sizeof why));
 	}
+}
+
+static void print_names(FILE *out, const char *label, const json_t *names)
+{
+	char text[1200];
+	const json_t *name;
+	size_t i, n = 0;
+
+	json_array_foreach(names, i, name)
+		if (n < sizeof text)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s",
+					      i ? ", " : "", json_string_value(name));
+	if (n)
+		page_wrapped(out, label, text);
+}
+
+void status_ctl(FILE *out, const json_t *ctl)
+{
+	const json_t *old = json_object_get(ctl, "old");
+
+	print_names(out, "the CTL lacks ", json_object_get(old, "adds"));
+	print_names(out, "the CTL still names ", json_object_get(old, "drops"));
+	if (json_is_object(old))
+		page_wrapped(out, "", "phones trust it first: itlctl utils ctl update CTLFile");
 }
 
 static void print_holds(const struct ctl *c, const json_t *holds)

@@ -54,7 +54,7 @@ const struct command commands[] = {
 		 ALL_OR_NONE,
 	 "import a recovery key from an SFTP server, and sign the list with it"},
 	{"utils ctl update CTLFile", "", ctl_update, NEED_FRONT | NEED_KEYD,
-	 NODE | JSON | FORCE | YES | PASSWORD | ALL_OR_NONE,
+	 NODE | JSON | FORCE | YES | PASSWORD | ALL_OR_NONE | DRY_RUN,
 	 "make the CTL anew from the present certificates, for all nodes"},
 	{"utils itl rollback", "", itl_rollback, NEED_FRONT | NEED_KEYD,
 	 NODE | JSON | FORCE | DRY_RUN | YES | PASSWORD,

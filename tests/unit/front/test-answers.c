@@ -240,6 +240,29 @@ static void test_certificates(void **state)
 	must_generate(f, "CallManager", "n1");
 }
 
+/* Each request of a connection asks for itself. */
+static void test_one_connection(void **state)
+{
+	struct fixture *f = *state;
+	json_t *r = json_pack("{s:s, s:s}", "do", "tftp-restart", "node", "n2"), *out = NULL;
+	char path[CLUSTER_PATH_MAX];
+	struct front *door = NULL;
+	struct err e = {0};
+
+	NEEDS_ROOT(state);
+	run_both(f);
+	reset(f);
+	tvs_stop(0);
+	cluster_path(f->cluster, PATH_FRONT_SOCKET, path);
+	assert_ok(front_open(path, &door, &e), &e);
+	assert_int_equal(front_call(door, r, NULL, NULL, &out, &e), RC_REFUSED);
+	tvs_run(f, 0);
+	assert_ok(front_call(door, r, NULL, NULL, &out, &e), &e);
+	json_decref(out);
+	json_decref(r);
+	front_free(door);
+}
+
 static json_t *rollback(struct fixture *f, struct err *e)
 {
 	json_t *p = fixture_ask(f, json_pack("{s:s, s:s}", "do", "rollback-plan", "node",
@@ -356,7 +379,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 	const struct CMUnitTest tests[] = {
-		TEST(test_subscriber), TEST(test_certificates),	  TEST(test_rollback),
+		TEST(test_subscriber), TEST(test_certificates), TEST(test_one_connection),
+		TEST(test_rollback),
 		TEST(test_alert),      TEST(test_no_certificate),
 	};
 

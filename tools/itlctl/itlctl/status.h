@@ -13,4 +13,7 @@ void status_operations(FILE *out, const char *colon, const json_t *status);
  * none ever did, only one reason. */
 void status_tvs(FILE *out, const char *colon, const json_t *status);
 
+/* What is old of a node's CTL (`ctl` of the status), if something is. */
+void status_ctl(FILE *out, const json_t *ctl);
+
 #endif
