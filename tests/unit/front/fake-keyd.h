@@ -33,6 +33,7 @@ extern struct fake_keyd {
 	bool lost;        /* does not answer to generate and remove */
 	bool slow;        /* a reset waits until this is false again */
 	const char *bad_name; /* of a file, that it does not sign */
+	bool sgn_away;    /* signs no files */
 	unsigned sgns;    /* batches of files */
 	const char *token; /* its label; NULL: "fake" */
 	unsigned resets, notes, generated;
