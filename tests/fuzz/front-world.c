@@ -1,3 +1,9 @@
+/* Their headers declare what the linker has front call (wrap, in CMakeLists.txt). */
+#define sock_send __wrap_sock_send
+#define node_fetch __wrap_node_fetch
+#define node_probe __wrap_node_probe
+#define loops_work __wrap_loops_work
+
 #include "front-world.h"
 #include "base/errjson.h"
 #include "base/file.h"
@@ -41,13 +47,6 @@ static unsigned served;
 
 /* ---- wrapped ---- */
 
-enum rc __wrap_sock_send(int fd, struct bytes message, int pass, int flags, struct err *e);
-enum rc __wrap_node_fetch(struct service *s, const struct cluster_node *n, const char *name,
-			  uint8_t **out, size_t *len, struct err *e);
-enum rc __wrap_node_probe(struct service *s, const struct cluster_node *n,
-			  struct node_key *key, struct err *e);
-enum rc __wrap_loops_work(struct service *s, struct loop *const *loops, size_t n,
-			  void (*event)(void *arg, json_t *event), void *arg, struct err *e);
 int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *),
 			  void *arg);
 int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *),
@@ -55,7 +54,7 @@ int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(vo
 int __wrap_pthread_join(pthread_t t, void **out);
 int __real_pthread_join(pthread_t t, void **out);
 
-enum rc __wrap_sock_send(int fd, struct bytes message, int pass, int flags, struct err *e)
+enum rc sock_send(int fd, struct bytes message, int pass, int flags, struct err *e)
 {
 	(void)fd, (void)flags, (void)e;
 	if (pass >= 0 || message.n == 0 || message.n > SOCK_MESSAGE_MAX ||
@@ -73,7 +72,7 @@ static struct file *file_of(const struct cluster_node *n, enum served_file f)
 	return &files[!strcmp(n->id, "n2")][f];
 }
 
-enum rc __wrap_node_fetch(struct service *s, const struct cluster_node *n, const char *name,
+enum rc node_fetch(struct service *s, const struct cluster_node *n, const char *name,
 			  uint8_t **out, size_t *len, struct err *e)
 {
 	const struct file *f = file_of(n, strcmp(name, ITL_FILE) ? FILE_CTL : FILE_ITL);
@@ -94,7 +93,7 @@ enum rc __wrap_node_fetch(struct service *s, const struct cluster_node *n, const
 	return RC_OK;
 }
 
-enum rc __wrap_node_probe(struct service *s, const struct cluster_node *n,
+enum rc node_probe(struct service *s, const struct cluster_node *n,
 			  struct node_key *key, struct err *e)
 {
 	(void)s, (void)e;
@@ -148,7 +147,7 @@ static void serve(struct service *s, const struct cluster_node *n)
 	must(store_attempt(s->store, n->id, t.bounce, NULL, 0, &e));
 }
 
-enum rc __wrap_loops_work(struct service *s, struct loop *const *loops, size_t n,
+enum rc loops_work(struct service *s, struct loop *const *loops, size_t n,
 			  void (*event)(void *arg, json_t *event), void *arg, struct err *e)
 {
 	(void)e;

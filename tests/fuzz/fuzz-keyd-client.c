@@ -8,6 +8,12 @@
  * bytes as its body; 0xfd, to another question; 0xfe, the connection ends; else the
  * bytes are the frame. Argon2id and the socket are this file's own.
  */
+/* Wrapped by the linker (CMakeLists.txt): base/sock.h declares this file's own. */
+#define sock_connect __wrap_sock_connect
+#define sock_send __wrap_sock_send
+#define sock_wait __wrap_sock_wait
+#define sock_recv __wrap_sock_recv
+
 #include "base/num.h"
 #include "keyd/client.h"
 #include "keyd/wire.h"

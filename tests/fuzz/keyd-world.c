@@ -1,3 +1,7 @@
+/* Its header declares what the linker has keyd call (wrap, in CMakeLists.txt). */
+#define release_note __wrap_release_note
+#define release_point __wrap_release_point
+
 #include "keyd-world.h"
 #include "base/num.h"
 #include "base/proc.h"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # make-token.bash: writes token.pem anew (token.h). What the corpus of fuzz-keyd holds
-# of its certificates is of no use then; make-keyd.py writes that.
+# of its certificates is of no use then: seeds-keyd writes it anew.
 set -eu
 cd "$(dirname "$0")"
 tmp=$(mktemp -d)

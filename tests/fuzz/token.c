@@ -1,3 +1,22 @@
+/* The headers declare what the linker has keyd call (wrap, in CMakeLists.txt). */
+#define hsm_decrypt_raw __wrap_hsm_decrypt_raw
+#define hsm_id_new __wrap_hsm_id_new
+#define hsm_key_commit __wrap_hsm_key_commit
+#define hsm_key_extractable __wrap_hsm_key_extractable
+#define hsm_key_free __wrap_hsm_key_free
+#define hsm_key_generate __wrap_hsm_key_generate
+#define hsm_key_import __wrap_hsm_key_import
+#define hsm_key_remove __wrap_hsm_key_remove
+#define hsm_key_seal __wrap_hsm_key_seal
+#define hsm_key_wrap __wrap_hsm_key_wrap
+#define hsm_keys_free __wrap_hsm_keys_free
+#define hsm_keys_load __wrap_hsm_keys_load
+#define hsm_pair_find __wrap_hsm_pair_find
+#define hsm_route_name __wrap_hsm_route_name
+#define hsm_sign __wrap_hsm_sign
+#define hsm_token_info __wrap_hsm_token_info
+#define hsm_wrapped_prove __wrap_hsm_wrapped_prove
+
 #include "token.h"
 #include "base/num.h"
 #include "hsm/sign.h"

@@ -1,5 +1,5 @@
 /*
- * A token in software, in place of the library hsm: it does what keyd asks, and counts
+ * A token in software, in place of what keyd calls of hsm: it does that, and counts
  * it. Its keys are those of a file (make-token.bash), so that the corpus can hold
  * lists and certificates of them. No fault is its own: what it refuses, a sound
  * token refuses.
@@ -7,7 +7,7 @@
 #ifndef TOKEN_H
 #define TOKEN_H
 
-#include "hsm/key.h"
+#include "hsm/key.h" /* token.c includes it with names of its own */
 
 struct token_counts {
 	unsigned signatures, decryptions, wraps, proofs; /* uses of a private key */

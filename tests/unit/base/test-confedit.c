@@ -253,7 +253,6 @@ static void many_lines(void **state)
 	memcpy(text, "[a]", 3);
 	assert_ok(confedit_open("f.conf", bytes_of(text, n), &c, &e), &e);
 	assert_ok(confedit_set(c, "a", "b", "1", &e), &e);
-	assert_ok(confedit_set(c, "a", "b", "2", &e), &e);
 	assert_ok(confedit_add_section(c, "c", &e), &e);
 	assert_ok(confedit_remove_section(c, "a", &e), &e);
 	assert_ok(confedit_text(c, &after, &m, &e), &e);

@@ -48,10 +48,10 @@ struct conf_section {
 
 /*
  * Read a regular file of at most CONF_FILE_MAX bytes; RC_NOTFOUND if there is none,
- * RC_ERROR if it cannot be read to its end. `sections` is ended by one without a name. Defaults are set
- * when a section opens; a section that the file does not have is not opened.
- * Missing required keys are found at the end. On failure the structs may be
- * half filled: free them as usual.
+ * RC_ERROR if it cannot be read to its end. `sections` is ended by one without a
+ * name. Defaults are set when a section opens; a section that the file does not have
+ * is not opened. Missing required keys are found at the end. On failure the structs
+ * may be half filled: free them as usual.
  */
 enum rc conf_read(const char *path, const struct conf_section *sections,
 		  void *arg, struct err *e) MUST_CHECK;
