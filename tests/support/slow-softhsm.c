@@ -10,6 +10,7 @@
  *   microseconds  how long C_Sign takes, as text (5000 without it)
  *   table         keeps the table from process to process
  *   counts        8-byte counters: slow.h
+ *   wrong         if it is there, one bit of each signature is another one
  */
 #include "support/slow.h"
 #include "base/num.h"
@@ -53,6 +54,7 @@ static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct node *table[BUCKETS];
 static int table_fd = -1;
 static long slow_us = 5000;
+static bool wrong;
 static uint64_t unshared[SLOW_COUNTS], *counts = unshared;
 
 /* A key's handle is this process's own; its id is what the table knows it by. */
@@ -232,6 +234,8 @@ static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG n,
 	CK_RV rv = sign_slowly(session, data, n, sig, sig_n);
 
 	count(SLOW_SIGN);
+	if (wrong && rv == CKR_OK && sig)
+		sig[*sig_n / 2] ^= 1;
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
 		;
 	return rv;
@@ -296,6 +300,8 @@ static void configure(void)
 	load_table(path);
 	(void)snprintf(path, sizeof path, "%s.slow/counts", conf ? conf : "");
 	share_counts(path);
+	(void)snprintf(path, sizeof path, "%s.slow/wrong", conf ? conf : "");
+	wrong = access(path, F_OK) == 0;
 }
 
 __attribute__((visibility("default"))) CK_RV

@@ -35,6 +35,7 @@ struct answer {
 #define SGN_TIME 1763923200u /* one text for a table of signatures */
 
 struct load {
+	unsigned window;  /* requests in flight */
 	unsigned threads; /* a connection each */
 	unsigned in_flight[CONNECTIONS];
 	char path[CLUSTER_PATH_MAX]; /* of keyd's socket */
@@ -146,6 +147,7 @@ static enum rc prepare(struct load *l, const struct cluster *c,
 		       enum driver_load what, unsigned window, struct err *e)
 {
 	l->frame = frame_of(l, c, what);
+	l->window = window;
 	l->threads = window < CONNECTIONS ? window : CONNECTIONS;
 	for (unsigned t = 0; t < l->threads; t++) {
 		l->in_flight[t] = window / l->threads +
@@ -188,12 +190,13 @@ static enum rc rate(struct load *l, const struct order *o, struct answer *a)
 	keyd = seconds_of(clock);
 	own = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 	if (fill(l, &a->e) ||
-	    bench_rate(step, l, l->threads, o->seconds, &a->rate.rate, &a->e))
+	    bench_rate(step, l, l->threads, o->seconds, &a->rate.rate, &a->e) ||
+	    drain(l, &a->e))
 		return a->e.rc;
-	answers = a->rate.rate * o->seconds;
+	answers = a->rate.rate * o->seconds + l->window;
 	a->rate.keyd = (seconds_of(clock) - keyd) / answers;
 	a->rate.own = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - own) / answers;
-	return drain(l, &a->e);
+	return RC_OK;
 }
 
 static enum rc one(struct load *l, struct err *e)

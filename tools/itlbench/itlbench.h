@@ -55,7 +55,7 @@ enum rc measure_vault(const struct settings *s, struct err *e) MUST_CHECK;
 /* A list on all nodes at once, beside one alone, on a running test cluster. */
 enum rc measure_nodes(const struct settings *s, struct err *e) MUST_CHECK;
 
-/* token, list and parse on a private token and cluster; as root. */
+/* What needs no front, on a private token and cluster; as root. */
 enum rc measure_demo(const struct settings *s, struct err *e) MUST_CHECK;
 
 #endif

@@ -64,7 +64,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"demo", measure_demo, true, false,
-	 "token, list and parse, on a private token and cluster (as root)"},
+	 "what needs no front, on a private token and cluster (as root)"},
 	{"token", measure_token, false, false,
 	 "the ceiling: bare C_Sign by threads, beside OpenSSL in memory"},
 	{"list", measure_list, false, false,
