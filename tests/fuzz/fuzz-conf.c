@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "scratch.h"
 #include "tables.h"
+#include "tvsconf.h"
 #include "vault/vault.h"
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,25 @@ static enum rc read_vault(FILE *out, struct err *e)
 	return RC_OK;
 }
 
+static enum rc read_tvs(FILE *out, struct err *e)
+{
+	static const char cluster[] =
+		"[cluster]\nname=t\npublisher=n\n[node n]\nhost=n\naddress=::1\n"
+		"folder=/\nrestart=:\n";
+	struct cluster CLEANUP(cluster_free) *c = NULL;
+	struct tvs_conf CLEANUP(tvs_conf_free) *t = NULL;
+
+	scratch_write(CLUSTER_FILE, bytes_of_text(cluster));
+	if (cluster_read(scratch_dir(), &c, e) != RC_OK ||
+	    tvs_conf_read(scratch_dir(), c, &t, e) != RC_OK)
+		return e->rc;
+	write_section(out, "tvs", "", tvs_rows, t);
+	for (size_t i = 0; i < t->nlisteners; i++)
+		write_section(out, "listener", t->listeners[i].node->id, tvs_listener_rows,
+			      &t->listeners[i]);
+	return RC_OK;
+}
+
 static const struct kind {
 	char first;
 	const char *file;
@@ -145,6 +165,7 @@ static const struct kind {
 	{'k', KEYD_CONF, read_keyd},
 	{'f', "front.conf", read_front},
 	{'v', VAULT_CONF, read_vault},
+	{'t', TVS_CONF, read_tvs},
 };
 
 /* ---- an input ---- */

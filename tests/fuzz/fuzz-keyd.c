@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "keyd-world.h"
+#include "itl/trust.h"
 #include "keyd/intent.h"
 #include "tls.h"
 #include <sodium.h>
@@ -74,6 +75,7 @@ static const struct row {
 	[KEYD_CSR_SHOW] = {F, NOTHING, 0, 0},
 	[KEYD_CERT_IMPORT] = {F, CONSENT, 0, SIGNS | CHANGES},
 	[KEYD_OVERRIDE] = {F | A, OWN_CONSENT, KEYD_OP_OVERRIDE, 0},
+	[KEYD_TRUST] = {F, CONSENT, 0, SIGNS},
 };
 
 /* ---- an input's request ---- */
@@ -161,6 +163,27 @@ static struct keyd_intent of_place(struct reader *in, unsigned what)
 	return keyd_intent_cert_import(unit, node, read_bytes32(in));
 }
 
+static struct keyd_intent of_trust(struct reader *in)
+{
+	struct keyd_trust_entry entries[TRUST_MAX_ENTRIES];
+	char change[KEYD_TRUST_CHANGE];
+	struct keyd_trust t = {.change = change, .entries = entries};
+
+	t.timestamp = read_u32(in);
+	read_text(in, change, sizeof change);
+	if (in->bad)
+		change[0] = '\0';
+	t.n = read_u32(in);
+	if (t.n > COUNT_OF(entries))
+		t.n = COUNT_OF(entries);
+	for (size_t i = 0; i < t.n; i++) {
+		entries[i].roles = read_u32(in);
+		entries[i].ttl = read_u32(in);
+		entries[i].cert = read_bytes32(in);
+	}
+	return keyd_intent_trust(&t);
+}
+
 static struct keyd_intent intent_of(const struct sent *r)
 {
 	struct reader in = reader_of(bytes_of(r->body, r->n));
@@ -178,6 +201,8 @@ static struct keyd_intent intent_of(const struct sent *r)
 		return of_reset(&in, r->what == KEYD_PREVIEW);
 	case KEYD_ROLLBACK:
 		return of_rollback(&in);
+	case KEYD_TRUST:
+		return of_trust(&in);
 	case KEYD_REMOVE:
 	case KEYD_OVERRIDE:
 		read_text(&in, text, sizeof text);

@@ -1,6 +1,7 @@
 /* seeds-keyd FOLDER: writes the corpus of fuzz-keyd anew, after make-token.bash. */
 #include "base/file.h"
 #include "base/num.h"
+#include "itl/trust.h"
 #include "keyd-world.h"
 #include "support/ca.h"
 #include "x509/x509.h"
@@ -341,6 +342,31 @@ static void recovery(void)
 	import("import-present", cert(UNIT_CAPF, NULL), 4);
 }
 
+static void trust(const char *name, unsigned how, struct bytes der, uint32_t roles)
+{
+	seed('1');
+	begin_ticketed();
+	write_u32(&b, 1763900000);
+	write_text(&b, "added=1");
+	write_u32(&b, 1);
+	write_u32(&b, roles);
+	write_u32(&b, TRUST_TTL);
+	write_bytes32(&b, der);
+	put(KEYD_TRUST, how);
+	save(name);
+}
+
+static void trusts(void)
+{
+	const uint32_t roles = TRUST_ROLE(ITL_SAST) | TRUST_ROLE(ITL_CCM_TFTP);
+
+	trust("trust", FRONT | TICKET, new_cert(), roles);
+	trust("trust-no-role", FRONT | TICKET, new_cert(), 0);
+	trust("trust-own", FRONT | TICKET, cert(UNIT_TVS, "n2"), roles);
+	trust("trust-other-ticket", FRONT | OTHER, new_cert(), roles);
+	trust("trust-tvs-asks", TVS | TICKET, new_cert(), roles);
+}
+
 static void passwords(void)
 {
 	static const struct {
@@ -459,6 +485,7 @@ int main(int argc, char **argv)
 	keys();
 	recovery();
 	passwords();
+	trusts();
 	tls();
 	return 0;
 }
