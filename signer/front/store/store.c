@@ -169,6 +169,15 @@ static const char *const migrations[] = {
 	" node TEXT PRIMARY KEY,"
 	" since INTEGER NOT NULL,"
 	" error TEXT) STRICT;",
+
+	/* With which certificate a node's signed files were last signed again. */
+	"CREATE TABLE signed ("
+	" node TEXT PRIMARY KEY,"
+	" cert TEXT NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" files INTEGER NOT NULL,"
+	" refused INTEGER NOT NULL,"
+	" error TEXT) STRICT;",
 };
 
 /* ---- opening ---- */

@@ -266,6 +266,21 @@ enum rc store_tvs_put(struct store *s, const struct tvs_seen *t,
 enum rc store_tvs(struct store *s, struct tvs_seen **out, size_t *n,
 		  struct err *e) MUST_CHECK;
 
+/* ---- signed files: of which certificate a node's are (store_signed.c) ---- */
+
+struct signed_files {
+	char cert[SHA1_HEX]; /* SHA-1 of the CallManager certificate; "": never */
+	int64_t at;          /* Unix time */
+	uint64_t files;      /* that were signed again then */
+	uint64_t refused;    /* that could not be, and why the first: */
+	struct err error;
+};
+/* All zero if they never were. */
+enum rc store_signed(struct store *s, const char *node, struct signed_files *out,
+		     struct err *e) MUST_CHECK;
+enum rc store_signed_put(struct store *s, const char *node,
+			 const struct signed_files *f, struct err *e) MUST_CHECK;
+
 /* ---- backups: what keyd proved, and what the daily check found since ---- */
 
 struct backup {
