@@ -529,10 +529,11 @@ static void alert_text(struct fixture *f, char to[ALERT_TEXT_MAX])
 static void test_old(void **state)
 {
 	struct fixture *f = *state;
-	char alert[ALERT_TEXT_MAX];
+	char alert[ALERT_TEXT_MAX], other[] = "n2", *publisher;
 	json_t *r, *n;
 
 	NEEDS_ROOT(state);
+	publisher = f->cluster->publisher;
 	r = ctl_plan(f); /* there is none: nobody needs one */
 	assert_true(json_is_null(json_object_get(r, "sha1")));
 	assert_names(r, "adds", NAMES("CallManager/n1/1 as SAST", "CallManager/n1/1 as CCM+TFTP",
@@ -568,6 +569,14 @@ static void test_old(void **state)
 
 	json_decref(must_update(f, false));
 	assert_status(f, 1, "old", NULL, NULL);
+	/* The same certificate, as something else. */
+	f->cluster->publisher = other;
+	r = fixture_node(f, 1);
+	n = json_object_get(json_object_get(r, "ctl"), "old");
+	assert_names(n, "adds", NAMES("CallManager/n2/2 as SAST"));
+	assert_names(n, "drops", NAMES("CallManager/n1/1 as SAST"));
+	json_decref(r);
+	f->cluster->publisher = publisher;
 	alert_text(f, alert);
 	assert_string_equal(alert, "");
 }
