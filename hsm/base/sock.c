@@ -161,7 +161,7 @@ void sock_close_passed(int fd)
 }
 
 /* The message's descriptors, at most so many; others are closed. More than are wanted
- * is marked as too much; but one that nobody wants is only closed. */
+ * is marked as too much; where none is wanted, they are only closed. */
 static size_t take_passed(struct msghdr *m, int *pass, size_t most)
 {
 	size_t got = 0;
@@ -179,7 +179,7 @@ static size_t take_passed(struct msghdr *m, int *pass, size_t most)
 			else
 				sock_close_passed(fd);
 		}
-		if (n > (most ? most : 1))
+		if (n > most && most > 0)
 			m->msg_flags |= MSG_CTRUNC;
 	}
 	return got;

@@ -24,6 +24,7 @@ struct loop {
 	unsigned running;  /* `asked` when the present attempt began */
 	unsigned answered; /* `asked` when the last attempt that ended began */
 	unsigned heard;    /* an operation listens from this attempt on; 0: none */
+	struct signed_files again; /* what it signed again (again.h); cert "": nothing */
 	struct err last;   /* of the last attempt; rc RC_OK: it went well */
 	unsigned failures; /* attempts in a row; the thread's own, as the next */
 	bool looked;       /* `have` is what the node served since we began */

@@ -1,4 +1,5 @@
 #include "show.h"
+#include "again.h"
 #include "loop.h"
 #include "base/errjson.h"
 #include "base/num.h"
@@ -161,17 +162,26 @@ static bool was_asked(struct service *s, const struct cluster_node *n)
 	return asked;
 }
 
+static json_t *show_files(struct store *s, const struct cluster_node *n)
+{
+	struct signed_files f;
+	struct err ignored;
+
+	return store_signed(s, n->id, &f, &ignored) == RC_OK ? again_show(&f) : json_null();
+}
+
 static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 const struct target *t)
 {
-	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:I}",
+	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o, s:I}",
 			 "asked", was_asked(s, n), "id", n->id, "host", n->host,
 			 "address", n->address, "publisher", n == cluster_publisher(s->cluster), "tftp",
 			 n->tftp, "tvs", n->tvs, "want",
 			 show_stored(s->store, t->itl.want), "have",
 			 show_stored(s->store, t->itl.have), "have_since",
 			 (json_int_t)t->itl.since, "ctl",
-			 show_served(s->store, &t->ctl), "error",
+			 show_served(s->store, &t->ctl), "files", show_files(s->store, n),
+			 "error",
 			 t->error.rc ? err_json(&t->error) : json_null(),
 			 "next_try", (json_int_t)t->next_try);
 }

@@ -81,6 +81,7 @@ static enum rc send_one(struct run *r, size_t i, struct err *e)
 	struct keyd_sgn_file f = {0};
 	enum rc rc = r->job->file(r->job->arg, i, &f, e);
 
+	it->tries++;
 	if (rc == RC_OK && f.content.n > KEYD_CONTENT_MAX)
 		rc = err_set(e, RC_REFUSED, "sign", "is too large", NULL,
 			     "%.150s: %zu bytes, at most %u", f.name, f.content.n,
@@ -95,7 +96,6 @@ static enum rc send_one(struct run *r, size_t i, struct err *e)
 		return RC_OK;
 	}
 	it->state = SENT;
-	it->tries++;
 	it->bytes = num_u32(f.content.n);
 	r->in_flight++;
 	r->bytes += it->bytes;
@@ -174,11 +174,13 @@ static bool send_again(struct run *r)
 {
 	bool may = true;
 
-	for (size_t i = 0; i < r->job->n; i++)
-		if (r->items[i].state == SENT) {
-			r->items[i].state = WAITS;
-			may = may && r->items[i].tries < TRIES;
-		}
+	for (size_t i = 0; i < r->job->n; i++) {
+		struct item *it = &r->items[i];
+
+		if (it->state == SENT)
+			it->state = WAITS;
+		may = may && (it->state == DONE || it->tries < TRIES);
+	}
 	r->next = r->in_flight = r->bytes = 0;
 	return may;
 }

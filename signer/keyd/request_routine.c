@@ -98,6 +98,10 @@ static enum rc check_name(const char *name, struct err *e)
 			return err_set(e, RC_REFUSED, "sgn",
 				       "control characters in a file name", NULL,
 				       "byte %zu", i);
+	/* Quotes would end the audit log's word for it. */
+	if (strpbrk(name, "\"\\"))
+		return err_set(e, RC_REFUSED, "sgn",
+			       "quotes or backslashes in a file name", NULL, "%s", name);
 	if (n == 0 || name[0] == '/' || strstr(name, "..") ||
 	    name[n - 1] == '/')
 		return err_set(e, RC_REFUSED, "sgn",

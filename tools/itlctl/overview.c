@@ -161,6 +161,10 @@ static void print_node(FILE *out, const json_t *node)
 	if (json_is_object(json_object_get(ctl, "have")))
 		print_file(out, "", "CTL", json_object_get(ctl, "have"),
 			   answer_time(ctl, "have_since", since));
+	if (answer_int(json_object_get(node, "files"), "refused") > 0)
+		page_wrapped(out, "signed files that are of an old certificate, as: ",
+			     answer_any(json_object_get(node, "files"), "error", why,
+					sizeof why));
 	if (answer_has(node, "error"))
 		page_wrapped(out, "failing: ",
 			     answer_any(node, "error", why, sizeof why));

@@ -67,6 +67,10 @@ static void print_node(FILE *out, const json_t *node, const char *publisher)
 	if (differs(node) || (answer_has(node, "error") && answer_has(node, "want")))
 		page_wrapped(out, "shall serve ", list_sha1(node, "want"));
 	print_ctl(out, json_object_get(node, "ctl"));
+	if (answer_int(json_object_get(node, "files"), "refused") > 0)
+		page_wrapped(out, "signed files that are of an old certificate, as: ",
+			     answer_any(json_object_get(node, "files"), "error", text,
+					sizeof text));
 	if (answer_has(node, "error")) {
 		page_wrapped(out, "error: ",
 			     answer_any(node, "error", text, sizeof text));

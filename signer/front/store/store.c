@@ -159,6 +159,15 @@ static const char *const migrations[] = {
 	" node TEXT PRIMARY KEY,"
 	" sha1 TEXT NOT NULL,"
 	" units TEXT NOT NULL) STRICT;",
+
+	/* With which certificate a node's signed files were last signed again. */
+	"CREATE TABLE signed ("
+	" node TEXT PRIMARY KEY,"
+	" cert TEXT NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" files INTEGER NOT NULL,"
+	" refused INTEGER NOT NULL,"
+	" error TEXT) STRICT;",
 };
 
 /* ---- opening ---- */

@@ -245,6 +245,21 @@ enum rc store_phones_due(struct store *s, struct phones_due **out, size_t *n,
 enum rc store_phones_end(struct store *s, const char *node,
 			 struct err *e) MUST_CHECK;
 
+/* ---- signed files: of which certificate a node's are (store_signed.c) ---- */
+
+struct signed_files {
+	char cert[SHA1_HEX]; /* SHA-1 of the CallManager certificate; "": never */
+	int64_t at;          /* Unix time */
+	uint64_t files;      /* that were signed again then */
+	uint64_t refused;    /* that could not be, and why the first: */
+	struct err error;
+};
+/* All zero if they never were. */
+enum rc store_signed(struct store *s, const char *node, struct signed_files *out,
+		     struct err *e) MUST_CHECK;
+enum rc store_signed_put(struct store *s, const char *node,
+			 const struct signed_files *f, struct err *e) MUST_CHECK;
+
 /* ---- backups: what keyd proved, and what the daily check found since ---- */
 
 struct backup {

@@ -567,7 +567,7 @@ enum rc keyd_sgn(struct keyd *k, const struct keyd_sgn *job, struct err *e)
 
 	(void)k;
 	fake_keyd.sgns++;
-	if (fake_keyd.away)
+	if (fake_keyd.away || fake_keyd.sgn_away)
 		return err_set(e, RC_TOKEN, "keyd", "is away", NULL, "keyd");
 	pthread_mutex_lock(&lock);
 	key = find(UNIT_CALLMANAGER, job->node);

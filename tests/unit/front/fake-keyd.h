@@ -27,6 +27,7 @@ extern struct fake_keyd {
 	bool lost;        /* does not answer to generate and remove */
 	bool slow;        /* a reset waits until this is false again */
 	const char *bad_name; /* of a file, that it does not sign */
+	bool sgn_away;    /* signs no files */
 	unsigned sgns;    /* batches of files */
 	unsigned resets, notes, generated;
 	size_t places;    /* of the last rollback */
