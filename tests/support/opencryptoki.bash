@@ -14,6 +14,7 @@ ock_enter() {
 		echo "opencryptoki is not installed" >&2
 		return 1
 	}
+	# shellcheck disable=SC2016
 	OCK_INSIDE=yes exec unshare --mount --ipc --pid --fork --kill-child --mount-proc \
 		bash -c 'source "$1"; shift; ock_private; exec "$@"' - "${BASH_SOURCE[0]}" "$@"
 }
