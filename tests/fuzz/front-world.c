@@ -1,4 +1,5 @@
 /* Their headers declare what the linker has front call (wrap, in CMakeLists.txt). */
+#define answers_ask __wrap_answers_ask
 #define sock_send __wrap_sock_send
 #define node_fetch __wrap_node_fetch
 #define node_probe __wrap_node_probe
@@ -8,6 +9,8 @@
 #include "base/errjson.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "answers.h"
+#include "answers_ask.h"
 #include "fake-keyd.h"
 #include "heads.h"
 #include "lists.h"
@@ -46,6 +49,14 @@ static struct file {
 static unsigned served;
 
 /* ---- wrapped ---- */
+
+/* No TVS runs here. */
+void answers_ask(struct service *s, struct err of[CLUSTER_MAX_NODES])
+{
+	for (size_t i = 0; i < s->cluster->nnodes; i++)
+		err_set(&of[i], RC_STALE, "connect", "nobody answers", NULL, "%s",
+			s->cluster->nodes[i].host);
+}
 
 int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*run)(void *),
 			  void *arg);
@@ -231,6 +242,7 @@ static void make_service(void)
 		s->loops[s->nloops++] = (struct loop){.service = s, .node = &cluster->nodes[i]};
 	open_state();
 	s->stopping = true; /* its threads end as they begin */
+	must(answers_start(s, &e));
 	must(watch_start(s, &e));
 	must(vaults_start(s, &e));
 	s->stopping = false;
