@@ -63,7 +63,7 @@ static struct vouch *a_store(void)
 		  &e);
 	assert_ok(vouch_add(v, certs[RECOVERY], trust_roles_of_unit("ITLRecovery"), 86400, &e), &e);
 	assert_ok(vouch_add(v, certs[TWIN], TRUST_ROLE(ITL_TVS), 60, &e), &e);
-	assert_ok(vouch_add(v, certs[LEADING], TRUST_ROLES, 3600, &e), &e);
+	assert_ok(vouch_add(v, certs[LEADING], UINT32_MAX, 3600, &e), &e);
 	/* Of the trust file, what is the token's own already: that stays. */
 	assert_ok(vouch_add(v, certs[CALLMANAGER], TRUST_ROLE(ITL_CAPF), 60, &e), &e);
 	vouch_sort(v);

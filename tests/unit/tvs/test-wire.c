@@ -268,7 +268,7 @@ static void round_trips(void **state)
 
 static void what_cannot_be_written(void **state)
 {
-	static uint8_t frame[TVS_FRAME_MAX + 1], large[65536];
+	static uint8_t frame[2 * TVS_FRAME_MAX], large[65536];
 	const struct tvs_message rows[] = {
 		{.kind = TVS_QUERY, .issuer = {(const uint8_t *)"C\0N", 3}, .serial = {large, 1}},
 		{.kind = TVS_VERIFY, .cert = {large, sizeof large}},
