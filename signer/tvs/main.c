@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "cluster/program.h"
+#include "confine.h"
 #include "follow.h"
 #include "status.h"
 #include "ticket.h"
@@ -109,7 +110,7 @@ static enum rc serve(struct main *m, const char *dir, const struct cluster *c,
 	cluster_path(c, PATH_KEYD_SOCKET, path);
 	loops.keyd_socket = watch.keyd_socket = path;
 	if (check_user(c, e) != RC_OK || raise_files(conf, e) != RC_OK ||
-	    tickets_open(e) != RC_OK ||
+	    confine(e) != RC_OK || tickets_open(e) != RC_OK ||
 	    slots_new(conf->connections, conf->per_address, &loops.slots, e) != RC_OK ||
 	    provider_context(&watch.lib, e) != RC_OK ||
 	    loops_start(&loops, &watch.loops, e) != RC_OK)

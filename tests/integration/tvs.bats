@@ -388,6 +388,9 @@ says_why() {
 	pid=$(pid_of tvs)
 	grep -q '^NoNewPrivs:.*1$' "/proc/$pid/status"
 	grep -q '^CapEff:.*0000000000000000$' "/proc/$pid/status"
+	for thread in "/proc/$pid/task"/*; do
+		grep -q '^Seccomp:.*2$' "$thread/status"
+	done
 	[ "$(stat -c %U "/proc/$pid/mem")" = root ] # not dumpable: nobody of its user looks in
 	[ "$(mode_of "$dir/run/tvs/status.json")" = "itlkeeper-tvs:itlkeeper-tvs 644" ]
 	if is_release; then
