@@ -22,6 +22,16 @@ enum rc proc_harden(struct err *e)
 	return RC_OK;
 }
 
+void proc_room_for_files(unsigned long n)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= n)
+		return;
+	r.rlim_cur = n < r.rlim_max ? n : r.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
 static const char *const make_users =
 	"make the users and the group of the service: packaging/users";
 

@@ -590,6 +590,33 @@ static void test_tvs(void **state)
 	free(out);
 }
 
+static void test_signed(void **state)
+{
+	struct signed_files f = {.at = 5, .files = 40000, .refused = 2}, got;
+	struct store *s = open_store(*state);
+	struct err e;
+
+	assert_ok(store_signed(s, "n1", &got, &e), &e);
+	assert_string_equal(got.cert, "");
+	memset(f.cert, 'c', 40);
+	err_set(&f.error, RC_VERIFY, "verify", "its signature does not verify", NULL, "x.sgn");
+	assert_ok(store_signed_put(s, "n1", &f, &e), &e);
+	f.cert[0] = 'd';
+	assert_ok(store_signed_put(s, "n1", &f, &e), &e); /* in its place */
+	store_free(s);
+	s = open_store(*state);
+	assert_ok(store_signed(s, "n1", &got, &e), &e);
+	assert_string_equal(got.cert, f.cert);
+	assert_int_equal(got.at, 5);
+	assert_int_equal(got.files, 40000);
+	assert_int_equal(got.refused, 2);
+	assert_int_equal(got.error.rc, RC_VERIFY);
+	assert_string_equal(got.error.what, "x.sgn");
+	assert_ok(store_signed(s, "n2", &got, &e), &e);
+	assert_string_equal(got.cert, "");
+	store_free(s);
+}
+
 /* A file of version 1, as the first release made it, keeps what it holds. */
 static void test_migration(void **state)
 {
@@ -655,6 +682,7 @@ int main(void)
 		TEST(test_keys),    TEST(test_killed),	    TEST(test_opening),
 		TEST(test_immutable), TEST(test_backups), TEST(test_vaults),
 		TEST(test_alerts),    TEST(test_tvs),	    TEST(test_migration),
+		TEST(test_signed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
