@@ -30,7 +30,7 @@ bool trust_is_of(struct service *s, uint32_t timestamp);
 struct trust_present {
 	uint8_t *bytes; /* NULL: nothing was ever added */
 	size_t n;
-	struct trust *trust; /* of them, not verified; NULL likewise */
+	struct trust *trust; /* of them, not verified; NULL too if it cannot be read */
 	char sha1[SHA1_HEX]; /* "" likewise */
 };
 static inline void trust_present_clear_at(struct trust_present *p)

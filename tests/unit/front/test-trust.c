@@ -391,6 +391,24 @@ static void test_state_lost(void **state)
 	assert_file(f, 1, sast);
 }
 
+/* What state has cannot be read, as by a version that is stricter: it is told, and does
+ * not stand in the way of another one. */
+static void test_unreadable(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+	json_t *r;
+
+	NEEDS_ROOT(state);
+	assert_ok(store_trust_set(f->service->store, bytes_of("what", 4), &e), &e);
+	r = shown(f);
+	assert_string_equal(text(json_object_get(r, "fault"), "rc"), "verify");
+	assert_int_equal(json_array_size(json_object_get(r, "certs")), 6);
+	json_decref(r);
+	must_set(f, one());
+	assert_file(f, 1, sast);
+}
+
 static void test_another_audit_key(void **state)
 {
 	struct fixture *f = *state;
@@ -461,7 +479,7 @@ int main(void)
 		TEST(test_refused),	 TEST(test_the_most),
 		TEST(test_file_is_kept), TEST(test_no_folder),
 		TEST(test_state_lost),	 TEST(test_another_audit_key),
-		TEST(test_cut_off),
+		TEST(test_cut_off),	 TEST(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -406,6 +406,65 @@ static void no_trust_file(void **state)
 	}
 }
 
+/* The Audit key's signature over what is there now. */
+static void sign_again(struct bytes file)
+{
+	struct itl_signer with = party_signer(&audit);
+	struct itl *l = must_parse(file, ITL_STORE);
+	size_t at = l->signature_offset, after = at + 3 + l->signature.n;
+	const struct bytes parts[] = {bytes_of(file.p, at),
+				      bytes_of(file.p + after, file.n - after)};
+	struct err e;
+
+	assert_ok(with.sign(with.arg, ITL_SHA256, parts, 2,
+			    (uint8_t *)(uintptr_t)file.p + at + 3, l->signature.n, &e), &e);
+	itl_free(l);
+}
+
+/* A record that says something else than its certificate. */
+static void record_disagrees(void **state)
+{
+	const struct trust_entry entry = {small.cert, sast, 60};
+	struct bytes file = build(&entry, 1);
+	struct itl *l = must_parse(file, ITL_STORE);
+	uint8_t *key = (uint8_t *)(uintptr_t)l->records[0].key.p + 20;
+	struct trust *t = NULL;
+	struct err e;
+
+	(void)state;
+	*key ^= 1;
+	sign_again(file);
+	assert_int_equal(trust_read(file, audit.cert, &t, &e), RC_VERIFY);
+	assert_non_null(strstr(e.why, "PUBLICKEY differs"));
+	*key ^= 1;
+	sign_again(file);
+	assert_ok(trust_read(file, audit.cert, &t, &e), &e);
+	trust_free(t);
+	itl_free(l);
+	bytes_free(file);
+}
+
+/* As lists for newer phones have it: not what we write. */
+static void signer_version(void **state)
+{
+	struct itl_signer with = party_signer(&audit);
+	const struct itl_plan plan = {.file_name = TRUST_FILE,
+				      .signer = audit.cert,
+				      .digest = ITL_SHA256,
+				      .has_signer_version = true,
+				      .store = true};
+	struct trust *t = NULL;
+	uint8_t *out = NULL;
+	size_t n = 0;
+	struct err e;
+
+	(void)state;
+	assert_ok(itl_build(&plan, &with, &out, &n, &e), &e);
+	assert_int_equal(trust_read(bytes_of(out, n), audit.cert, &t, &e), RC_VERIFY);
+	assert_non_null(strstr(e.why, "version"));
+	free(out);
+}
+
 /* A phone's list keeps its limits, and a store has its own. */
 static void store_limits(void **state)
 {
@@ -488,7 +547,7 @@ static void mutated(void **state)
 	};
 	struct bytes file = build(entries, 2);
 	uint64_t random = support_seed();
-	size_t rounds = support_rounds(50000);
+	size_t rounds = support_rounds(20000);
 
 	(void)state;
 	for (size_t i = 0; i < file.n; i++) {
@@ -568,6 +627,8 @@ int main(void)
 		cmocka_unit_test(odd_names),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(no_trust_file),
+		cmocka_unit_test(record_disagrees),
+		cmocka_unit_test(signer_version),
 		cmocka_unit_test(store_limits),
 		cmocka_unit_test(mutated),
 		cmocka_unit_test(roles),

@@ -11,7 +11,8 @@
  *   FUNCTION     the role
  *   CERTIFICATE  the whole of it; the other tags say what it says
  *
- * No addresses, no hashes. Pure, as all of itl: no files, clock, token; any thread on
+ * No addresses, no hashes. An older file verifies too: a reader that has one does not go
+ * back to an earlier time. Pure, as all of itl: no files, clock, token; any thread on
  * objects of its own. Whether a certificate has expired is for the caller to look at.
  */
 #ifndef ITL_TRUST_H
