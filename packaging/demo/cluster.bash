@@ -6,6 +6,7 @@
 #   demo_make DIR BIN   make everything, with the programs of BIN; what is at DIR
 #                       is stopped and removed
 #   demo_start DIR      start the nodes' servers and itlkeeperd, wait until it answers
+#   demo_phone_files DIR NAME   a configuration file for each of a node's phones
 #   demo_tvs_wait DIR   wait until tvs has taken renewed certificates up
 #   demo_stop DIR       stop exactly what demo_start started
 #   demo_ctl DIR ARG... itlctl, for this cluster

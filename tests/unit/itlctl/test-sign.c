@@ -259,6 +259,7 @@ static void verifying(void **state)
 {
 	struct world *w = *state;
 	struct output o;
+	char path[300];
 
 	world_open(w, service);
 	write_file(w, "n2/a.xml", "a");
@@ -270,11 +271,14 @@ static void verifying(void **state)
 	assert_non_null(strstr(o.out, "2 verified, 1 older than their file, 0 refused"));
 	assert_non_null(strstr(o.err, "warning: old.xml has changed"));
 	output_clear(&o);
+	/* What does not verify is graver than what is refused before. */
+	snprintf(path, sizeof path, "%s/n2/a-link.sgn", w->dir);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
 	write_signed(w, "n2/b.xml", "b.xml", "b", true);
 	o = world_run(w, "sign --verify --dir %d/n2 --json");
 	assert_int_equal(o.code, 5);
 	assert_non_null(strstr(o.out, "b.xml.sgn"));
-	assert_non_null(strstr(o.out, "\"refused\":1,"));
+	assert_non_null(strstr(o.out, "\"refused\":2,"));
 	assert_non_null(strstr(o.out, "\"verified\":1,"));
 	assert_non_null(strstr(o.out, "\"outdated\":1,"));
 	output_clear(&o);

@@ -268,6 +268,46 @@ static void another_signer_signs_the_same(void **state)
 	tree_expect(t, 0, 5, 0);
 }
 
+/* Files of both signers and both hashes, one beside the other. */
+static void a_mixed_tree(void **state)
+{
+	X509 *both[] = {bob.cert, alice.cert};
+	struct tree *t = *state;
+	char name[32];
+
+	t->job.workers = 1;
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(name, sizeof name, "f%02u.xml", i);
+		tree_text(t, name, name);
+		t->job.pattern = name;
+		t->job.digest = i % 2 ? ITL_SHA1 : ITL_SHA512;
+		t->by = i % 3 ? &alice : &bob;
+		t->job.signer = t->by->cert;
+		tree_expect(t, 1, 0, 0);
+	}
+	t->job.pattern = NULL;
+	t->job.what = SGN_VERIFY;
+	t->job.signer = NULL;
+	t->job.signers = both;
+	t->job.nsigners = 2;
+	tree_expect(t, 0, 12, 0);
+	as_again(t);
+	tree_expect(t, 8, 4, 0);
+	for (unsigned i = 0; i < 12; i++) {
+		struct itl *l = NULL;
+
+		snprintf(name, sizeof name, "f%02u.xml", i);
+		tree_phone_takes(t, name, name, &bob);
+		strcat(name, ".sgn");
+		struct bytes sgn = tree_read(t, name);
+
+		assert_ok(itl_parse(sgn, ITL_SGN, &l, &t->error), &t->error);
+		assert_int_equal(l->digest, i % 2 ? ITL_SHA1 : ITL_SHA512);
+		itl_free(l);
+		free((void *)(uintptr_t)sgn.p);
+	}
+}
+
 /* Nobody gets a signature over what another one put there. */
 static void what_was_edited_is_not_signed_again(void **state)
 {
@@ -341,6 +381,7 @@ int main(void)
 		T(a_failure_keeps_what_was_signed),
 		T(it_can_be_stopped),
 		T(another_signer_signs_the_same),
+		T(a_mixed_tree),
 		T(what_was_edited_is_not_signed_again),
 		T(a_tree_is_verified),
 	};
