@@ -3,6 +3,7 @@
 #define FRONT_DOOR_H
 
 #include "base/sock.h"
+#include "front/client.h"
 #include "service.h"
 
 /* One request, on a thread of its own. */
@@ -12,6 +13,10 @@ struct call {
 	struct sock_peer peer;
 	json_t *request; /* its members, without "do" and, if the row says so, "node" */
 	const struct cluster_node *node; /* the one that the request names */
+	int files[FRONT_FILES_MAX]; /* that came with it, if its row takes any; the door
+				     closes them */
+	size_t nfiles;
+	int give; /* goes with the result, and is closed; -1: none */
 	bool tvs_asked; /* in this request; then what came of it is in tvs (answers.h) */
 	int tvs;
 	int fd;

@@ -8,6 +8,7 @@
 #include "holds.h"
 #include "loop.h"
 #include "ops.h"
+#include "trust.h"
 #include "vaults.h"
 #include "watch.h"
 #include <errno.h>
@@ -70,8 +71,11 @@ static enum rc start(struct service *s, struct err *e)
 	cluster_path(s->cluster, PATH_STATE_DB, path);
 	if (proc_group(s->cluster->group, &s->group, e) != RC_OK ||
 	    proc_sibling("carry", s->carry, sizeof s->carry, e) != RC_OK ||
-	    store_open(path, &s->store, e) != RC_OK ||
-	    answers_start(s, e) != RC_OK || holds_start(s, e) != RC_OK || loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
+	    store_open(path, &s->store, e) != RC_OK)
+		return e->rc;
+	trust_start(s);
+	if (answers_start(s, e) != RC_OK || holds_start(s, e) != RC_OK ||
+	    loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
 	    watch_start(s, e) != RC_OK || chores_start(s, e) != RC_OK)
 		return e->rc;
 	return vaults_start(s, e);

@@ -78,26 +78,36 @@ static json_t *show_pem(X509 *cert)
 	return j ? j : json_null();
 }
 
+json_t *show_certificate(const X509 *cert)
+{
+	X509 *c = (X509 *)(uintptr_t)cert; /* libcrypto keeps what it computed */
+
+	return json_pack("{s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "bits",
+			 EVP_PKEY_get_bits(X509_get0_pubkey(c)), "subject",
+			 show_name(X509_get_subject_name(c)), "issuer",
+			 show_name(X509_get_issuer_name(c)), "serial", show_serial(c),
+			 "not_before", (json_int_t)show_time(X509_get0_notBefore(c)),
+			 "not_after", (json_int_t)show_time(X509_get0_notAfter(c)), "sha1",
+			 show_digest(c, EVP_sha1()), "sha256",
+			 show_digest(c, EVP_sha256()), "pem", show_pem(c));
+}
+
 json_t *show_key(const struct keyd_key *k)
 {
 	char id[2 * sizeof k->id + 1], label[LABEL_MAX];
 	const char *node =
 		unit_is_of_node(k->label.unit) ? k->label.node : NULL;
-	X509 *c = k->cert;
+	json_t *cert = show_certificate(k->cert), *j;
 
 	label_text(&k->label, label);
-	return json_pack(
-		"{s:s, s:s, s:s?, s:i, s:b, s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
-		"label", label, "unit", unit_name(k->label.unit), "node", node,
-		"generation", (int)k->label.generation, "current", k->current, "id",
-		hex_of(bytes_of(k->id, sizeof k->id), id, sizeof id), "bits",
-		EVP_PKEY_get_bits(X509_get0_pubkey(c)), "subject",
-		show_name(X509_get_subject_name(c)), "issuer",
-		show_name(X509_get_issuer_name(c)), "serial", show_serial(c),
-		"not_before", (json_int_t)show_time(X509_get0_notBefore(c)), "not_after",
-		(json_int_t)show_time(X509_get0_notAfter(c)), "sha1",
-		show_digest(c, EVP_sha1()), "sha256",
-		show_digest(c, EVP_sha256()), "pem", show_pem(c));
+	j = json_pack("{s:s, s:s, s:s?, s:i, s:b, s:s}", "label", label, "unit",
+		      unit_name(k->label.unit), "node", node, "generation",
+		      (int)k->label.generation, "current", k->current, "id",
+		      hex_of(bytes_of(k->id, sizeof k->id), id, sizeof id));
+	if (j && cert)
+		(void)json_object_update(j, cert);
+	json_decref(cert);
+	return j;
 }
 
 enum rc show_certs(struct call *c, json_t **result, struct err *e)

@@ -5,19 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#define ANSWER_MS 60000       /* longer than keyd's own deadline */
 #define GENERATE_MS 900000    /* RSA-4096 on a slow token */
 #define COME_BACK_SECONDS 5.0 /* how long a restarting keyd is waited for */
-
-struct keyd {
-	char path[CLUSTER_PATH_MAX];
-	int fd; /* -1: not connected */
-	double come_back; /* seconds; keyd_set_patience() */
-	int answer_ms;    /* of a call and its tries; 0: see patience() */
-	uint32_t next_id;
-	uint8_t *answer; /* SOCK_MESSAGE_MAX bytes, of the last call */
-	size_t answered; /* of them in use */
-};
 
 enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
 {
@@ -42,7 +31,7 @@ void keyd_set_patience(struct keyd *k, double come_back, int answer_ms)
 	k->answer_ms = answer_ms;
 }
 
-static void hang_up(struct keyd *k)
+void call_hang_up(struct keyd *k)
 {
 	fd_close(k->fd);
 	k->fd = -1;
@@ -52,13 +41,13 @@ void keyd_free(struct keyd *k)
 {
 	if (!k)
 		return;
-	hang_up(k);
+	call_hang_up(k);
 	call_forget(k);
 	free(k->answer);
 	free(k);
 }
 
-static enum rc dial(struct keyd *k, struct err *e)
+enum rc call_dial(struct keyd *k, struct err *e)
 {
 	const struct timespec pause = {.tv_nsec = 20000000};
 	double end = proc_now() + k->come_back;
@@ -122,7 +111,7 @@ static int patience(const struct keyd *k, unsigned what, double since)
 
 	if (k->answer_ms)
 		return left > 0 ? (int)left : 0;
-	return what == KEYD_GENERATE ? GENERATE_MS : ANSWER_MS;
+	return what == KEYD_GENERATE ? GENERATE_MS : CALL_ANSWER_MS;
 }
 
 /* A ticket is good for one try, so what needs one is not sent again. */
@@ -136,15 +125,15 @@ enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 		return err_set(e, RC_USAGE, "keyd", "the request is too large",
 			       NULL, "%zu bytes", body->cap);
 	if (!again)
-		hang_up(k); /* an old connection may be to a keyd that has ended */
+		call_hang_up(k); /* an old connection may be to a keyd that has ended */
 	/* The second one may be to the same keyd: one that is ending still takes
 	 * connections. More than that would feed a keyd that dies of the request. */
 	for (int tries = again ? 3 : 1; rc == RC_STALE && tries > 0; tries--) {
-		if (dial(k, e) != RC_OK)
+		if (call_dial(k, e) != RC_OK)
 			return e->rc;
 		rc = ask(k, what, writer_bytes(body), patience(k, what, since), r, e);
 		if (rc == RC_STALE)
-			hang_up(k);
+			call_hang_up(k);
 	}
 	if (rc == RC_STALE && !again)
 		return err_hint(e, "it may have been done or not: look at `show status` and `show cert list own`, then repeat it");
@@ -155,7 +144,7 @@ enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 
 enum rc call_malformed(struct keyd *k, struct err *e)
 {
-	hang_up(k);
+	call_hang_up(k);
 	return err_set(e, RC_ERROR, "keyd", "the answer cannot be read",
 		       "do the programs have one version?", "%s", k->path);
 }

@@ -228,12 +228,20 @@ static void wait_for_work(struct release *r)
 	}
 }
 
+/* As many wait as are still being worked on: who asks again after an answer then never
+ * leaves the workers without work. Called locked. */
+static bool is_enough(const struct release *r)
+{
+	return (int)r->open.n >= r->in_flight || r->open.n >= RELEASE_BATCH ||
+	       r->open.last;
+}
+
 /* Others are on their way: let them share the sync. Called locked. */
 static void wait_for_more(struct release *r)
 {
 	struct timespec until = in_seconds(RELEASE_WAIT_MS / 1000.0);
 
-	while (r->in_flight > 0 && r->open.n < RELEASE_BATCH && !r->open.last)
+	while (!is_enough(r))
 		if (pthread_cond_timedwait(&r->work, &r->lock, &until) != 0)
 			return;
 }
@@ -337,7 +345,7 @@ static void append_answer(struct release *r, const struct answer *a)
 	b->answers = grow(b->answers, &b->cap, b->n + 1, sizeof *b->answers);
 	b->answers[b->n++] = *a;
 	/* Wake the release thread for what it waits for, and not for each. */
-	if (b->n == 1 || b->n == RELEASE_BATCH || r->in_flight == 0 || b->last)
+	if (b->n == 1 || is_enough(r))
 		(void)pthread_cond_signal(&r->work);
 }
 

@@ -4,7 +4,7 @@
  *
  * Workers append entry and answer to the open batch and go on; one thread takes
  * the batch, writes and syncs its entries once, and sends its answers. It waits
- * up to RELEASE_WAIT_MS for more only while other requests are in flight.
+ * up to RELEASE_WAIT_MS for more only while more requests are in flight than wait.
  *
  * A log that has no room (or is read-only now) is *stuck*: what waits is answered
  * with that error and forgotten, and so is all that comes, before anything is done
@@ -25,7 +25,7 @@
 #include "keyd/wire.h"
 
 #define RELEASE_WAIT_MS 8
-#define RELEASE_BATCH 32 /* answers that are worth a sync of their own */
+#define RELEASE_BATCH 64 /* answers that are worth a sync of their own */
 #define RELEASE_UNCOVERED 1000u /* entries that want a checkpoint at once */
 
 struct release;

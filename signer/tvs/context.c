@@ -56,8 +56,11 @@ static bool set_tls(SSL_CTX *ctx, const struct context_plan *p)
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					       SSL_OP_CIPHER_SERVER_PREFERENCE |
 					       SSL_OP_PRIORITIZE_CHACHA);
-	/* Ten thousand phones that say nothing: buffers only while they speak. */
-	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	/* Ten thousand phones that say nothing: buffers only while they speak. And phones
+	 * know the certificate itself: no chain is looked for at each handshake. */
+	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
+	/* No SSL_CTX_set_read_ahead(): what came with the end of a handshake would stay in
+	 * OpenSSL's buffer, and no event would tell of it. */
 	(void)SSL_CTX_set_max_early_data(ctx, 0);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION + (int)p->tls_min) == 1 &&
 	       SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&

@@ -12,8 +12,6 @@
 #include <pthread.h>
 #include <string.h>
 
-#define TAKE_AT_ONCE 8 /* connections; the rest is for a loop that has time */
-
 /* When there is no room, or no descriptor: so long nothing is taken. */
 static const struct timeval pause_time = {.tv_usec = 50000};
 
@@ -83,30 +81,24 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	(void)event_add(d->ready, NULL);
 }
 
+/* One: the next is for a loop that has time, perhaps this one. */
 static void on_ready(evutil_socket_t listener, short what, void *arg)
 {
 	struct door *d = arg;
+	struct sockaddr_storage from = {0};
+	socklen_t n = sizeof from;
+	int fd;
 
 	(void)what;
-	for (int i = 0; i < TAKE_AT_ONCE; i++) {
-		struct sockaddr_storage from = {0};
-		socklen_t n = sizeof from;
-		int fd;
-
-		if (slots_full(d->loop->home.slots)) {
-			rest(d); /* they wait in the kernel's queue */
-			return;
-		}
-		fd = accept4(listener, (struct sockaddr *)&from, &n,
-			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0)
-			take(d, fd, (const struct sockaddr *)&from);
-		else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-			 errno == ENOBUFS)
-			rest(d);
-		if (fd < 0 && errno != ECONNABORTED && errno != EINTR)
-			return;
+	if (slots_full(d->loop->home.slots)) {
+		rest(d); /* they wait in the kernel's queue */
+		return;
 	}
+	fd = accept4(listener, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0)
+		take(d, fd, (const struct sockaddr *)&from);
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+		rest(d);
 }
 
 enum rc loops_listen(struct loops *l, size_t number, int fd, struct err *e)
@@ -135,12 +127,26 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Most connections are handed from one state to the next several times between two
+ * waits: what changed is told to the kernel once. */
+static struct event_base *new_base(void)
+{
+	struct event_config *c = event_config_new();
+	struct event_base *base = NULL;
+
+	if (c && event_config_set_flag(c, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+		base = event_base_new_with_config(c);
+	if (c)
+		event_config_free(c);
+	return base;
+}
+
 static enum rc start(struct loop *l, const struct loops_setup *setup, struct err *e)
 {
 	pthread_t thread;
 
 	l->home = (struct conn_home){
-		.base = event_base_new(),
+		.base = new_base(),
 		.conf = setup->conf,
 		.slots = setup->slots,
 	};

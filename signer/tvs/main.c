@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "cluster/program.h"
+#include "confine.h"
 #include "follow.h"
 #include "status.h"
 #include "ticket.h"
@@ -57,6 +58,15 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)event_base_loopbreak(m->base);
 }
 
+#define KEPT (8 << 20) /* bytes of a heap's free end */
+
+/* A handshake's buffers come and go: not to the kernel and back each time. */
+static void keep_memory(void)
+{
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT);
+	(void)mallopt(M_TOP_PAD, 1 << 20);
+}
+
 /* A descriptor for each connection. */
 static enum rc raise_files(const struct tvs_conf *conf, struct err *e)
 {
@@ -100,7 +110,7 @@ static enum rc serve(struct main *m, const char *dir, const struct cluster *c,
 	cluster_path(c, PATH_KEYD_SOCKET, path);
 	loops.keyd_socket = watch.keyd_socket = path;
 	if (check_user(c, e) != RC_OK || raise_files(conf, e) != RC_OK ||
-	    tickets_open(e) != RC_OK ||
+	    confine(e) != RC_OK || tickets_open(e) != RC_OK ||
 	    slots_new(conf->connections, conf->per_address, &loops.slots, e) != RC_OK ||
 	    provider_context(&watch.lib, e) != RC_OK ||
 	    loops_start(&loops, &watch.loops, e) != RC_OK)
@@ -158,6 +168,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
+	keep_memory();
 	rc = serve(&m, o.config, cluster, conf, &e);
 	if (rc != RC_OK)
 		log_error("end", &e);

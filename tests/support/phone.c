@@ -212,3 +212,28 @@ void phone_clear(struct phone *p)
 	free(p->itl);
 	*p = (struct phone){0};
 }
+
+const char *phone_file_fault(struct bytes sgn, const char *name, struct bytes content,
+			     X509 *signer)
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(signer);
+	struct value own = {ASN1_STRING_get0_data(serial),
+			    (size_t)ASN1_STRING_length(serial)};
+	struct tags t;
+	size_t length;
+
+	if (sgn.n < 10 || sgn.p[0] != 1 || sgn.p[5] != 2)
+		return "has no header";
+	length = (size_t)sgn.p[8] << 8 | sgn.p[9];
+	if (length > sgn.n || !read_tags(sgn.p, sgn.p + length, &t, true))
+		return "has a header that is none";
+	if (t.of[1].n != 2 || t.of[1].p[0] != 1 || t.of[1].p[1] != 0)
+		return "has another version";
+	if (t.of[14].n != strlen(name) + 1 || memcmp(t.of[14].p, name, t.of[14].n) != 0)
+		return "has another name";
+	if (sgn.n - length != content.n || memcmp(sgn.p + length, content.p, content.n) != 0)
+		return "has another content";
+	if (!same(own, t.of[5]) || !signed_by(sgn, &t, signer))
+		return "is not signed by this signer";
+	return NULL;
+}

@@ -19,6 +19,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
@@ -40,8 +41,10 @@ __attribute__((noreturn)) static void fail(const char *why)
 static int dial(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int one = 1;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof from) != 0 ||
+	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
+	    bind(fd, (struct sockaddr *)&from, sizeof from) != 0 ||
 	    connect(fd, (struct sockaddr *)&server, sizeof server) != 0)
 		fail("connect");
 	return fd;

@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 #define BENCH_THREADS_MAX 256
+#define BENCH_TURNS 8 /* of each side */
 
 /* One operation; called again and again by each of the threads 0 .. n - 1. */
 typedef enum rc bench_step(void *arg, unsigned thread, struct err *e);

@@ -24,12 +24,12 @@ static const struct option_row options[] = {
 	{.name = "uri", .arg = "U", .type = OPTION_TEXT, .at = AT(s.uri),
 	 .help = "token: which token, an RFC 7512 URI"},
 	{.name = "pin-file", .arg = "F", .type = OPTION_TEXT, .at = AT(s.pin_file),
-	 .help = "token, list: file with the PIN, readable by its owner alone"},
+	 .help = "token, list, signatures, latency, tvs: file with the PIN, its owner's alone"},
 	{.name = "threads", .arg = "N", .type = OPTION_UINT, .at = AT(s.threads),
 	 .min = 1, .max = BENCH_THREADS_MAX,
 	 .help = "token: up to so many threads; demo: keyd's sessions (default 4)"},
 	{.name = "config", .arg = "DIR", .type = OPTION_TEXT, .at = AT(s.config),
-	 .help = "list, vault, nodes: the configuration (default " CLUSTER_DIR ")"},
+	 .help = "of all that measure a service: the configuration (default " CLUSTER_DIR ")"},
 	{.name = "password-file", .arg = "F", .type = OPTION_TEXT,
 	 .at = AT(s.password_file),
 	 .help = "vault, nodes: file with the administrator password"},
@@ -38,7 +38,13 @@ static const struct option_row options[] = {
 	 .help = "vault: file with the cluster security password"},
 	{.name = "window", .arg = "W", .type = OPTION_UINT, .at = AT(s.window),
 	 .min = 1, .max = BENCH_THREADS_MAX,
-	 .help = "list, demo: requests in flight (default 32)"},
+	 .help = "list, signatures, memory, demo: requests in flight (default 32)"},
+	{.name = "token-us", .arg = "U", .type = OPTION_UINT, .at = AT(s.token_us),
+	 .min = 1, .max = 1000000,
+	 .help = "signatures: microseconds that the token's C_Sign takes"},
+	{.name = "count", .arg = "N", .type = OPTION_UINT, .at = AT(s.count),
+	 .min = 10, .max = 100000000,
+	 .help = "memory: signatures (default 20000)"},
 	{.name = "bits", .arg = "B", .type = OPTION_UINT, .at = AT(s.bits),
 	 .min = 1024, .max = 4096,
 	 .help = "demo: size of the keys (default 2048)"},
@@ -56,11 +62,21 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"demo", measure_demo, true, false,
-	 "all but audit and vault and nodes, on a private token and cluster (as root)"},
+	 "token, list and parse, on a private token and cluster (as root)"},
 	{"token", measure_token, false, false,
 	 "the ceiling: bare C_Sign by threads, beside OpenSSL in memory"},
 	{"list", measure_list, false, false,
 	 "lists through keyd, beside the ceiling of its token (as root)"},
+	{"signatures", measure_signatures, false, false,
+	 "the same of small signed files, without the files"},
+	{"latency", measure_latency, false, false,
+	 "what the service adds to one signature when it is idle (as root)"},
+	{"first", measure_first, false, false,
+	 "from exec of a keyd to its first signature; none runs (as root)"},
+	{"memory", measure_resident, false, false,
+	 "resident memory of the services over many signatures (as root)"},
+	{"tvs", measure_tvs, false, false,
+	 "TLS handshakes of a running TVS, beside bare OpenSSL servers (as root)"},
 	{"parse", measure_parse, true, false,
 	 "[FILE]: a list's structure, beside an RSA-2048 verification"},
 	{"audit", measure_audit, false, false,
@@ -101,7 +117,7 @@ static enum rc run_command(struct settings *s, int nwords, char **words,
 		return c->run(s, e);
 	}
 	return err_set(e, RC_USAGE, "itlbench", "no such command",
-		       "demo, token, list, parse, vault, audit or nodes; see --help", "%s",
+		       "demo, token, list, signatures and others; see --help", "%s",
 		       nwords > 0 ? words[0] : "the command line");
 }
 
@@ -110,7 +126,7 @@ static enum rc run(int argc, char **argv, struct err *e)
 	struct arguments a = {
 		.s = {.file = SAMPLE, .config = CLUSTER_DIR,
 		      .module = "softhsm2", .threads = 4, .window = 32,
-		      .bits = 2048, .seconds = 4},
+		      .bits = 2048, .seconds = 4, .count = 20000},
 	};
 	int words;
 

@@ -36,6 +36,16 @@ static enum rc import(struct ctl *c, const struct passwords *pw,
 	return e->rc;
 }
 
+/* A new token has a new Audit key, which signed no trust file yet. */
+static void tell_trust(struct ctl *c, const struct recovery_file *f)
+{
+	for (size_t i = 0; f->envelope && i < f->envelope->nitems; i++)
+		if (f->envelope->items[i].kind == ENVELOPE_TRUST)
+			(void)fprintf(ctl_words(c),
+				      "The backup has a trust store. TVS vouches for its certificates again once they are added:\n"
+				      "itlvault --state DIR restore VAULT, then itlctl trust add DIR/TrustFile.tlv\n");
+}
+
 enum rc restore_key(struct ctl *c, struct keyfile *from,
 		    const struct passwords *pw, struct restored *out, struct err *e)
 {
@@ -57,6 +67,7 @@ enum rc restore_key(struct ctl *c, struct keyfile *from,
 		(void)fprintf(c->out, "Recovery key: %s as %s, %.1f s\n",
 			      out->key.present ? "in the token already" : "imported",
 			      out->key.label, proc_now() - opened);
+	tell_trust(c, f);
 	return adopt(c, pw, &out->security_set, e);
 }
 

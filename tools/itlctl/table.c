@@ -24,6 +24,8 @@ enum {
 		  OPT_BIT(OPT_RESTART) | OPT_BIT(OPT_NO_TFTP) | OPT_BIT(OPT_NO_TVS),
 	SINCE = OPT_BIT(OPT_SINCE),
 	FILTER = SINCE | OPT_BIT(OPT_EVENT) | OPT_BIT(OPT_KEY) | OPT_BIT(OPT_LAST),
+	SIGNING = OPT_BIT(OPT_DIR) | OPT_BIT(OPT_PATTERN) | OPT_BIT(OPT_DIGEST) |
+		  OPT_BIT(OPT_VERIFY),
 	COMPARE = OPT_BIT(OPT_CERT) | OPT_BIT(OPT_HEAD) | OPT_BIT(OPT_VAULT),
 };
 
@@ -109,6 +111,9 @@ const struct command commands[] = {
 	 "compare two lists, record by record"},
 	{"file accept", "NEW", file_accept, NEED_NOTHING, JSON | INSTALLED,
 	 "say whether a phone would accept a list, and why"},
+	{"sign", "[FILE...]", sign, NEED_FRONT,
+	 NODE | JSON | DRY_RUN | SIGNING,
+	 "sign configuration files: NAME.sgn beside each, where it is not up to date"},
 	{"node check", "[NAME]", node_check, NEED_FRONT, JSON,
 	 "see whether the TFTP nodes are there, and accept keys of SSH servers"},
 	{"node list", "", node_list, NEED_CLUSTER, JSON, "list the nodes of cluster.conf"},
@@ -128,6 +133,13 @@ const struct command commands[] = {
 	 JSON | FORCE | DRY_RUN | PASSWORD, "say who signs ordinary lists: callmanager or itlrecovery"},
 	{"cluster domain", "DOMAIN", cluster_domain, NEED_FRONT | NEED_KEYD,
 	 JSON | FORCE | DRY_RUN | PASSWORD, "change what follows the hosts in certificates' names"},
+	{"trust list", "", trust_list, NEED_FRONT, JSON,
+	 "list the certificates that TVS vouches for"},
+	{"trust add", "FILE", trust_add, NEED_FRONT | NEED_KEYD,
+	 JSON | DRY_RUN | YES | PASSWORD | OPT_BIT(OPT_ROLES) | OPT_BIT(OPT_TTL),
+	 "have TVS vouch for certificates of elsewhere, as before a migration"},
+	{"trust remove", "CERT [CERT...]", trust_remove, NEED_FRONT | NEED_KEYD,
+	 JSON | DRY_RUN | YES | PASSWORD, "have TVS vouch for certificates no more"},
 	{"node", "NAME", session_node, NEED_CLUSTER | NEED_LINES, 0,
 	 "stand on another node (at the prompt)"},
 	{"help", "[WORD...]", session_help, NEED_NOTHING, 0,

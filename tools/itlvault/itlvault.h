@@ -126,6 +126,8 @@ enum rc own_token_forget(struct own_token *t, struct err *e) MUST_CHECK;
 
 /* ---- public state (state.c) ---- */
 
+/* Whether it has a trust store. */
+bool state_has_trust(const struct recovery_file *f);
 /* Write what an envelope knows of the cluster below a folder, which must not be
  * there yet. */
 enum rc state_write(const struct recovery_file *f, const char *dir,

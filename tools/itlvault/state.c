@@ -16,8 +16,16 @@ static const struct {
 	{ENVELOPE_CONF, "", ""},
 	{ENVELOPE_CERT, "cert-", ".der"},
 	{ENVELOPE_LIST, "ITLFile-", ".tlv"},
-	{ENVELOPE_TRUST, "trust-", ".tlv"},
+	{ENVELOPE_TRUST, "", ""},
 };
+
+bool state_has_trust(const struct recovery_file *f)
+{
+	for (size_t i = 0; f->envelope && i < f->envelope->nitems; i++)
+		if (f->envelope->items[i].kind == ENVELOPE_TRUST)
+			return true;
+	return false;
+}
 
 /* A name from outside, in one folder: slashes of labels become dashes. */
 static enum rc name_of(const struct envelope_item *item, char *to, size_t cap,

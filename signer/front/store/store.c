@@ -160,6 +160,11 @@ static const char *const migrations[] = {
 	" sha1 TEXT NOT NULL,"
 	" units TEXT NOT NULL) STRICT;",
 
+	/* The trust store, as its signed file: one row at most. */
+	"CREATE TABLE trust ("
+	" id INTEGER PRIMARY KEY CHECK (id = 1),"
+	" bytes BLOB NOT NULL) STRICT;",
+
 	/* Whose TVS was seen to answer, and how it is now. */
 	"CREATE TABLE tvs ("
 	" node TEXT PRIMARY KEY,"

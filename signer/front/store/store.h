@@ -185,6 +185,13 @@ struct store_place {
 enum rc store_rollback(struct store *s, const struct store_place *places, size_t n,
 		       int64_t op, struct err *e) MUST_CHECK;
 
+/* ---- the trust store (store_trust.c) ---- */
+
+/* The signed file's bytes, malloc()ed; RC_NOTFOUND if there never was one. */
+enum rc store_trust(struct store *s, uint8_t **out, size_t *n, struct err *e) MUST_CHECK;
+/* It takes the place of what was there. */
+enum rc store_trust_set(struct store *s, struct bytes file, struct err *e) MUST_CHECK;
+
 /* ---- keys: what the token last said ---- */
 
 /* Replaces them all. */

@@ -5,6 +5,8 @@
 #include "support/software.h"
 #include "fake-keyd.h"
 #include "itl/itl.h"
+#include "itl/trust.h"
+#include "keyd/sgn.h"
 #include "x509/x509.h"
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -472,6 +474,42 @@ enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
 				: give_csr(unit, node, out);
 }
 
+enum rc keyd_trust(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+		   const struct keyd_trust *t, struct keyd_key *audit,
+		   struct keyd_signature *signature, struct err *e)
+{
+	struct software_key *by = find(UNIT_AUDIT, "test10");
+	struct itl_signer with = software_signer(by->pkey);
+	struct trust_entry entries[TRUST_MAX_ENTRIES];
+	struct itl CLEANUP(itl_free) *l = NULL;
+	uint8_t *file = NULL;
+	size_t n = 0;
+
+	(void)k;
+	if (check_ticket(ticket, uid, e) != RC_OK)
+		return e->rc;
+	if (fake_keyd.lost)
+		return err_set(e, RC_STALE, "receive", "keyd ended", NULL, "keyd");
+	for (size_t i = 0; i < t->n; i++) {
+		entries[i] = (struct trust_entry){NULL, t->entries[i].roles,
+						  t->entries[i].ttl};
+		assert_ok(trust_read_cert(t->entries[i].cert, &entries[i].cert, e), e);
+	}
+	assert_ok(trust_build(entries, t->n, by->key.cert, t->timestamp, &with, &file, &n,
+			      e), e);
+	assert_ok(itl_parse(bytes_of(file, n), ITL_STORE, &l, e), e);
+	memcpy(signature->p, l->signature.p, l->signature.n);
+	signature->n = l->signature.n;
+	signature->p[7] ^= fake_keyd.bad_list;
+	*audit = by->key;
+	X509_up_ref(audit->cert);
+	for (size_t i = 0; i < t->n; i++)
+		X509_free(entries[i].cert);
+	free(file);
+	(void)snprintf(fake_keyd.change, sizeof fake_keyd.change, "%s", t->change);
+	return RC_OK;
+}
+
 enum rc keyd_cert_import(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 			 uid_t uid, enum unit unit, const char *node,
 			 struct bytes certificates, struct keyd_key *out, struct err *e)
@@ -561,5 +599,41 @@ enum rc keyd_note(struct keyd *k, const char *event, const char *text, struct er
 		return e->rc;
 	fake_keyd.notes++;
 	snprintf(fake_keyd.note, sizeof fake_keyd.note, "%s %s", event, text);
+	return RC_OK;
+}
+
+/* ---- keyd/sgn.h ---- */
+
+enum rc keyd_sgn(struct keyd *k, const struct keyd_sgn *job, struct err *e)
+{
+	struct itl_plan plan = {.digest = job->digest, .timestamp = job->timestamp};
+	struct software_key *key;
+	struct itl_signer with;
+
+	(void)k;
+	fake_keyd.sgns++;
+	if (fake_keyd.away)
+		return err_set(e, RC_TOKEN, "keyd", "is away", NULL, "keyd");
+	pthread_mutex_lock(&lock);
+	key = find(UNIT_CALLMANAGER, job->node);
+	pthread_mutex_unlock(&lock);
+	plan.signer = key->key.cert;
+	with = software_signer(key->pkey);
+	for (size_t i = 0; i < job->n; i++) {
+		uint8_t header[ITL_MAX_SGN_HEADER];
+		struct keyd_sgn_file f = {0};
+		struct err why = {0};
+		size_t n = 0;
+		enum rc rc = job->file(job->arg, i, &f, &why);
+
+		plan.file_name = f.name;
+		if (rc == RC_OK && fake_keyd.bad_name && !strcmp(f.name, fake_keyd.bad_name))
+			rc = err_set(&why, RC_REFUSED, "sgn", "it does not like the name",
+				     NULL, "%s", f.name);
+		if (rc == RC_OK)
+			rc = itl_build_sgn(&plan, f.content, &with, header, sizeof header,
+					   &n, &why);
+		job->answered(job->arg, i, bytes_of(header, rc == RC_OK ? n : 0), &why);
+	}
 	return RC_OK;
 }

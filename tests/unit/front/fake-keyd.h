@@ -28,11 +28,14 @@ extern struct fake_keyd {
 	bool bad_cert;    /* takes no authority's certificate */
 	bool lost;        /* does not answer to generate and remove */
 	bool slow;        /* a reset waits until this is false again */
+	const char *bad_name; /* of a file, that it does not sign */
+	unsigned sgns;    /* batches of files */
 	unsigned resets, notes, generated;
 	size_t places;    /* of the last rollback */
 	char override[KEYD_OVERRIDE_MAX]; /* the last text that a ticket was used for */
 	uid_t uid;        /* of the last ticketed request */
 	char note[640];
+	char change[KEYD_TRUST_CHANGE]; /* of the last trust file that was signed */
 	char imported[64]; /* the last bytes that came as an authority's certificates */
 	uint32_t security; /* the cluster security password; 0: none */
 	bool sealed;

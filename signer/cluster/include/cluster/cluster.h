@@ -26,6 +26,7 @@
 
 enum cluster_policy { POLICY_CALLMANAGER, POLICY_ITLRECOVERY };
 enum cluster_hash { CLUSTER_SHA1, CLUSTER_SHA256, CLUSTER_SHA512 };
+enum cluster_file_hash { CLUSTER_FILE_SHA1, CLUSTER_FILE_SHA512 };
 
 /* What a certificate is for. The label in the token begins with its name. */
 enum unit { UNIT_CALLMANAGER, UNIT_TVS, UNIT_CAPF, UNIT_ITLRECOVERY, UNIT_AUDIT,
@@ -73,6 +74,8 @@ struct cluster {
 	unsigned key_bits, capf_bits, recovery_bits; /* latter two: 0 = key_bits */
 	unsigned cert_hash; /* enum cluster_hash; certificates */
 	unsigned list_hash; /* enum cluster_hash; lists */
+	unsigned file_hash; /* enum cluster_file_hash; signed files */
+	unsigned file_bytes; /* of a file to be signed, at most */
 	unsigned cert_years, recovery_years;
 	char *run;       /* sockets and restart requests: /run/itlkeeper */
 	char *state_dir; /* /var/lib/itlkeeper */

@@ -37,6 +37,10 @@
  * | reset | group | how, node, timestamp, source_sha1, ticket, force, all_or_none (refused if a node is missing; events below) | events below; sha1, signer, nodes: [{id,host,ok,error; if not ok: have (what it served last; null), since}] |
  * | rollback-plan | group | node | nodes: [{id,host,sha1 (it shall serve now),then (null or {sha1,kind,signer,made}),kept (null, or why the node keeps what it has),locks (null, or what rollback without force would refuse for this node)}]; refused if no node gets a list back |
  * | rollback | group | node, lists ({id: SHA-1 of then}), ticket, force | events below; nodes: [{id,host,sha1,ok,error}] |
+ * | trust | all | | certs: [the members of a cert, as in certs, from bits on, and roles ("SAST,CCM+TFTP"), ttl (seconds; null: of this cluster, for TVS to say), own (null, or the label of this cluster's key, whose certificate came by itself)], file (path), sha1 (null: nothing was ever added), made (0 likewise), fault (null, or why TVS does not use the file), error (null; or why the token could not be asked: then its certificates are what it said last) |
+ * | trust-plan | group | | file (path), sha1, bytes (base64) of the trust file that there is (null: none), timestamp |
+ * | trust-set | group | timestamp, base (the plan's sha1), change (text for the audit log), entries: [{cert (base64 of DER),roles,ttl}] (all that the file shall hold: at most 128, of 56 KiB together), ticket | file, sha1, certificates (how many); refused if the file is not `base` any more, and for what itl/trust.h and keyd refuse |
+ * | sign | group | node, names (as phones ask for the files), digest ("sha1", "sha512"), timestamp; with as many descriptors, open for reading, as there are names (FRONT_FILES_MAX at most) | refused: [{at (of names),error}]; with a descriptor: for each name u32 length (big-endian; 0: refused), then its header, to be written before the content. Each file is read once, now; it must be a regular one on a file system of this machine, of file-bytes at most. Any number of these run at a time, and during an operation |
  *
  * While an operation runs, another one, and a plan or preview of one, is
  * answered with rc busy, which names it, whose it is, and since when.
@@ -66,6 +70,8 @@
 /* The name of a refusal that force overrides, with the administrator's ticket. */
 #define FRONT_UNFORCED "UNFORCED"
 
+#define FRONT_FILES_MAX 200 /* descriptors with one request */
+
 struct front;
 
 /* RC_STALE if nobody listens, RC_REFUSED without permission. */
@@ -79,5 +85,10 @@ CLEANUP_DEFINE(struct front *, front_free);
 enum rc front_call(struct front *f, json_t *request,
 		   void (*event)(void *arg, json_t *event), void *arg,
 		   json_t **result, struct err *e) MUST_CHECK;
+
+/* The same of a request that goes with n files, whose result comes with a descriptor:
+ * fd_close() it. */
+enum rc front_call_files(struct front *f, json_t *request, const int *files, size_t n,
+			 json_t **result, int *out, struct err *e) MUST_CHECK;
 
 #endif

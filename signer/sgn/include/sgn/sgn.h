@@ -1,0 +1,112 @@
+/*
+ * Signed files (spec: itl-format, .sgn): beside each file of a tree one that a phone
+ * can verify, NAME.sgn.
+ *
+ * There is no cache: a file is unchanged if its .sgn holds just its bytes under its
+ * name, and the signature still verifies with the signer's certificate. So an edited
+ * .sgn is found, too. Nothing is half written: all is written aside in the same folder,
+ * brought to the disk together (syncfs), and then renamed; what a killed run left aside
+ * is removed by the next one.
+ *
+ * A tree may be hostile: it is never left (links that lead out of it are refused, links
+ * to folders are not followed), and only regular files are read.
+ */
+#ifndef SGN_SGN_H
+#define SGN_SGN_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "itl/itl.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- limits ---- */
+#define SGN_NAME_MAX 256            /* of a name as phones ask for it, NUL included */
+#define SGN_FILE_MAX (16u << 20)    /* bytes of a file */
+#define SGN_FILES_MAX 2000000u      /* of one tree */
+#define SGN_DEPTH_MAX 32            /* folders in folders */
+#define SGN_WORKERS_MAX 8
+#define SGN_BATCH_MAX 100           /* files that are signed by one call */
+#define SGN_BATCH_BYTES (16u << 20) /* of them together; or one file */
+#define SGN_SUFFIX ".sgn"
+
+enum sgn_what {
+	SGN_SIGN,   /* files, where their .sgn is not up to date */
+	SGN_AGAIN,  /* .sgn files of other signers: the same contents, by this signer */
+	SGN_VERIFY, /* .sgn files: nothing is written */
+};
+
+/* What became of a file. */
+enum sgn_fate {
+	SGN_SIGNED,    /* or it would be: dry_run */
+	SGN_UNCHANGED, /* its .sgn is up to date; of SGN_VERIFY: it verifies */
+	SGN_REFUSED,   /* or failed: the error says why */
+	SGN_OUTDATED,  /* SGN_VERIFY: it verifies, but the file beside it has changed */
+	SGN_FATES
+};
+
+/* One of a batch. */
+struct sgn_file {
+	const char *name;     /* as a phone asks for it */
+	struct bytes content;
+	int fd;               /* the file itself, open for reading: content may have changed
+				 there since; SGN_AGAIN: -1 */
+	/* The answer: */
+	uint8_t *header;      /* malloc()ed, what stands before the content; or NULL */
+	size_t nheader;
+	struct err error;     /* why there is none */
+};
+
+struct sgn_sum {
+	size_t files; /* in all; known before the first is looked at */
+	size_t fate[SGN_FATES];
+	size_t aside;   /* signed, but not yet on the disk */
+	uint64_t bytes; /* of the files that were looked at */
+};
+
+struct sgn_job {
+	enum sgn_what what;
+	const char *dir;          /* the tree */
+	const char *prefix;       /* of names: "", or "locale/" if phones ask so */
+	const char *pattern;      /* or NULL: fnmatch(3), of the name without folders; of
+				     the whole name if it has a '/' */
+	const char *const *names; /* these files of dir alone; NULL: all */
+	size_t nnames;
+	X509 *signer;             /* in force; of SGN_VERIFY: NULL */
+	X509 *const *signers;     /* SGN_VERIFY: any of them may have signed; SGN_AGAIN:
+				     none but they (and signer) can have */
+	size_t nsigners;
+	unsigned digest;          /* of SGN_SIGN; SGN_AGAIN keeps what was */
+	size_t max;               /* bytes of a file, at most SGN_FILE_MAX */
+	unsigned workers;         /* threads, at most SGN_WORKERS_MAX; 0: one more than this
+				     machine has processors, for they wait, too */
+	bool dry_run;
+	/*
+	 * Signs a batch, with this digest, on the thread of worker 0, 1, ...; n is at most
+	 * SGN_BATCH_MAX. Each file gets its header, or an error of its own; a failure as a
+	 * whole ends the run, and what was signed until then is kept. The signature is
+	 * verified over `content` afterwards.
+	 */
+	enum rc (*sign)(void *arg, unsigned worker, unsigned digest,
+			struct sgn_file *files, size_t n, struct err *e);
+	/* Of each file, as it happens; one call at a time. error: of SGN_REFUSED. NULL: not
+	 * wanted. */
+	void (*told)(void *arg, const char *name, enum sgn_fate fate, const struct err *error);
+	/* Now and then; one call at a time. NULL: not wanted. */
+	void (*progress)(void *arg, const struct sgn_sum *so_far);
+	/* True: give up soon. NULL: never. Any thread. */
+	bool (*stop)(void *arg);
+	void *arg;
+};
+
+/*
+ * RC_OK also if files were refused: see the sum, which is filled in any case. RC_NOTFOUND
+ * if there is no such folder, RC_STALE if it was stopped, what sign() said if that
+ * failed.
+ */
+enum rc sgn_run(const struct sgn_job *job, struct sgn_sum *sum, struct err *e) MUST_CHECK;
+
+/* "signed", "unchanged", "refused", "outdated". */
+const char *sgn_fate_name(enum sgn_fate f);
+
+#endif
