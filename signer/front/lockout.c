@@ -169,7 +169,7 @@ static const char *const remedies[] = {
 	[JUDGE_RESTART_FIRST] =
 		"first `utils service restart Cisco Tftp` there, whose list these phones accept, and let them fetch it",
 	[JUDGE_TVS_FIRST] =
-		"first let each TVS answer: `systemctl start itlkeeper-tvs`; `show cluster` says which one does not",
+		"first let each TVS answer: `systemctl start itlkeeper-tvs`; `show cluster` says which one does not; if it cannot, --force, then `utils itl reset localkey`",
 	[JUDGE_RESET_FIRST] =
 		"first `utils itl reset localkey`, and let the phones fetch its list",
 	[JUDGE_POLICY_FIRST] =
