@@ -2,6 +2,7 @@
 #include "base/errjson.h"
 #include "base/sock.h"
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -57,6 +58,12 @@ static enum rc connect_again(struct front *f, struct err *e)
 	fd_close(f->fd);
 	f->fd = fd;
 	return RC_OK;
+}
+
+/* One who is turned away at the door is told so, and not heard. */
+static bool was_turned_away(const struct err *e)
+{
+	return e->rc == RC_STALE && e->code == EPIPE;
 }
 
 static enum rc send_request(struct front *f, json_t *request, const int *files, size_t n,
@@ -130,8 +137,9 @@ enum rc front_call_files(struct front *f, json_t *request, const int *files, siz
 	json_t *answer = NULL, *j;
 	enum rc rc = RC_OK;
 
-	if (send_request(f, request, files, n, e) != RC_OK ||
-	    receive(f, &answer, &pass, e) != RC_OK)
+	if (send_request(f, request, files, n, e) != RC_OK && !was_turned_away(e))
+		return e->rc;
+	if (receive(f, &answer, &pass, e) != RC_OK)
 		return e->rc;
 	j = json_object_get(answer, "result");
 	if (!j)
@@ -152,9 +160,7 @@ enum rc front_call(struct front *f, json_t *request,
 		   void (*event)(void *arg, json_t *event), void *arg,
 		   json_t **result, struct err *e)
 {
-	/* One who is turned away at the door is told so, and not heard. */
-	if (send_request(f, request, NULL, 0, e) != RC_OK &&
-	    (e->rc != RC_STALE || e->code != EPIPE))
+	if (send_request(f, request, NULL, 0, e) != RC_OK && !was_turned_away(e))
 		return e->rc;
 	for (;;) {
 		json_t *answer = NULL, *j;

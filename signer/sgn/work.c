@@ -117,10 +117,12 @@ static void finish_all(struct desk *d)
 		struct sgn_file *f = &b->files[i];
 		struct err e = f->error;
 
-		if (!f->header && e.rc == RC_OK)
+		if (f->header && f->nheader <= ITL_MAX_SGN_HEADER)
+			e.rc = RC_OK;
+		else if (e.rc == RC_OK)
 			err_set(&e, RC_ERROR, "sign", "there is no answer", NULL, "%.150s",
 				f->name);
-		if (!f->header || f->nheader > ITL_MAX_SGN_HEADER)
+		if (e.rc != RC_OK)
 			refuse(d, b->items[i].entry, 0, &e);
 		else if (finish(d, i, &e) == RC_OK)
 			continue;

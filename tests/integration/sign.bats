@@ -227,7 +227,7 @@ some_are_aside() { # DIR: a run is in the middle of it
 # ---- what is killed in the middle ----
 
 many() {
-	if [[ -n ${ITLKEEPER_LONG-} ]]; then echo 40000; else echo 1500; fi
+	if [[ -n ${ITLKEEPER_LONG-} ]]; then echo 40000; else echo 600; fi
 }
 
 @test "keyd is killed in the middle: the run goes on, and all verify" {

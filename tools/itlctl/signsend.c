@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define COME_BACK_SECONDS 20.0 /* how long a restarting front is waited for */
+#define BUSY_SECONDS 300.0     /* and room at its door, which other workers have, too */
 #define HEADERS_MAX ((size_t)FRONT_FILES_MAX * (4 + ITL_MAX_SGN_HEADER))
 
 _Static_assert(SGN_BATCH_MAX <= FRONT_FILES_MAX, "a batch is one request");
@@ -64,20 +65,26 @@ static enum rc dial(struct sign_send *s, unsigned worker, struct err *e)
 	return front_open(path, &s->front[worker], e);
 }
 
-/* A front that is restarted comes back: a long run goes on. */
+/* A front that is restarted comes back, and a full door empties: a long run goes on. */
 static enum rc call(struct sign_send *s, unsigned worker, const struct request *q,
 		    json_t **result, int *headers, struct err *e)
 {
 	const struct timespec pause = {.tv_nsec = 100000000};
-	double end = proc_now() + COME_BACK_SECONDS;
+	double began = proc_now();
 	enum rc rc;
 
 	for (;;) {
+		double patience = COME_BACK_SECONDS;
+
 		rc = dial(s, worker, e);
 		if (rc == RC_OK)
 			rc = front_call_files(s->front[worker], q->json, q->fds, q->n,
 					      result, headers, e);
-		if (rc != RC_STALE || proc_now() >= end)
+		if (rc == RC_BUSY)
+			patience = BUSY_SECONDS;
+		else if (rc != RC_STALE)
+			return rc;
+		if (proc_now() >= began + patience)
 			return rc;
 		front_free(s->front[worker]);
 		s->front[worker] = NULL;
