@@ -8,7 +8,11 @@ static size_t whole_characters(const char *s, size_t n)
 {
 	for (size_t back = 1; back <= 3 && back <= n; back++) {
 		const unsigned char b = (unsigned char)s[n - back];
-		const size_t want = b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : b >= 0xc0 ? 2 : 1;
+		const size_t want = b >= 0xf8 ? 1 /* begins none */
+				    : b >= 0xf0 ? 4
+				    : b >= 0xe0 ? 3
+				    : b >= 0xc0 ? 2
+						: 1;
 
 		if ((b & 0xc0) != 0x80)
 			return want > back ? n - back : n;
