@@ -37,7 +37,7 @@ static int refuse_sockets(scmp_filter_ctx c)
 
 	for (size_t i = 0; i < COUNT_OF(families) && bad == 0; i++)
 		bad = seccomp_rule_add(c, REFUSE, SCMP_SYS(socket), 1,
-				       SCMP_A0_32(SCMP_CMP_EQ, families[i]));
+				       SCMP_A0_32(SCMP_CMP_EQ, families[i], 0));
 	return bad;
 }
 

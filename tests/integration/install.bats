@@ -111,6 +111,7 @@ demo_configuration() {
 	mkdir "$dir/etc" "$dir/secret" "$dir/tftp"
 	for name in "${demo_nodes[@]}"; do
 		mkdir -p "$dir/node/$name" "$dir/tftp/$name"
+		echo "$port" >"$dir/node/$name/tvs-port"
 		echo $((port++)) >"$dir/node/$name/port"
 		chown itlkeeper-front "$dir/tftp/$name"
 	done
