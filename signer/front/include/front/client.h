@@ -68,7 +68,9 @@
 /* The name of a refusal that force overrides, with the administrator's ticket. */
 #define FRONT_UNFORCED "UNFORCED"
 
-#define FRONT_FILES_MAX 200 /* descriptors with one request */
+#define FRONT_REQUEST_MAX 32768u /* bytes of a request; it carries no files, but
+				    certificates and names */
+#define FRONT_FILES_MAX 200      /* descriptors with one request */
 
 struct front;
 
