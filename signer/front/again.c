@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/proc.h"
-#include "base/text.h"
 #include "keyd/sgn.h"
+#include "keyd/wire.h"
 #include "refs.h"
 #include "sgn/sgn.h"
 #include <string.h>
@@ -13,6 +13,10 @@
 #define WORKERS 2
 #define LOGGED_MAX 20       /* files by their names; others are counted */
 #define TELL_SECONDS 1.0
+
+/* What sgn finds fit, keyd does not refuse. */
+_Static_assert(SGN_NAME_MAX == KEYD_NAME_MAX && SGN_FILE_MAX == KEYD_CONTENT_MAX,
+	       "the same limits");
 
 struct again {
 	struct service *s;

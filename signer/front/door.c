@@ -21,8 +21,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define MAX_REQUEST 98304u /* bytes; requests carry no files, but names and certificates:
-			      at most a whole trust store's (itl/trust.h) in base64 */
 #define SEND_SECONDS 5     /* that a client may leave its answers unread */
 
 enum who { ALL, GROUP };
@@ -259,12 +257,12 @@ static void converse(struct connection *n)
 	int ms = (int)n->door->service->conf.silent_seconds * 1000;
 	/* A stranger's descriptors would only take up our room for them. */
 	size_t most = is_administrator(&n->call) ? FRONT_FILES_MAX : 0;
-	char *buf = malloc(MAX_REQUEST);
+	char *buf = malloc(FRONT_REQUEST_MAX);
 	struct err e = {0};
 	size_t got = 0;
 
 	while (buf && !n->call.gone && sock_wait(n->call.fd, ms, &e) == RC_OK) {
-		enum rc rc = sock_recv_all(n->call.fd, buf, MAX_REQUEST, &got,
+		enum rc rc = sock_recv_all(n->call.fd, buf, FRONT_REQUEST_MAX, &got,
 					   n->call.files, most, &n->call.nfiles, 0, &e);
 
 		if (rc == RC_OK)

@@ -6,6 +6,8 @@
 #include <string.h>
 
 
+const char check_changed[] = "its signature does not verify";
+
 /* One certificate's, with each digest. */
 struct key {
 	EVP_PKEY_CTX *with[ITL_SHA512 + 1]; /* NULL: not yet */
@@ -144,5 +146,5 @@ const char *check_sgn(struct check *c, const struct itl *l, size_t *which)
 	ok = ctx && l->modulus >= 1 && digest_of(c, l, digest, &n) &&
 	     EVP_PKEY_verify(ctx, l->signature.p, l->signature.n, digest, n) == 1;
 	ERR_clear_error();
-	return ok ? NULL : "its signature does not verify";
+	return ok ? NULL : check_changed;
 }

@@ -75,7 +75,9 @@ struct check;
 enum rc check_new(X509 *const *certs, size_t n, struct check **out, struct err *e) MUST_CHECK;
 void check_free(struct check *c);
 CLEANUP_DEFINE(struct check *, check_free);
-/* NULL if it verifies with one of them, *which; or why not. */
+/* NULL if it verifies with one of them, *which; or why not: check_changed itself if all
+ * is as it should be, but the signature is of other bytes. */
+extern const char check_changed[];
 const char *check_sgn(struct check *c, const struct itl *l, size_t *which);
 
 /* ---- what is written (write.c) ---- */

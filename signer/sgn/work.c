@@ -101,11 +101,13 @@ static enum rc finish(struct desk *d, size_t i, struct err *e)
 
 	memcpy(start, f->header, f->nheader);
 	why = fault_of(d, sgn, it->name, d->batch.digest, it->content);
-	if (why && f->fd >= 0)
+	if (why == check_changed && f->fd >= 0)
 		return err_set(e, RC_REFUSED, "sign", "it changed while it was signed",
 			       "sign it again when it is whole", "%.150s", it->name);
 	if (why)
-		return err_set(e, RC_VERIFY, "sign", why, NULL, "%.150s", it->name);
+		return err_set(e, RC_VERIFY, "sign", why,
+			       "was the node's certificate renewed meanwhile? give the command again",
+			       "%.150s", it->name);
 	return aside_put(d->run, &d->folder, it->entry, sgn, &it->file.st, e);
 }
 

@@ -12,7 +12,9 @@
 #define BUSY_SECONDS 300.0     /* and room at its door, which other workers have, too */
 #define HEADERS_MAX ((size_t)FRONT_FILES_MAX * (4 + ITL_MAX_SGN_HEADER))
 
-_Static_assert(SGN_BATCH_MAX <= FRONT_FILES_MAX, "a batch is one request");
+_Static_assert(SGN_BATCH_MAX <= FRONT_FILES_MAX &&
+		       SGN_BATCH_MAX * (SGN_NAME_MAX + 3) + 512 <= FRONT_REQUEST_MAX,
+	       "a batch is one request");
 
 /* A batch as the door takes it: without the files whose names JSON cannot hold. */
 struct request {

@@ -180,6 +180,19 @@ static void one_that_is_disliked(void **state)
 	assert_false(tree_has(t, "one.sgn"));
 }
 
+/* Its key was renewed in the middle of the run. */
+static void another_one_signs(void **state)
+{
+	struct tree *t = *state;
+
+	tree_text(t, "a.xml", "a");
+	t->by = &bob;
+	tree_expect(t, 0, 0, 1);
+	tree_refused(t, "a.xml", "renewed meanwhile");
+	assert_int_equal(t->told[0].rc, RC_VERIFY);
+	assert_false(tree_has(t, "a.xml.sgn"));
+}
+
 static void a_failure_keeps_what_was_signed(void **state)
 {
 	struct tree *t = *state;
@@ -378,6 +391,7 @@ int main(void)
 		T(patterns_choose),
 		T(batches_have_limits),
 		T(one_that_is_disliked),
+		T(another_one_signs),
 		T(a_failure_keeps_what_was_signed),
 		T(it_can_be_stopped),
 		T(another_signer_signs_the_same),
