@@ -103,7 +103,7 @@ static enum rc serve(struct main *m, const char *dir, const struct cluster *c,
 {
 	const struct timeval second = {.tv_sec = 1}, at_once = {.tv_sec = 0};
 	struct loops_setup loops = {.conf = conf};
-	struct watch_setup watch = {.dir = dir, .cluster = c, .conf = conf};
+	struct watch_setup watch = {.cluster = c, .conf = conf};
 	char path[CLUSTER_PATH_MAX];
 	struct event *tick, *first;
 

@@ -58,12 +58,13 @@ static bool begin(const struct ticket_key *k, uint8_t *iv, EVP_CIPHER_CTX *ciphe
 	       EVP_MAC_init(mac, k->mac, sizeof k->mac, params) == 1;
 }
 
-/* 0: a ticket of nobody's: a full handshake. 2: take it, and give a newer one. */
-static int choose(const uint8_t *name, size_t *which)
+/* 0: a ticket of nobody's: a full handshake. 2: take it, and give a newer one: TLS 1.3
+ * clients use each once (RFC 8446 C.4). */
+static int choose(const SSL *ssl, const uint8_t *name, size_t *which)
 {
 	for (*which = 0; *which < 2; ++*which)
 		if (!CRYPTO_memcmp(ring.keys[*which].name, name, NAME_LEN))
-			return *which == 0 ? 1 : 2;
+			return *which == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 	return 0;
 }
 
@@ -73,10 +74,9 @@ static int ticket_key(SSL *ssl, unsigned char name[NAME_LEN], unsigned char iv[E
 	size_t which = 0;
 	int answer = 1;
 
-	(void)ssl;
 	(void)pthread_rwlock_rdlock(&ring.lock);
 	if (!make)
-		answer = choose(name, &which);
+		answer = choose(ssl, name, &which);
 	else if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
 		answer = -1;
 	else

@@ -16,7 +16,6 @@ enum rc watch_open(const struct watch_setup *s, struct watch **out, struct err *
 	if (!w)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "tvs");
 	*w = (struct watch){
-		.dir = s->dir,
 		.cluster = s->cluster,
 		.conf = s->conf,
 		.slots = s->slots,

@@ -24,8 +24,7 @@ struct desk {
 };
 
 struct watch {
-	const char *dir; /* borrowed, as all of the setup */
-	const struct cluster *cluster;
+	const struct cluster *cluster; /* borrowed, as all of the setup */
 	const struct tvs_conf *conf;
 	struct slots *slots;
 	struct loops *loops;
@@ -40,7 +39,6 @@ struct watch {
 };
 
 struct watch_setup {
-	const char *dir;
 	const struct cluster *cluster;
 	const struct tvs_conf *conf;
 	struct slots *slots;

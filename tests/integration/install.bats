@@ -94,7 +94,7 @@ teardown_file() {
 			compared=$((compared + 1))
 		done < <(cd "$dir/root/${part#*:}/itlkeeper" && find . -mindepth 1 -type d -printf '%P\n')
 	done
-	[ "$compared" = 7 ]
+	[ "$compared" = 8 ]
 }
 
 # Owners of a file in another root, by the names that that root has for them.
