@@ -181,8 +181,8 @@ static enum rc run(struct service *s, const char *dir, struct err *e)
 	tickets_init(&s->tickets);
 	proofs_init(&s->proofs);
 	limit_init(&s->limit);
-	requests_init(s);
-	if (login(s, &module, e) != RC_OK ||
+	if (requests_init(s, e) != RC_OK ||
+	    login(s, &module, e) != RC_OK ||
 	    provider_context(&s->provider, e) != RC_OK ||
 	    load_keys(s, e) != RC_OK ||
 	    open_log(s, e) != RC_OK)

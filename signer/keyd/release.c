@@ -4,6 +4,7 @@
 #include "base/proc.h"
 #include "logfile.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,16 +38,16 @@ struct coverage {
 
 struct release {
 	struct logfile file; /* the release thread's own */
+	atomic_int in_flight;  /* requests that are not appended yet */
+	atomic_bool stuck;     /* set under the lock */
 	pthread_mutex_t lock;  /* of all that follows */
 	pthread_cond_t work;   /* something was appended */
 	pthread_cond_t synced; /* a batch is on disk, or is given up */
 	struct audit_chain chain, on_disk;
 	struct batch open;
 	bool flushing;           /* a batch was taken, and is on its way */
-	int in_flight;           /* requests that are not appended yet */
 	uint64_t appended, done; /* entries; done counts those given up too */
 	uint64_t faults;         /* batches given up */
-	bool stuck;
 	struct err why;          /* stuck */
 	double probe;            /* stuck: proc_now() of the next try */
 	unsigned long refused;   /* stuck: requests */
@@ -187,6 +188,8 @@ enum rc release_open_for(struct release *r, struct err *e)
 {
 	enum rc rc;
 
+	if (!atomic_load(&r->stuck))
+		return RC_OK;
 	(void)pthread_mutex_lock(&r->lock);
 	rc = still_stuck(r, e);
 	r->refused += rc != RC_OK;
@@ -232,8 +235,8 @@ static void wait_for_work(struct release *r)
  * leaves the workers without work. Called locked. */
 static bool is_enough(const struct release *r)
 {
-	return (int)r->open.n >= r->in_flight || r->open.n >= RELEASE_BATCH ||
-	       r->open.last;
+	return (int)r->open.n >= atomic_load(&r->in_flight) ||
+	       r->open.n >= RELEASE_BATCH || r->open.last;
 }
 
 /* Others are on their way: let them share the sync. Called locked. */
@@ -367,9 +370,7 @@ static void append(struct release *r, const struct answer *a,
 
 void release_expect(struct release *r)
 {
-	(void)pthread_mutex_lock(&r->lock);
-	r->in_flight++;
-	(void)pthread_mutex_unlock(&r->lock);
+	atomic_fetch_add(&r->in_flight, 1);
 }
 
 void release_answer(struct release *r, struct conn *conn, uint32_t id,
@@ -382,7 +383,7 @@ void release_answer(struct release *r, struct conn *conn, uint32_t id,
 
 	*frame = (struct wire_frame){0};
 	(void)pthread_mutex_lock(&r->lock);
-	r->in_flight--;
+	atomic_fetch_sub(&r->in_flight, 1);
 	r->open.last |= last;
 	stuck = r->stuck && entry;
 	why = r->why;

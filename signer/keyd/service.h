@@ -145,7 +145,7 @@ enum rc request_lock(struct request *q, struct err *e) MUST_CHECK;
 void request_unlock(struct request *q);
 
 /* Once, before the first request. */
-void requests_init(struct service *s);
+enum rc requests_init(struct service *s, struct err *e) MUST_CHECK;
 
 /*
  * Between the two no other request is being handled: what the ring does not give
