@@ -9,7 +9,6 @@
 #include "base/num.h"
 #include "itl/itl.h"
 #include "keyd/sgn.h"
-#include <errno.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -89,18 +88,10 @@ static enum rc read_content(struct signing *s, int fd, const char *name, size_t 
 			return err_errno(e, RC_ERROR, "malloc", NULL, "%.150s", name);
 		}
 	}
-	while (got <= n) {
-		ssize_t r = pread(fd, s->content + got, n + 1 - got, (off_t)got);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_errno(e, RC_REFUSED, "read",
-					 "it must be open for reading", "%.150s", name);
-		if (r == 0)
-			break;
-		got += num_size(r);
-	}
+	/* One byte more: that there is none is its end. */
+	if (!file_read_start(fd, s->content, n + 1, &got))
+		return err_errno(e, RC_REFUSED, "read", "it must be open for reading",
+				 "%.150s", name);
 	if (got != n)
 		return err_set(e, RC_REFUSED, "read", "it changes while it is read",
 			       "sign it again when it is whole", "%.150s", name);

@@ -2,7 +2,7 @@
 #include "itlctl/answer.h"
 #include "itlctl/sign.h"
 #include "base/errjson.h"
-#include "base/num.h"
+#include "base/file.h"
 #include "base/proc.h"
 #include <string.h>
 #include <sys/stat.h>
@@ -105,12 +105,11 @@ static enum rc take_headers(struct request *q, int fd, struct err *e)
 	uint8_t CLEANUP_FREE *p = malloc(HEADERS_MAX);
 	struct reader r;
 	size_t n = 0;
-	ssize_t got;
 
 	if (!p)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "headers");
-	while (n < HEADERS_MAX && (got = pread(fd, p + n, HEADERS_MAX - n, (off_t)n)) > 0)
-		n += num_size(got);
+	if (!file_read_start(fd, p, HEADERS_MAX, &n))
+		return err_errno(e, RC_ERROR, "read", NULL, "headers");
 	r = reader_of(bytes_of(p, n));
 	for (size_t i = 0; i < q->n; i++) {
 		struct bytes h = read_bytes32(&r);
