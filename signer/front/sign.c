@@ -28,7 +28,7 @@ struct signing {
 	size_t cap;
 };
 
-static void clear(struct signing *s)
+static void signing_clear_at(struct signing *s)
 {
 	for (size_t i = 0; i < FRONT_FILES_MAX; i++)
 		free(s->headers[i].p);
@@ -117,8 +117,7 @@ static void answered(void *arg, size_t i, struct bytes header, const struct err 
 	struct header *h = &s->headers[i];
 	struct err none;
 
-	if (header.n && (h->p = malloc(header.n))) {
-		memcpy(h->p, header.p, header.n);
+	if (header.n && (h->p = bytes_copy(header))) {
 		h->n = header.n;
 		return;
 	}
@@ -183,23 +182,18 @@ static enum rc read_request(struct signing *s, struct keyd_sgn *job, struct err 
 
 enum rc sign_files(struct call *c, json_t **result, struct err *e)
 {
-	struct signing s = {.call = c, .refused = json_array()};
+	struct signing s CLEANUP(signing_clear) = {.call = c, .refused = json_array()};
 	struct keyd CLEANUP(keyd_free) *k = NULL;
 	struct keyd_sgn job = {.node = c->node->id,
 			       .n = c->nfiles,
 			       .file = file,
 			       .answered = answered,
 			       .arg = &s};
-	enum rc rc = read_request(&s, &job, e);
 
-	if (rc == RC_OK)
-		rc = keyd_open(c->service->keyd, &k, e);
-	if (rc == RC_OK)
-		rc = keyd_sgn(k, &job, e);
-	if (rc == RC_OK)
-		rc = give(&s, e);
-	if (rc == RC_OK)
-		*result = json_pack("{s:O}", "refused", s.refused);
-	clear(&s);
-	return rc;
+	if (read_request(&s, &job, e) != RC_OK ||
+	    keyd_open(c->service->keyd, &k, e) != RC_OK ||
+	    keyd_sgn(k, &job, e) != RC_OK || give(&s, e) != RC_OK)
+		return e->rc;
+	*result = json_pack("{s:O}", "refused", s.refused);
+	return RC_OK;
 }

@@ -4,7 +4,6 @@
 #include "base/errjson.h"
 #include "base/file.h"
 #include "base/proc.h"
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -24,13 +23,9 @@ struct request {
 	json_t *json;
 };
 
-static void request_clear(struct request *q)
+static void request_clear_at(struct request *q)
 {
 	json_decref(q->json);
-}
-static inline void request_clear_at(struct request *q)
-{
-	request_clear(q);
 }
 
 static enum rc request_of(const struct sign_send *s, unsigned digest, struct sgn_file *files,
@@ -116,10 +111,9 @@ static enum rc take_headers(struct request *q, int fd, struct err *e)
 
 		if (h.n == 0)
 			continue;
-		q->files[i]->header = malloc(h.n);
+		q->files[i]->header = bytes_copy(h);
 		if (!q->files[i]->header)
 			return err_errno(e, RC_ERROR, "malloc", NULL, "a header");
-		memcpy(q->files[i]->header, h.p, h.n);
 		q->files[i]->nheader = h.n;
 	}
 	return reader_done(&r) ? RC_OK : malformed(e);
