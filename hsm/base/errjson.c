@@ -39,6 +39,8 @@ json_t *json_words(const char *s)
 
 json_t *err_json(const struct err *e)
 {
+	if (e->rc == RC_OK)
+		return json_null();
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "rc",
 			 rc_name(e->rc), "op", json_words(e->op), "what",
 			 json_words(e->what), "why", json_words(e->why), "name",

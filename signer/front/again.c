@@ -33,16 +33,12 @@ struct again {
 	double told;
 };
 
-static void clear(struct again *a)
+static void again_clear_at(struct again *a)
 {
 	for (size_t i = 0; i < WORKERS; i++)
 		keyd_free(a->keyd[i]);
 	free(a->before);
 	keyd_keys_free(a->keys, a->nkeys);
-}
-static inline void clear_at(struct again *a)
-{
-	clear(a);
 }
 
 static char *hex_of_cert(const X509 *cert, char hex[SHA1_HEX])
@@ -144,8 +140,7 @@ static void answered(void *arg, size_t i, struct bytes header, const struct err 
 {
 	struct sgn_file *f = (struct sgn_file *)arg + i;
 
-	if (header.n && (f->header = malloc(header.n))) {
-		memcpy(f->header, header.p, header.n);
+	if (header.n && (f->header = bytes_copy(header))) {
 		f->nheader = header.n;
 	} else if (header.n) {
 		err_errno(&f->error, RC_ERROR, "malloc", NULL, "a header");
@@ -262,7 +257,7 @@ enum rc again_sign(struct service *s, const struct cluster_node *n,
 		   const struct target *t, void (*on_files)(void *arg, json_t *files),
 		   void *arg, struct signed_files *out, struct err *e)
 {
-	struct again a CLEANUP(clear) = {.s = s, .node = n, .tell = on_files, .arg = arg};
+	struct again a CLEANUP(again_clear) = {.s = s, .node = n, .tell = on_files, .arg = arg};
 	bool due = false;
 
 	*out = (struct signed_files){.at = 0};

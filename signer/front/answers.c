@@ -189,7 +189,7 @@ json_t *answers_show(struct service *s, const struct cluster_node *n)
 	return json_pack("{s:b, s:b, s:I, s:I, s:o}", "answers",
 			 a.checked && a.error.rc == RC_OK, "seen", a.seen, "since",
 			 (json_int_t)a.since, "checked", (json_int_t)a.checked, "error",
-			 a.error.rc ? err_json(&a.error) : json_null());
+			 err_json(&a.error));
 }
 
 /* ---- the thread ---- */

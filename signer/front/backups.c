@@ -185,8 +185,7 @@ static json_t *show_backup(const struct backup_state *st, const struct backup *b
 			 (json_int_t)b->security, "route", b->route, "made",
 			 (json_int_t)b->made, "proved", (json_int_t)b->proved,
 			 "checked", (json_int_t)b->checked, "error",
-			 b->error.rc ? err_json(&b->error) : json_null(), "counts",
-			 backup_counts(st, b));
+			 err_json(&b->error), "counts", backup_counts(st, b));
 }
 
 static json_t *show_recovery_key(const struct backup_state *st)

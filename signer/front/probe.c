@@ -132,9 +132,7 @@ enum rc op_node_check(struct call *c, json_t **result, struct err *e)
 					 p->node->id, "host", p->node->host,
 					 "folder", json_words(p->node->folder), "ok",
 					 p->error.rc == RC_OK, "error",
-					 p->error.rc ? err_json(&p->error)
-						     : json_null(),
-					 "key", show_key(p)));
+					 err_json(&p->error), "key", show_key(p)));
 	}
 	*result = json_pack("{s:o}", "nodes", nodes);
 	return RC_OK;

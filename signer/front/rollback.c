@@ -137,7 +137,7 @@ static json_t *plan_node(struct call *c, const struct back *b)
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "id", b->node->id, "host",
 			 b->node->host, "sha1", b->target.itl.want, "then", then,
-			 "kept", goes ? json_null() : err_json(&b->kept), "locks",
+			 "kept", err_json(&b->kept), "locks",
 			 locked ? err_json(&locks) : json_null());
 }
 

@@ -133,8 +133,7 @@ enum rc show_certs(struct call *c, json_t **result, struct err *e)
 		(void)json_array_append_new(certs, show_key(&keys[i]));
 	}
 	keyd_keys_free(keys, n);
-	*result = json_pack("{s:o, s:o}", "certs", certs, "error",
-			    away.rc ? err_json(&away) : json_null());
+	*result = json_pack("{s:o, s:o}", "certs", certs, "error", err_json(&away));
 	return RC_OK;
 }
 
@@ -201,8 +200,7 @@ static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 show_stored(s->store, t->itl.have), "have_since",
 			 (json_int_t)t->itl.since, "ctl",
 			 show_ctl(s, &t->ctl), "files", show_files(s->store, n), "error",
-			 t->error.rc ? err_json(&t->error) : json_null(),
-			 "next_try", (json_int_t)t->next_try);
+			 err_json(&t->error), "next_try", (json_int_t)t->next_try);
 }
 
 static json_t *show_keyd(struct service *s)

@@ -9,7 +9,6 @@
 #include "base/num.h"
 #include "itl/itl.h"
 #include "keyd/sgn.h"
-#include <errno.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,7 +28,7 @@ struct signing {
 	size_t cap;
 };
 
-static void clear(struct signing *s)
+static void signing_clear_at(struct signing *s)
 {
 	for (size_t i = 0; i < FRONT_FILES_MAX; i++)
 		free(s->headers[i].p);
@@ -89,18 +88,10 @@ static enum rc read_content(struct signing *s, int fd, const char *name, size_t 
 			return err_errno(e, RC_ERROR, "malloc", NULL, "%.150s", name);
 		}
 	}
-	while (got <= n) {
-		ssize_t r = pread(fd, s->content + got, n + 1 - got, (off_t)got);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_errno(e, RC_REFUSED, "read",
-					 "it must be open for reading", "%.150s", name);
-		if (r == 0)
-			break;
-		got += num_size(r);
-	}
+	/* One byte more: that there is none is its end. */
+	if (!file_read_start(fd, s->content, n + 1, &got))
+		return err_errno(e, RC_REFUSED, "read", "it must be open for reading",
+				 "%.150s", name);
 	if (got != n)
 		return err_set(e, RC_REFUSED, "read", "it changes while it is read",
 			       "sign it again when it is whole", "%.150s", name);
@@ -126,8 +117,7 @@ static void answered(void *arg, size_t i, struct bytes header, const struct err 
 	struct header *h = &s->headers[i];
 	struct err none;
 
-	if (header.n && (h->p = malloc(header.n))) {
-		memcpy(h->p, header.p, header.n);
+	if (header.n && (h->p = bytes_copy(header))) {
 		h->n = header.n;
 		return;
 	}
@@ -192,23 +182,18 @@ static enum rc read_request(struct signing *s, struct keyd_sgn *job, struct err 
 
 enum rc sign_files(struct call *c, json_t **result, struct err *e)
 {
-	struct signing s = {.call = c, .refused = json_array()};
+	struct signing s CLEANUP(signing_clear) = {.call = c, .refused = json_array()};
 	struct keyd CLEANUP(keyd_free) *k = NULL;
 	struct keyd_sgn job = {.node = c->node->id,
 			       .n = c->nfiles,
 			       .file = file,
 			       .answered = answered,
 			       .arg = &s};
-	enum rc rc = read_request(&s, &job, e);
 
-	if (rc == RC_OK)
-		rc = keyd_open(c->service->keyd, &k, e);
-	if (rc == RC_OK)
-		rc = keyd_sgn(k, &job, e);
-	if (rc == RC_OK)
-		rc = give(&s, e);
-	if (rc == RC_OK)
-		*result = json_pack("{s:O}", "refused", s.refused);
-	clear(&s);
-	return rc;
+	if (read_request(&s, &job, e) != RC_OK ||
+	    keyd_open(c->service->keyd, &k, e) != RC_OK ||
+	    keyd_sgn(k, &job, e) != RC_OK || give(&s, e) != RC_OK)
+		return e->rc;
+	*result = json_pack("{s:O}", "refused", s.refused);
+	return RC_OK;
 }

@@ -181,8 +181,7 @@ enum rc show_trust(struct call *c, json_t **result, struct err *e)
 	*result = json_pack("{s:o, s:s, s:s?, s:I, s:o, s:o}", "certs", certs, "file", path,
 			    "sha1", p.bytes ? p.sha1 : NULL, "made",
 			    (json_int_t)(p.trust ? p.trust->timestamp : 0), "fault",
-			    show_fault(&p, keys, n), "error",
-			    away.rc ? err_json(&away) : json_null());
+			    show_fault(&p, keys, n), "error", err_json(&away));
 	keyd_keys_free(keys, n);
 	return RC_OK;
 }

@@ -490,11 +490,6 @@ void watch_join(struct service *s)
 
 /* ---- the door ---- */
 
-static json_t *show_failure(const struct err *e)
-{
-	return e->rc ? err_json(e) : json_null();
-}
-
 static enum rc answer(struct service *s, json_t **result, struct err *e)
 {
 	struct alert_row CLEANUP_FREE *rows = NULL;
@@ -516,8 +511,7 @@ static enum rc answer(struct service *s, json_t **result, struct err *e)
 				  (json_int_t)rows[i].times));
 	pthread_mutex_lock(&w->lock);
 	*result = json_pack("{s:o, s:o, s:o}", "alerts", alerts, "syslog",
-			    show_failure(&w->syslog), "mail",
-			    show_failure(&w->mail));
+			    err_json(&w->syslog), "mail", err_json(&w->mail));
 	pthread_mutex_unlock(&w->lock);
 	return RC_OK;
 }

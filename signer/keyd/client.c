@@ -281,10 +281,9 @@ static enum rc take_list(struct keyd *k, struct reader *r, uint8_t **list,
 
 	if (!reader_done(r) || b.n == 0)
 		return call_malformed(k, e);
-	copy = malloc(b.n);
+	copy = bytes_copy(b);
 	if (!copy)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "a list");
-	memcpy(copy, b.p, b.n);
 	*list = copy;
 	*n = b.n;
 	return RC_OK;

@@ -3,8 +3,7 @@
  * check, because nothing foreign is signed.
  */
 #include "service.h"
-#include "base/num.h"
-#include <errno.h>
+#include "base/file.h"
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
@@ -133,14 +132,7 @@ static enum rc read_sealed(int fd, uint8_t **out, size_t *n, struct err *e)
 			       KEYD_CONTENT_MAX);
 	*n = (size_t)st.st_size;
 	buf = malloc(*n + 1);
-	while (buf && got < *n) {
-		ssize_t r = pread(fd, buf + got, *n - got, (off_t)got);
-
-		if (r <= 0)
-			break;
-		got += num_size(r);
-	}
-	if (!buf || got < *n)
+	if (!buf || !file_read_start(fd, buf, *n, &got) || got < *n)
 		return err_errno(e, RC_ERROR, "pread", NULL, "the content");
 	*out = buf;
 	buf = NULL;

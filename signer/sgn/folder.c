@@ -1,5 +1,6 @@
 /* Opening what is in a tree, and nothing that is not. */
 #include "internal.h"
+#include "base/file.h"
 #include "base/num.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -112,17 +113,8 @@ static enum rc read_whole(struct file *f, const char *name, struct err *e)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "%.150s", name);
 	f->p = f->room + ITL_MAX_SGN_HEADER;
 	/* One byte more: that there is none is its end. */
-	while (got <= want) {
-		ssize_t r = read(f->fd, f->p + got, want + 1 - got);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_errno(e, RC_REFUSED, "read", NULL, "%.150s", name);
-		if (r == 0)
-			break;
-		got += num_size(r);
-	}
+	if (!file_read_start(f->fd, f->p, want + 1, &got))
+		return err_errno(e, RC_REFUSED, "read", NULL, "%.150s", name);
 	if (got != want)
 		return err_set(e, RC_REFUSED, "read", "it changes while it is read",
 			       "sign it again when it is whole", "%.150s", name);

@@ -95,11 +95,11 @@ static void start_once(void)
 
 	if (config.cluster)
 		return;
-	if (sodium_init() < 0 || provider_context(&world.provider, &e) != RC_OK)
+	if (sodium_init() < 0 || provider_context(&world.provider, &e) != RC_OK ||
+	    requests_init(&world, &e) != RC_OK)
 		abort();
 	read_cluster();
 	token_open();
-	requests_init(&world);
 	fill_ring();
 	world.config = &config;
 	world.started = 1700000000;

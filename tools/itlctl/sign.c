@@ -18,15 +18,11 @@ struct signing {
 	size_t ncerts;
 };
 
-static void clear(struct signing *s)
+static void signing_clear_at(struct signing *s)
 {
 	for (size_t i = 0; i < s->ncerts; i++)
 		X509_free(s->certs[i]);
 	sign_send_clear(&s->send);
-}
-static inline void clear_at(struct signing *s)
-{
-	clear(s);
 }
 
 static enum rc sign_batch(void *arg, unsigned worker, unsigned digest,
@@ -145,7 +141,7 @@ static enum rc run(struct signing *s, struct sgn_job *job, struct err *e)
 enum rc sign(struct ctl *c, struct err *e)
 {
 	struct sign_place place CLEANUP(sign_place_clear) = {.nnames = 0};
-	struct signing s CLEANUP(clear) = {.ctl = c};
+	struct signing s CLEANUP(signing_clear) = {.ctl = c};
 	bool verify = c->opt.value[OPT_VERIFY] != NULL;
 	struct sgn_job job = {
 		.what = verify ? SGN_VERIFY : SGN_SIGN,

@@ -2,9 +2,8 @@
 #include "itlctl/answer.h"
 #include "itlctl/sign.h"
 #include "base/errjson.h"
-#include "base/num.h"
+#include "base/file.h"
 #include "base/proc.h"
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -24,13 +23,9 @@ struct request {
 	json_t *json;
 };
 
-static void request_clear(struct request *q)
+static void request_clear_at(struct request *q)
 {
 	json_decref(q->json);
-}
-static inline void request_clear_at(struct request *q)
-{
-	request_clear(q);
 }
 
 static enum rc request_of(const struct sign_send *s, unsigned digest, struct sgn_file *files,
@@ -105,22 +100,20 @@ static enum rc take_headers(struct request *q, int fd, struct err *e)
 	uint8_t CLEANUP_FREE *p = malloc(HEADERS_MAX);
 	struct reader r;
 	size_t n = 0;
-	ssize_t got;
 
 	if (!p)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "headers");
-	while (n < HEADERS_MAX && (got = pread(fd, p + n, HEADERS_MAX - n, (off_t)n)) > 0)
-		n += num_size(got);
+	if (!file_read_start(fd, p, HEADERS_MAX, &n))
+		return err_errno(e, RC_ERROR, "read", NULL, "headers");
 	r = reader_of(bytes_of(p, n));
 	for (size_t i = 0; i < q->n; i++) {
 		struct bytes h = read_bytes32(&r);
 
 		if (h.n == 0)
 			continue;
-		q->files[i]->header = malloc(h.n);
+		q->files[i]->header = bytes_copy(h);
 		if (!q->files[i]->header)
 			return err_errno(e, RC_ERROR, "malloc", NULL, "a header");
-		memcpy(q->files[i]->header, h.p, h.n);
 		q->files[i]->nheader = h.n;
 	}
 	return reader_done(&r) ? RC_OK : malformed(e);

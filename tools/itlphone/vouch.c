@@ -197,10 +197,9 @@ bool vouch_signer(void *arg, const struct itl *l, struct itl_tvs_answer *answer)
 	if (!ask(k, &q, &line, &m) || m.status != TVS_VALID)
 		return false;
 	free(k->cert);
-	k->cert = malloc(m.cert.n);
+	k->cert = bytes_copy(m.cert);
 	if (!k->cert)
 		return false;
-	memcpy(k->cert, m.cert.p, m.cert.n);
 	*answer = (struct itl_tvs_answer){
 		.valid = true,
 		.cert = bytes_of(k->cert, m.cert.n),

@@ -1,7 +1,6 @@
 /* The trust file's bytes: the set and its signature in one. */
 #include "store_sql.h"
 #include "base/num.h"
-#include <string.h>
 
 enum rc store_trust(struct store *s, uint8_t **out, size_t *n, struct err *e)
 {
@@ -18,11 +17,9 @@ enum rc store_trust(struct store *s, uint8_t **out, size_t *n, struct err *e)
 						"no certificates were ever added",
 						"itlctl trust add", "the trust store");
 	len = num_size(sqlite3_column_bytes(st, 0));
-	copy = malloc(len + 1);
+	copy = bytes_copy(bytes_of(sqlite3_column_blob(st, 0), len));
 	if (!copy)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "the trust store");
-	if (len)
-		memcpy(copy, sqlite3_column_blob(st, 0), len);
 	*out = copy;
 	*n = len;
 	return RC_OK;

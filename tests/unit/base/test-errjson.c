@@ -56,6 +56,7 @@ static void test_words(void **state)
 
 static void test_no_error(void **state)
 {
+	const struct err none = {.rc = RC_OK};
 	static const char *const rows[] = {
 		"{}", "[]", "{\"rc\":\"stale\"}",
 		"{\"rc\":\"ok\",\"op\":\"\",\"what\":\"\",\"why\":\"\",\"name\":\"\",\"code\":0,\"hint\":\"\"}",
@@ -74,6 +75,7 @@ static void test_no_error(void **state)
 	struct err e = {0};
 
 	assert_int_equal(err_from_json(NULL, &e), RC_ERROR);
+	assert_true(json_is_null(err_json(&none))); /* which nobody frees */
 }
 
 int main(void)

@@ -53,9 +53,5 @@ struct sign_send {
 enum rc sign_send(struct sign_send *s, unsigned worker, unsigned digest,
 		  struct sgn_file *files, size_t n, struct err *e) MUST_CHECK;
 void sign_send_clear(struct sign_send *s);
-static inline void sign_send_clear_at(struct sign_send *s)
-{
-	sign_send_clear(s);
-}
 
 #endif

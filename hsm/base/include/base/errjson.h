@@ -12,7 +12,8 @@
  * cut off at the end goes. NULL out of memory. */
 json_t *json_words(const char *s);
 
-/* Its texts are json_words(). NULL out of memory. */
+/* Its texts are json_words(); JSON's null if there is none (rc RC_OK). NULL out of
+ * memory. */
 json_t *err_json(const struct err *e);
 
 /* Returns e->rc, which is never RC_OK; RC_ERROR if j is no such object. */
