@@ -171,7 +171,9 @@ static void work(struct worker *w, struct job *j)
 
 	atomic_store(&w->what, j->what);
 	atomic_store(&w->deadline, proc_now() + request_deadline(s, j->what));
-	rc = request_is_audited(j->what) ? release_open_for(s->release, &e) : RC_OK;
+	rc = request_is_audited(j->what)
+		     ? release_open_for(s->release, j->conn->role == ROLE_TVS, &e)
+		     : RC_OK;
 	if (rc == RC_OK)
 		rc = request_handle(&q, &e);
 	if (rc == RC_OK && q.out.bad)
