@@ -1,5 +1,5 @@
 #include "service.h"
-#include "answers.h"
+#include "tvs_answers.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/num.h"
@@ -74,7 +74,7 @@ static enum rc start(struct service *s, struct err *e)
 	    store_open(path, &s->store, e) != RC_OK)
 		return e->rc;
 	trust_start(s);
-	if (answers_start(s, e) != RC_OK || holds_start(s, e) != RC_OK ||
+	if (tvs_answers_start(s, e) != RC_OK || holds_start(s, e) != RC_OK ||
 	    loops_start(s, e) != RC_OK || ops_resume(s, e) != RC_OK ||
 	    watch_start(s, e) != RC_OK || chores_start(s, e) != RC_OK)
 		return e->rc;
@@ -124,7 +124,7 @@ void service_stop(struct service *s)
 	loops_join(s);
 	vaults_join(s);
 	watch_join(s);
-	answers_join(s);
+	tvs_answers_join(s);
 	chores_join(s);
 	if (s->resuming)
 		(void)pthread_join(s->resume, NULL);
