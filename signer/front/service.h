@@ -76,14 +76,18 @@ struct service_setup {
 	const char *dir; /* the folder that the configuration was read from */
 };
 
+/* ---- its start and end (start.c) ---- */
+
 /* Opens the state and starts the threads, which service_stop() ends; state and
  * operations stay. */
 enum rc service_start(const struct service_setup *setup, struct service **out,
 		      struct err *e) MUST_CHECK;
+void service_stop(struct service *s); /* NULL is fine; halts it first */
+
+/* ---- for all that runs in it (service.c) ---- */
+
 /* Everything that waits gives up; what was begun goes on with the next start. */
 void service_halt(struct service *s);
-void service_stop(struct service *s); /* NULL is fine */
-
 /* With the lock held: until something changed, at most until `due` by proc_now()
  * (0: for ever). */
 void service_wait(struct service *s, double due);
