@@ -51,6 +51,8 @@ struct release {
 	struct err why;          /* stuck */
 	double probe;            /* stuck: proc_now() of the next try */
 	unsigned long refused;   /* stuck: requests */
+	bool scarce;             /* there is little room */
+	double looked;           /* proc_now() of when that was looked at */
 	struct coverage cover;
 };
 
@@ -184,7 +186,27 @@ static enum rc still_stuck(const struct release *r, struct err *e)
 	return e->rc;
 }
 
-enum rc release_open_for(struct release *r, struct err *e)
+/* Called locked. */
+static enum rc is_spare(struct release *r, struct err *e)
+{
+	bool was = r->scarce;
+	double now = proc_now();
+
+	if (now - r->looked >= 1) {
+		r->looked = now;
+		r->scarce = logfile_is_scarce(&r->file);
+	}
+	if (!r->scarce)
+		return RC_OK;
+	err_set(e, RC_REFUSED, "handshake", "little room is left for the audit log",
+		"free space where keyd's state is; what is left is kept for administrators' work",
+		"%s", r->file.path);
+	if (!was)
+		log_error("log-scarce", e);
+	return e->rc;
+}
+
+enum rc release_open_for(struct release *r, bool stranger, struct err *e)
 {
 	enum rc rc;
 
@@ -193,6 +215,8 @@ enum rc release_open_for(struct release *r, struct err *e)
 	(void)pthread_mutex_lock(&r->lock);
 	rc = still_stuck(r, e);
 	r->refused += rc != RC_OK;
+	if (rc == RC_OK && stranger)
+		rc = is_spare(r, e);
 	(void)pthread_mutex_unlock(&r->lock);
 	return rc;
 }

@@ -13,6 +13,7 @@
 #include "itl/trust.h"
 #include "service.h"
 #include <string.h>
+#include <time.h>
 
 struct set {
 	struct trust_entry entries[TRUST_MAX_ENTRIES];
@@ -89,6 +90,19 @@ static enum rc refuse_own(struct request *q, const struct set *set, struct err *
 	return RC_OK;
 }
 
+/* The time is front's word. A TVS that has one file takes no older one, and so one of
+ * the future would stay the newest. */
+#define AHEAD_SECONDS 300
+
+static enum rc refuse_future(uint32_t timestamp, struct err *e)
+{
+	if ((time_t)timestamp <= time(NULL) + AHEAD_SECONDS)
+		return RC_OK;
+	return err_set(e, RC_REFUSED, "trust", "its time has not come yet",
+		       "look at the clocks of this machine and of front's", "timestamp %u",
+		       timestamp);
+}
+
 static void note_expired(struct request *q, const struct set *set)
 {
 	size_t n = 0;
@@ -126,7 +140,7 @@ enum rc request_trust(struct request *q, struct err *e)
 
 	if (read_set(q, &set, &intent, &timestamp, e) != RC_OK ||
 	    request_use_consent(q, &consent, &intent, e) != RC_OK ||
-	    refuse_own(q, &set, e) != RC_OK ||
+	    refuse_future(timestamp, e) != RC_OK || refuse_own(q, &set, e) != RC_OK ||
 	    keyring_current(&q->service->keys, UNIT_AUDIT, NULL, &t.key, e) != RC_OK)
 		return e->rc;
 	note_key(&q->note, t.key);

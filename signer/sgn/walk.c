@@ -65,7 +65,7 @@ static const char *name_fault(const struct sgn_job *job, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 
-	if (strlen(job->prefix) + strlen(path) >= SGN_NAME_MAX)
+	if (strlen(job->prefix) + strlen(path) + strlen(SGN_SUFFIX) >= SGN_NAME_MAX)
 		return "its name is too long for a signed file's header (255 bytes)";
 	if (strlen(base) + strlen(SGN_SUFFIX) > NAME_MAX)
 		return "its name is too long to have a .sgn beside it";

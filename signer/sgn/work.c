@@ -40,7 +40,7 @@ static bool is_named(const struct itl *l, const char *name)
 
 static void name_of(const struct desk *d, const struct entry *entry, char name[SGN_NAME_MAX])
 {
-	(void)snprintf(name, SGN_NAME_MAX, "%s%s", d->job->prefix, entry->path);
+	(void)snprintf(name, SGN_NAME_MAX, "%s%s" SGN_SUFFIX, d->job->prefix, entry->path);
 }
 
 /* NULL if a phone takes these bytes for the file `name`, signed by the signer. */
@@ -103,11 +103,11 @@ static enum rc finish(struct desk *d, size_t i, struct err *e)
 	why = fault_of(d, sgn, it->name, d->batch.digest, it->content);
 	if (why == check_changed && f->fd >= 0)
 		return err_set(e, RC_REFUSED, "sign", "it changed while it was signed",
-			       "sign it again when it is whole", "%.150s", it->name);
+			       "sign it again when it is whole", "%.150s", it->entry->path);
 	if (why)
 		return err_set(e, RC_VERIFY, "sign", why,
 			       "was the node's certificate renewed meanwhile? give the command again",
-			       "%.150s", it->name);
+			       "%.150s", it->entry->path);
 	return aside_put(d->run, &d->folder, it->entry, sgn, &it->file.st, e);
 }
 
@@ -123,7 +123,7 @@ static void finish_all(struct desk *d)
 			e.rc = RC_OK;
 		else if (e.rc == RC_OK)
 			err_set(&e, RC_ERROR, "sign", "there is no answer", NULL, "%.150s",
-				f->name);
+				b->items[i].entry->path);
 		if (e.rc != RC_OK)
 			refuse(d, b->items[i].entry, 0, &e);
 		else if (finish(d, i, &e) == RC_OK)
@@ -195,7 +195,7 @@ static enum rc look_sign(struct desk *d, const struct entry *entry, const char *
 	enum rc rc;
 
 	name_of(d, entry, it.name);
-	rc = folder_read(d->run->root, d->folder.fd, base, entry, it.name, d->job->max,
+	rc = folder_read(d->run->root, d->folder.fd, base, entry, entry->path, d->job->max,
 			 &it.file, e);
 	it.content = bytes_of(it.file.p, it.file.n);
 	if (rc == RC_OK && is_current(d, base, &it))
@@ -275,7 +275,7 @@ static enum rc look_verify(struct desk *d, const struct entry *entry, const char
 	if (!is_named(l, name))
 		return err_set(e, RC_VERIFY, "verify", "it is signed under another name",
 			       "phones refuse it: itlctl sign makes it anew from its file",
-			       "%.190s" SGN_SUFFIX, name);
+			       "%.190s", name);
 	run_tell(d->run, entry->path,
 		 is_outdated(d, entry, base, l) ? SGN_OUTDATED : SGN_UNCHANGED, f.n, NULL);
 	return RC_OK;

@@ -8,6 +8,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
+#include <openssl/err.h>
 #include <stdatomic.h>
 
 enum state { SHAKING, IDLE, ASKING, ANSWERING };
@@ -27,6 +28,7 @@ static void conn_end(struct conn *c)
 
 	if (ssl && c->state != SHAKING && SSL_is_init_finished(ssl)) {
 		(void)SSL_shutdown(ssl); /* does not wait */
+		ERR_clear_error();       /* the next phone's must be its own */
 		SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	}
 	if (c->deadline)

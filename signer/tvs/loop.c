@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "conn.h"
 #include "count.h"
+#include "memory.h"
 #include "nodekey.h"
 #include "site.h"
 #include <errno.h>
@@ -122,6 +123,7 @@ static void *run(void *arg)
 {
 	struct loop *l = arg;
 
+	memory_of_phones();
 	node_key_use(l->keyd);
 	(void)event_base_loop(l->home.base, EVLOOP_NO_EXIT_ON_EMPTY);
 	return NULL;

@@ -4,6 +4,7 @@
 #include "cluster/program.h"
 #include "confine.h"
 #include "follow.h"
+#include "memory.h"
 #include "status.h"
 #include "ticket.h"
 #include <malloc.h>
@@ -158,7 +159,8 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	log_open("tvs");
-	if (proc_harden(&e) != RC_OK || cluster_read(o.config, &cluster, &e) != RC_OK ||
+	if (memory_open(&e) != RC_OK || proc_harden(&e) != RC_OK ||
+	    cluster_read(o.config, &cluster, &e) != RC_OK ||
 	    tvs_conf_read(o.config, cluster, &conf, &e) != RC_OK) {
 		fprintf(stderr, "tvs: %s\n", err_text(&e, text, sizeof text));
 		return err_exit_code(RC_USAGE);

@@ -1,6 +1,7 @@
 #include "trustfile.h"
 #include "base/file.h"
 #include <string.h>
+#include <time.h>
 
 static void forget(struct trustfile *f)
 {
@@ -33,6 +34,21 @@ static bool is_same_cert(const X509 *a, const X509 *b)
 	return a && b ? X509_cmp(a, b) == 0 : a == b;
 }
 
+/* An older file verifies, too: who can write the file, and no more, must not bring back
+ * whom an administrator removed. Not if a clock was wrong then, and is right now. */
+static enum rc refuse_older(struct trustfile *f, const char *path, struct err *e)
+{
+	if (f->trust->timestamp >= f->newest || (time_t)f->newest > time(NULL)) {
+		f->newest = f->trust->timestamp;
+		return RC_OK;
+	}
+	trust_free(f->trust);
+	f->trust = NULL;
+	return err_set(e, RC_VERIFY, "trust file", "is older than one that was there before",
+		       "it is not used; itlctl trust list shows front's: itlctl trust add makes a newer one",
+		       "%s", path);
+}
+
 static enum rc load(struct trustfile *f, const char *path, struct err *e)
 {
 	uint8_t CLEANUP_FREE *file = NULL;
@@ -48,7 +64,7 @@ static enum rc load(struct trustfile *f, const char *path, struct err *e)
 		(void)err_within(e, path);
 		return err_hint(e, "it is not used; let front write it again: itlctl trust list, trust add");
 	}
-	return RC_OK;
+	return refuse_older(f, path, e);
 }
 
 bool trustfile_look(struct trustfile *f, const char *path, X509 *audit)

@@ -12,6 +12,7 @@ struct trustfile { /* of zeros at first */
 	enum trustfile_state state;
 	struct trust *trust; /* owned; of TRUSTFILE_USED */
 	struct err why;      /* of TRUSTFILE_REFUSED */
+	uint32_t newest;         /* of all that were used: its time */
 	struct stat seen;
 	X509 *audit; /* owned: what it was verified with */
 };
@@ -20,8 +21,9 @@ void trustfile_clear(struct trustfile *f);
 
 /*
  * Look: read and verify it if it, or the Audit certificate (NULL: there is none yet),
- * is another than before. True if something changed. A file that does not verify is
- * not used, nor is what it replaced: `state` and `why` say so.
+ * is another than before. True if something changed. A file that does not verify, or
+ * is older than one that was used since the start, is not used, nor is what it replaced:
+ * `state` and `why` say so.
  */
 bool trustfile_look(struct trustfile *f, const char *path, X509 *audit);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define KEYD_ANSWER_MS 5000 /* nobody waits for this thread */
-#define BIND_SECONDS 5.0    /* between two tries */
+#define BIND_SECONDS 2.0    /* between two tries */
 
 enum rc watch_open(const struct watch_setup *s, struct watch **out, struct err *e)
 {

@@ -224,6 +224,26 @@ is_unknown() { # NAME
 	[ "$(count our-fault)" = 0 ]
 }
 
+# A ClientHello of so many bytes is announced, and does not come: closed at once?
+announce() { # BYTES
+	python3 - "$port" "$1" <<-'END'
+		import select, socket, sys
+		s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+		s.sendall(bytes([22, 3, 1, 0, 6, 1]) + int(sys.argv[2]).to_bytes(3, "big") + b"\3\3")
+		print("closed" if select.select([s], [], [], 0.5)[0] else "open")
+	END
+}
+
+@test "a ClientHello that says it is very long gets no room" {
+	before=$(count no-handshake)
+	[ "$(announce 16000)" = open ] # longer than any phone's
+	[ "$(announce 131000)" = closed ] # OpenSSL's own limit
+	[ "$(announce 40000)" = closed ]
+	wait_until counted no-handshake "$before" 3
+	full "$port"
+	full "$old"
+}
+
 @test "1,000 connections from one address: some are held, and others are served" {
 	before=$(count too-many-of-address)
 	mkfifo "$dir/hold"

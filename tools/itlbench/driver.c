@@ -228,7 +228,9 @@ static enum rc first(struct load *l, const struct order *o, struct answer *a)
 	enum rc rc;
 
 	hang_up(l);
-	while ((rc = dial(l, &a->e)) == RC_STALE && proc_now() < end)
+	/* Its socket is there for a moment before it is open to others. */
+	while (((rc = dial(l, &a->e)) == RC_STALE || rc == RC_REFUSED) &&
+	       proc_now() < end)
 		(void)nanosleep(&pause, NULL);
 	if (rc != RC_OK || one(l, &a->e))
 		return a->e.rc;

@@ -31,13 +31,14 @@ char *trustset_subject(const X509 *cert, char name[ITL_MAX_NAME])
 	return name;
 }
 
-enum how { ADDED, CHANGED, REMOVED, HOWS };
+enum how { SAME, ADDED, CHANGED, REMOVED, HOWS };
 
 static const struct {
 	char mark;
 	const char *word;   /* in the audit log */
 	const char *member; /* in JSON */
 } hows[HOWS] = {
+	[SAME] = {'=', NULL, NULL},
 	[ADDED] = {'+', "add", "added"},
 	[CHANGED] = {'~', "change", "changed"},
 	[REMOVED] = {'-', "remove", "removed"},
@@ -87,10 +88,25 @@ static void print_change(void *arg, enum how how, const struct trust_entry *entr
 		      tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 }
 
+/* What stays, too: what was there before is front's word, who may have an older set of
+ * this cluster's signature. */
+static void print_same(const struct trustset *s, FILE *out)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct trust_entry *now = &s->entries[i], *was = NULL;
+
+		if (s->was)
+			was = trustset_find(s->was->entries, s->was->n, now->cert);
+		if (was && was->roles == now->roles && was->ttl == now->ttl)
+			print_change(out, SAME, now);
+	}
+}
+
 void trustset_show(const struct trustset *s, FILE *out)
 {
 	(void)fprintf(out, "\nThe trust store will hold %zu certificate%s of elsewhere:\n",
 		      s->n, s->n == 1 ? "" : "s");
+	print_same(s, out);
 	if (!each_change(s, print_change, out))
 		(void)fprintf(out, "  the same as before, signed anew\n");
 	(void)fprintf(out, "\n");

@@ -165,19 +165,6 @@ static bool tvs_vouches(const struct itl *sgn, itl_ask_tvs *ask, void *arg)
 	return may && signs(&(struct itl_record){.cert = answer.cert}, sgn);
 }
 
-/* The name in the header is that of the file as the phone asked for it, or of what it
- * holds: no source says which. */
-static bool is_named(const struct itl *sgn, const char *name)
-{
-	const size_t n = strlen(name);
-	struct bytes has = sgn->file_name; /* with its NUL */
-
-	has.n -= has.n > 0;
-	return bytes_equal(has, bytes_of_text(name)) ||
-	       (n > strlen(SGN) && !strcmp(name + n - strlen(SGN), SGN) &&
-		bytes_equal(has, bytes_of(name, n - strlen(SGN))));
-}
-
 enum rc phone_check_sgn(const struct phone *p, const char *name, struct bytes file,
 			itl_ask_tvs *ask, void *arg, struct err *e)
 {
@@ -185,7 +172,7 @@ enum rc phone_check_sgn(const struct phone *p, const char *name, struct bytes fi
 
 	if (itl_parse(file, ITL_SGN, &sgn, e))
 		return e->rc;
-	if (!is_named(sgn, name))
+	if (!bytes_equal(sgn->file_name, bytes_of(name, strlen(name) + 1)))
 		return err_set(e, RC_VERIFY, "configuration",
 			       "is signed under another name", NULL, "%s", name);
 	if (!list_vouches(phone_installed(p, PHONE_CTL), sgn) &&

@@ -214,7 +214,7 @@ static void a_dry_run(void **state)
 	write_file(w, "n2/a.xml", "a");
 	write_file(w, "n2/locale/b.xml", "b");
 	write_file(w, "n2/c.xml", "c");
-	write_signed(w, "n2/c.xml", "c.xml", "c", false);
+	write_signed(w, "n2/c.xml", "c.xml.sgn", "c", false);
 	o = world_run(w, "sign --node n2 --dir %d/n2 --dry-run");
 	assert_int_equal(o.code, 0);
 	assert_non_null(strstr(o.out, "2 would be signed, 1 unchanged, 0 refused"));
@@ -263,9 +263,9 @@ static void verifying(void **state)
 
 	world_open(w, service);
 	write_file(w, "n2/a.xml", "a");
-	write_signed(w, "n2/a.xml", "a.xml", "a", false);
+	write_signed(w, "n2/a.xml", "a.xml.sgn", "a", false);
 	write_file(w, "n2/old.xml", "new");
-	write_signed(w, "n2/old.xml", "old.xml", "old", false);
+	write_signed(w, "n2/old.xml", "old.xml.sgn", "old", false);
 	o = world_run(w, "sign --verify --dir %d/n2");
 	assert_int_equal(o.code, 0);
 	assert_non_null(strstr(o.out, "2 verified, 1 older than their file, 0 refused"));
@@ -274,7 +274,7 @@ static void verifying(void **state)
 	/* What does not verify is graver than what is refused before. */
 	snprintf(path, sizeof path, "%s/n2/a-link.sgn", w->dir);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
-	write_signed(w, "n2/b.xml", "b.xml", "b", true);
+	write_signed(w, "n2/b.xml", "b.xml.sgn", "b", true);
 	o = world_run(w, "sign --verify --dir %d/n2 --json");
 	assert_int_equal(o.code, 5);
 	assert_non_null(strstr(o.out, "b.xml.sgn"));

@@ -448,6 +448,8 @@ static void removed(void **state)
 	there_is(w, audit, had, 3);
 	(void)itl_sha1_hex(file, base);
 	run(w, "trust remove cm.old --yes", 2, "several certificates");
+	/* What stays is shown, too: an administrator consents to all of it. */
+	run(w, "trust remove ITLRECOVERY_old --dry-run", 0, "  = CN=cm.old");
 	run(w, "trust remove ITLRECOVERY_old --yes", 0, "- CN=ITLRECOVERY_old");
 	assert_asked(w, base, words("remove=%s:SAST:60", sha1(recovery), ""), left, 2);
 	run(w, "trust remove CN=ITLRECOVERY_old;O=old --yes", 0, "- CN=ITLRECOVERY_old");

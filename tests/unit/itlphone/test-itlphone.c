@@ -325,8 +325,8 @@ static void test_configuration(void **state)
 		const char *want;
 	} rows[] = {
 		{list_sgn(&old_keys, sgn, "<device/>"), "accepted"},
-		{list_sgn(&old_keys, PHONE ".cnf.xml", "<device/>"), "accepted"},
-		{list_sgn(&old_keys, PHONE ".cnf.xm", "<device/>"), "rejected"},
+		/* not the name that it asked for */
+		{list_sgn(&old_keys, PHONE ".cnf.xml", "<device/>"), "rejected"},
 		{list_sgn(&new_keys, sgn, "<device/>"), "rejected"},
 		{list_sgn(&sast, sgn, "<device/>"), "rejected"},
 		{list_sgn(&old_keys, "SEP001122330001.cnf.xml.sgn", "<device/>"),

@@ -6,6 +6,7 @@
 #include "x509/x509.h"
 #include <openssl/rsa.h>
 #include <string.h>
+#include <time.h>
 
 static EVP_PKEY *key;
 static X509 *callmanager, *recovery, *expired, *ec, *audit, *own;
@@ -180,6 +181,28 @@ static void signed_and_noted(void **state)
 }
 
 /* What may go together is signed. */
+/* What is signed for a time that has not come would be the newest until then. */
+static void not_yet(void **state)
+{
+	const uint32_t now = (uint32_t)time(NULL);
+	const struct {
+		uint32_t at;
+		enum rc rc;
+	} rows[] = {{now + 30, RC_OK}, {now + 600, RC_REFUSED}, {UINT32_MAX, RC_REFUSED}};
+	struct bytes file = {NULL, 0};
+	struct wire w;
+	struct err e;
+
+	(void)state;
+	wire_of(NULL, 0, &w);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		w.t.timestamp = rows[i].at;
+		assert_int_equal(sign_with(&w.t, &w, NULL, &file, &e), rows[i].rc);
+		free((void *)(uintptr_t)file.p);
+		file = (struct bytes){NULL, 0};
+	}
+}
+
 static void the_most(void **state)
 {
 	static struct trust_entry entries[MOST];
@@ -349,6 +372,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signed_and_noted),
+		cmocka_unit_test(not_yet),
 		cmocka_unit_test(the_most),
 		cmocka_unit_test(only_what_the_ticket_names),
 		cmocka_unit_test(refused),

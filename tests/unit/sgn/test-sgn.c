@@ -174,7 +174,7 @@ static void one_that_is_disliked(void **state)
 	struct tree *t = *state;
 
 	fill(t);
-	t->dislike = "one";
+	t->dislike = "one.sgn";
 	tree_expect(t, 3, 0, 1);
 	tree_refused(t, "one", "it is disliked");
 	assert_false(tree_has(t, "one.sgn"));

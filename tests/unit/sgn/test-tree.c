@@ -140,9 +140,9 @@ static void only_255_bytes_fit_a_header(void **state)
 	memset(name, 'a', 160);
 	name[160] = '\0';
 	tree_text(t, name, "x");
-	memset(prefix, 'p', 95);
-	prefix[95] = '\0';
-	prefix[94] = '/';
+	memset(prefix, 'p', 91); /* and ".sgn" */
+	prefix[91] = '\0';
+	prefix[90] = '/';
 	t->job.prefix = prefix;
 	tree_expect(t, 1, 0, 0);
 	strcat(prefix, "/");
@@ -190,7 +190,7 @@ static void no_such_folder(void **state)
 static void edit(struct tree *t, struct sgn_file *files, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(files[i].name, "a.xml")) {
+		if (!strcmp(files[i].name, "a.xml.sgn")) {
 			/* In place: the descriptor sees it. */
 			FILE *f = fopen(tree_path(t, "a.xml"), "r+");
 

@@ -221,13 +221,14 @@ void tree_refused(struct tree *t, const char *name, const char *part)
 void tree_phone_takes(struct tree *t, const char *path, const char *name,
 		      const struct signer *s)
 {
-	char sgn_path[PATH_MAX];
+	char sgn_path[PATH_MAX], asked[PATH_MAX];
 	struct bytes content = tree_read(t, path), sgn;
 	const char *why;
 
 	snprintf(sgn_path, sizeof sgn_path, "%s.sgn", path);
 	sgn = tree_read(t, sgn_path);
-	why = phone_file_fault(sgn, name, content, s->cert);
+	snprintf(asked, sizeof asked, "%s.sgn", name);
+	why = phone_file_fault(sgn, asked, content, s->cert);
 	if (why)
 		fail_msg("%s %s", sgn_path, why);
 	free((void *)(uintptr_t)content.p);

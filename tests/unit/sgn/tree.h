@@ -57,7 +57,7 @@ void tree_expect(struct tree *t, size_t sign, size_t unchanged, size_t refused);
 /* What was told of a file that was refused: part of its error's text. */
 void tree_refused(struct tree *t, const char *name, const char *part);
 
-/* A phone that asks for `name` takes the file at `path`, signed by s. */
+/* A phone that asks for `name`.sgn takes the file at `path`, signed by s. */
 void tree_phone_takes(struct tree *t, const char *path, const char *name,
 		      const struct signer *s);
 

@@ -157,7 +157,10 @@ static X509 *make(EVP_PKEY *key, enum x509_profile profile, const char *cn)
 	return cert;
 }
 
-static void write_trust(const char *path, EVP_PKEY *key, X509 *audit, X509 *cert)
+#define MADE 1763900000u
+
+static void write_trust(const char *path, EVP_PKEY *key, X509 *audit, X509 *cert,
+			uint32_t at)
 {
 	const struct trust_entry entry = {cert, TRUST_ROLE(ITL_SAST), 3600};
 	const struct itl_signer signer = software_signer(key);
@@ -165,7 +168,7 @@ static void write_trust(const char *path, EVP_PKEY *key, X509 *audit, X509 *cert
 	struct err e;
 	size_t n;
 
-	assert_ok(trust_build(&entry, cert ? 1 : 0, audit, 1763900000, &signer, &file, &n, &e),
+	assert_ok(trust_build(&entry, cert ? 1 : 0, audit, at, &signer, &file, &n, &e),
 		  &e);
 	assert_ok(file_replace(path, bytes_of(file, n), 0644, &e), &e);
 }
@@ -186,7 +189,7 @@ static void trust_file(void **state)
 	assert_true(trustfile_look(&f, path, audit)); /* the certificate is new */
 	assert_int_equal(f.state, TRUSTFILE_NONE);
 	assert_false(trustfile_look(&f, path, audit));
-	write_trust(path, key, audit, cert);
+	write_trust(path, key, audit, cert, MADE);
 	assert_true(trustfile_look(&f, path, audit));
 	assert_int_equal(f.state, TRUSTFILE_USED);
 	assert_int_equal(f.trust->n, 1);
@@ -209,10 +212,31 @@ static void trust_file(void **state)
 			fail_msg("byte %zu", at);
 		file[at] ^= 0x40;
 	}
-	write_trust(path, key, audit, NULL);
+	write_trust(path, key, audit, NULL, MADE + 2);
 	assert_true(trustfile_look(&f, path, audit));
 	assert_int_equal(f.state, TRUSTFILE_USED);
 	assert_int_equal(f.trust->n, 0);
+	/* Who was removed does not come back with the older file, not even by the way of
+	 * none at all; with a newer one he does. */
+	for (int i = 0; i < 2; i++) {
+		write_trust(path, key, audit, cert, MADE + 1);
+		assert_true(trustfile_look(&f, path, audit));
+		assert_int_equal(f.state, TRUSTFILE_REFUSED);
+		assert_null(f.trust);
+		assert_non_null(strstr(f.why.why, "older"));
+		assert_int_equal(unlink(path), 0);
+		assert_true(trustfile_look(&f, path, audit));
+		assert_int_equal(f.state, TRUSTFILE_NONE);
+	}
+	write_trust(path, key, audit, cert, MADE + 2);
+	assert_true(trustfile_look(&f, path, audit));
+	assert_int_equal(f.state, TRUSTFILE_USED);
+	/* One of a clock that was wrong does not stay the newest for ever. */
+	write_trust(path, key, audit, NULL, UINT32_MAX);
+	assert_true(trustfile_look(&f, path, audit));
+	write_trust(path, key, audit, cert, MADE + 3);
+	assert_true(trustfile_look(&f, path, audit));
+	assert_int_equal(f.state, TRUSTFILE_USED);
 	assert_int_equal(unlink(path), 0);
 	assert_true(trustfile_look(&f, path, audit));
 	assert_int_equal(f.state, TRUSTFILE_NONE);

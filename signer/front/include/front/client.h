@@ -72,8 +72,8 @@
 /* The name of a refusal that force overrides, with the administrator's ticket. */
 #define FRONT_UNFORCED "UNFORCED"
 
-#define FRONT_REQUEST_MAX 98304u /* bytes of a request; it carries no files, but names and
-				    certificates: at most a whole trust store's
+#define FRONT_REQUEST_MAX 98304u /* bytes of a request; it carries no files, but names
+				    and certificates: at most a whole trust store's
 				    (itl/trust.h) in base64 */
 #define FRONT_FILES_MAX 200      /* descriptors with one request */
 

@@ -1,6 +1,7 @@
 /*
  * Signed files (spec: itl-format, .sgn): beside each file of a tree one that a phone
- * can verify, NAME.sgn.
+ * can verify, NAME.sgn; that is the name which the phone asks for (spec: phone), and so
+ * what the header says.
  *
  * There is no cache: a file is unchanged if its .sgn holds just its bytes under its
  * name, and the signature still verifies with the signer's certificate. So an edited
@@ -47,7 +48,7 @@ enum sgn_fate {
 
 /* One of a batch. */
 struct sgn_file {
-	const char *name;     /* as a phone asks for it */
+	const char *name;     /* as a phone asks for it: with its ".sgn" */
 	struct bytes content;
 	int fd;               /* the file itself, open for reading: content may have changed
 				 there since; SGN_AGAIN: -1 */
