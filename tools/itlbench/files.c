@@ -25,7 +25,7 @@
 
 #define FILES 40000u
 #define FILE_BYTES 8192u
-#define TURNS 4u
+#define TURNS 2u
 #define GOAL_SOFTHSM 0.75
 #define GOAL_TOKEN 0.90     /* of one that does not use our processor */
 #define GOAL_UNCHANGED 2.0  /* seconds */
