@@ -5,14 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-bool recovery_file_has_trust(const struct recovery_file *f)
-{
-	for (size_t i = 0; f->envelope && i < f->envelope->nitems; i++)
-		if (f->envelope->items[i].kind == ENVELOPE_TRUST)
-			return true;
-	return false;
-}
-
 void recovery_file_free(struct recovery_file *f)
 {
 	if (!f)
