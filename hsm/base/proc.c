@@ -22,14 +22,17 @@ enum rc proc_harden(struct err *e)
 	return RC_OK;
 }
 
-void proc_room_for_files(unsigned long n)
+unsigned long proc_room_for_files(unsigned long n)
 {
 	struct rlimit r;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= n)
-		return;
-	r.rlim_cur = n < r.rlim_max ? n : r.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &r);
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return 0;
+	if (r.rlim_cur < n) {
+		r.rlim_cur = n < r.rlim_max ? n : r.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+	return r.rlim_cur;
 }
 
 static const char *const make_users =

@@ -1,8 +1,8 @@
 /* utils ctl update CTLFile: one CTL for all nodes (spec: itl-format, What a CTL
  * holds). */
-#include "accepted.h"
 #include "lists.h"
 #include "ops.h"
+#include "phone_accepts.h"
 #include "probe.h"
 #include "publish.h"
 #include <string.h>
@@ -91,7 +91,7 @@ static struct bytes content(const struct list *l)
 static bool accepts(struct call *c, const struct list *ctl,
 		    const struct list *itl, const struct list *offered, char why[256])
 {
-	return list_accepted(c, content(ctl), content(itl), content(offered), why);
+	return phone_accepts(c, content(ctl), content(itl), content(offered), why);
 }
 
 static void warn(json_t *warnings, const struct cluster_node *n,

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "confcheck.h"
-#include "ctlnews.h"
+#include "ctl_diff.h"
 #include "heads.h"
 #include "ops.h"
 #include "probe.h"

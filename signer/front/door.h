@@ -4,6 +4,7 @@
 
 #include "base/sock.h"
 #include "front/client.h"
+#include "judge.h"
 #include "service.h"
 
 /* One connection, and the request that it has now; on a thread of its own. */
@@ -17,8 +18,8 @@ struct call {
 				     closes them */
 	size_t nfiles;
 	int give; /* goes with the result, and is closed; -1: none */
-	bool tvs_asked; /* in this request; then what came of it is in tvs (answers.h) */
-	int tvs;
+	bool tvs_asked;      /* in this request, and what came of it (tvs_answers.h): */
+	enum judge_tvs tvs;
 	int fd;
 	bool gone; /* the client does not read any more; the call goes on */
 };

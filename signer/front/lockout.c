@@ -1,6 +1,6 @@
 #include "lockout.h"
-#include "answers.h"
 #include "base/num.h"
+#include "tvs_answers.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -131,7 +131,7 @@ static enum rc look(struct call *c, const char *node, struct view *v, struct err
 
 	if (service_keys(s, &v->keys, &v->nkeys, e) != RC_OK)
 		return e->rc;
-	judge_next_of(s->cluster, v->keys, v->nkeys, answers_now(c), UNIT_COUNT, NULL,
+	judge_next_of(s->cluster, v->keys, v->nkeys, tvs_answers_now(c), UNIT_COUNT, NULL,
 		      &v->now);
 	if (node)
 		return hold_present(s, v, node, e);
@@ -177,11 +177,11 @@ static const char *const remedies[] = {
 };
 
 /* Why phones that must ask are not answered: the TVS that is missing, or their list. */
-static const char *no_answer(struct service *s, char to[ANSWERS_TEXT])
+static const char *no_answer(struct service *s, char to[TVS_ANSWERS_TEXT])
 {
-	answers_missing(s, to);
+	tvs_answers_missing(s, to);
 	if (!to[0])
-		(void)snprintf(to, ANSWERS_TEXT,
+		(void)snprintf(to, TVS_ANSWERS_TEXT,
 			       "it names no TVS that is sure to vouch for it");
 	return to;
 }
@@ -192,7 +192,7 @@ static void say_locked(struct call *c, const struct judge_finding *f,
 	const char *beyond = f->verdict == JUDGE_BEYOND
 				     ? "; nor would `utils itl reset localkey` help"
 				     : "";
-	char no[ANSWERS_TEXT];
+	char no[TVS_ANSWERS_TEXT];
 
 	(void)snprintf(why, cap,
 		       "its phones would be locked: their list does not hold the %s that would sign their next one, and %.*s%s",
@@ -300,7 +300,7 @@ enum rc lockout_restart(struct call *c, struct err *locks,
 {
 	struct view v CLEANUP(view_clear) = {0};
 	struct judge_finding f;
-	char why[sizeof locks->why], no[ANSWERS_TEXT];
+	char why[sizeof locks->why], no[TVS_ANSWERS_TEXT];
 
 	*locks = (struct err){0};
 	finding[0] = '\0';
@@ -329,7 +329,7 @@ enum rc lockout_reset_source(struct call *c, enum keyd_how how,
 	judge_trust_add(&t, served);
 	if (service_keys(c->service, &v.keys, &v.nkeys, e) != RC_OK)
 		return e->rc;
-	judge_next_of(c->service->cluster, v.keys, v.nkeys, answers_now(c), UNIT_COUNT, NULL,
+	judge_next_of(c->service->cluster, v.keys, v.nkeys, tvs_answers_now(c), UNIT_COUNT, NULL,
 		      &v.now);
 	*fresh = judge_reset_fresh(how, &t, &v.now);
 	return RC_OK;

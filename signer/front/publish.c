@@ -1,7 +1,7 @@
 #include "publish.h"
-#include "again.h"
 #include "base/errjson.h"
 #include "loop.h"
+#include "sign_again.h"
 
 void publish_tell(struct call *c)
 {
@@ -56,7 +56,7 @@ json_t *publish_outcomes(struct service *s, struct loop *const *loops, size_t n,
 			json_pack("{s:s, s:s, s:b, s:o, s:o}", "id", l->node->id, "host",
 				  l->node->host, "ok", ok, "error",
 				  ok ? json_null() : err_json(&l->last), "files",
-				  again_show(&l->again)));
+				  sign_again_show(&l->again)));
 		if (!ok) {
 			*e = l->last;
 			*rc = l->last.rc;

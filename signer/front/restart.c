@@ -1,12 +1,12 @@
 /* utils service restart Cisco Tftp: the node's own list comes back (spec: cluster,
  * Who signs the ITL; Reset, 5). */
-#include "again.h"
 #include "front/client.h"
 #include "lists.h"
 #include "lockout.h"
 #include "loop.h"
 #include "ops.h"
 #include "phones.h"
+#include "sign_again.h"
 #include <string.h>
 #include <time.h>
 
@@ -151,7 +151,7 @@ static json_t *files_of(struct call *c)
 	json_t *files;
 
 	pthread_mutex_lock(&c->service->lock);
-	files = again_show(&l->again);
+	files = sign_again_show(&l->again);
 	pthread_mutex_unlock(&c->service->lock);
 	return files;
 }

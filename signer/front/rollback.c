@@ -1,13 +1,13 @@
 /* utils itl rollback: the lists of before the last reset come back. Nothing is
  * signed; each list must still verify, and phones must take it. */
-#include "accepted.h"
-#include "answers.h"
 #include "base/errjson.h"
 #include "itl/itl.h"
 #include "lists.h"
 #include "loop.h"
 #include "ops.h"
+#include "phone_accepts.h"
 #include "publish.h"
+#include "tvs_answers.h"
 #include <string.h>
 
 /* What a node gets back. */
@@ -105,14 +105,14 @@ static enum rc gather(struct call *c, struct backs **out, struct err *e)
 static enum rc phones_take(struct call *c, const struct back *b, struct err *e)
 {
 	struct list CLEANUP(list_clear) held = {0};
-	char why[256], no[ANSWERS_TEXT], text[sizeof e->why];
+	char why[256], no[TVS_ANSWERS_TEXT], text[sizeof e->why];
 
 	if (store_list(c->service->store, b->target.itl.want, &held, e) != RC_OK)
 		return e->rc;
-	if (list_accepted(c, bytes_of(NULL, 0), bytes_of(held.bytes, held.n),
+	if (phone_accepts(c, bytes_of(NULL, 0), bytes_of(held.bytes, held.n),
 			  bytes_of(b->list.bytes, b->list.n), why))
 		return RC_OK;
-	answers_missing(c->service, no);
+	tvs_answers_missing(c->service, no);
 	(void)snprintf(text, sizeof text,
 		       "phones hold the reset list, and would accept this node's list of before only through a TVS, and %.130s",
 		       no[0] ? no : "it names no TVS that is sure to vouch for it");

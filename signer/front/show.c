@@ -1,12 +1,12 @@
 #include "show.h"
-#include "again.h"
-#include "answers.h"
-#include "ctlnews.h"
-#include "loop.h"
 #include "base/errjson.h"
 #include "base/num.h"
+#include "ctl_diff.h"
 #include "holds.h"
 #include "lists.h"
+#include "loop.h"
+#include "sign_again.h"
+#include "tvs_answers.h"
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <sodium.h>
@@ -162,7 +162,7 @@ static json_t *show_ctl(struct service *s, const struct served *f)
 {
 	json_t *j = show_served(s->store, f);
 
-	(void)json_object_set_new(j, "old", ctlnews_show(s, f->have));
+	(void)json_object_set_new(j, "old", ctl_diff_show(s, f->have));
 	return j;
 }
 
@@ -186,7 +186,7 @@ static json_t *show_files(struct store *s, const struct cluster_node *n)
 	struct signed_files f;
 	struct err ignored;
 
-	return store_signed(s, n->id, &f, &ignored) == RC_OK ? again_show(&f) : json_null();
+	return store_signed(s, n->id, &f, &ignored) == RC_OK ? sign_again_show(&f) : json_null();
 }
 
 static json_t *show_node(struct service *s, const struct cluster_node *n,
@@ -195,7 +195,7 @@ static json_t *show_node(struct service *s, const struct cluster_node *n,
 	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I}",
 			 "asked", was_asked(s, n), "id", n->id, "host", n->host,
 			 "address", n->address, "publisher", n == cluster_publisher(s->cluster), "tftp",
-			 n->tftp, "tvs", n->tvs, "tvs_answers", answers_show(s, n), "want",
+			 n->tftp, "tvs", n->tvs, "tvs_answers", tvs_answers_show(s, n), "want",
 			 show_stored(s->store, t->itl.want), "have",
 			 show_stored(s->store, t->itl.have), "have_since",
 			 (json_int_t)t->itl.since, "ctl",

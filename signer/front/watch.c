@@ -1,12 +1,12 @@
 #include "watch.h"
 #include "alerts.h"
-#include "answers.h"
 #include "backups.h"
-#include "ctlnews.h"
 #include "base/errjson.h"
 #include "base/log.h"
+#include "ctl_diff.h"
 #include "send.h"
 #include "show.h"
+#include "tvs_answers.h"
 #include <errno.h>
 #include <string.h>
 
@@ -42,8 +42,8 @@ struct facts {
 	struct vault_seen seen[VAULTS_MAX];
 	struct alert_vault vaults[VAULTS_MAX];
 	struct alert_tvs tvs[CLUSTER_MAX_NODES];
-	struct answer answers[CLUSTER_MAX_NODES]; /* what tvs borrows */
-	char ctl[ALERT_TEXT_MAX - 80];
+	struct tvs_answer answers[CLUSTER_MAX_NODES]; /* what tvs borrows */
+	char ctl[CTL_OUTDATED_TEXT];
 	struct alert_row *rows; /* what stood until now */
 	size_t nrows;
 };
@@ -86,9 +86,9 @@ static void gather_tvs(struct service *s, struct facts *x)
 	const struct cluster_node *n;
 
 	for (size_t i = 0; (n = cluster_node_at(s->cluster, i)); i++) {
-		struct answer *a = &x->answers[x->f.ntvs];
+		struct tvs_answer *a = &x->answers[x->f.ntvs];
 
-		answers_of(s, n, a);
+		tvs_answers_of(s, n, a);
 		if (a->seen)
 			x->tvs[x->f.ntvs++] = (struct alert_tvs){n->id, n->host, a->since,
 								 &a->error};
@@ -100,7 +100,7 @@ static void gather_ctl(struct service *s, struct facts *x)
 {
 	const struct cluster_node *n;
 
-	if (!ctlnews_old(s, &n, x->ctl))
+	if (!ctl_outdated(s, &n, x->ctl))
 		return;
 	x->f.ctl_host = n->host;
 	x->f.ctl = x->ctl;

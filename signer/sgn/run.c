@@ -41,14 +41,13 @@ void run_fail(struct run *r, const struct err *e)
 	(void)pthread_mutex_unlock(&r->lock);
 }
 
+/* One more than there are processors, for they wait for signatures and for the disk. */
 static unsigned workers_of(const struct run *r)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t n = r->job->workers ? r->job->workers : cores > 0 ? num_size(cores) + 1 : 1;
+	unsigned most = r->job->workers ? r->job->workers : SGN_WORKERS_MAX;
 
-	if (n > SGN_WORKERS_MAX)
-		n = SGN_WORKERS_MAX;
-	return (unsigned)n;
+	return cores > 0 && num_size(cores) < most ? (unsigned)cores + 1 : most;
 }
 
 /* This thread is one of them. */

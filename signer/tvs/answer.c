@@ -1,6 +1,6 @@
 #include "answer.h"
 
-enum rc answer_request(const struct vouch *t, struct bytes frame, struct writer *out,
+enum rc answer_request(const struct truststore *t, struct bytes frame, struct writer *out,
 		       enum answer_kind *kind, struct err *e)
 {
 	const struct vouched *found;
@@ -11,8 +11,8 @@ enum rc answer_request(const struct vouch *t, struct bytes frame, struct writer 
 	if (ask.kind != TVS_VERIFY && ask.kind != TVS_QUERY)
 		return err_set(e, RC_USAGE, "TVS frame", "is an answer", NULL, "kind %u",
 			       ask.kind);
-	found = ask.kind == TVS_VERIFY ? vouch_by_cert(t, ask.cert)
-				       : vouch_by_name(t, ask.issuer, ask.serial);
+	found = ask.kind == TVS_VERIFY ? truststore_by_cert(t, ask.cert)
+				       : truststore_by_name(t, ask.issuer, ask.serial);
 	say = (struct tvs_message){
 		.kind = ask.kind == TVS_VERIFY ? TVS_VERIFIED : TVS_FOUND,
 		.session = ask.session,

@@ -2,7 +2,7 @@
 #ifndef TVS_ANSWER_H
 #define TVS_ANSWER_H
 
-#include "vouch.h"
+#include "truststore.h"
 
 enum answer_kind { ANSWER_VALID, ANSWER_UNKNOWN };
 
@@ -12,7 +12,7 @@ enum answer_kind { ANSWER_VALID, ANSWER_UNKNOWN };
 
 /* `frame`: a whole one (tvs_frame_length()). Writes one frame. RC_USAGE if it is no
  * request: there is no answer to that. */
-enum rc answer_request(const struct vouch *t, struct bytes frame, struct writer *out,
+enum rc answer_request(const struct truststore *t, struct bytes frame, struct writer *out,
 		       enum answer_kind *kind, struct err *e) MUST_CHECK;
 
 #endif

@@ -8,8 +8,9 @@
 
 #include "base/err.h"
 
-/* The calls that tvs never makes are refused, with EACCES (seccomp): no program is run,
- * no process made or reached, no kind of socket but TCP's and keyd's. */
+/* Calls that tvs never makes are refused, with EACCES (seccomp): no program is run, no
+ * process made or reached, nothing mounted, and no socket made of the kinds that are
+ * doors into the kernel. What is not named there stays allowed. */
 enum rc confine(struct err *e) MUST_CHECK;
 
 #endif

@@ -33,22 +33,18 @@ static const char *ciphers(const struct context_plan *p)
 /* Sessions for phones that know no tickets: so many at once, by listener. */
 #define SESSIONS 1024
 
-/* A session is of one listener and one certificate: after a renewal, or elsewhere, the
- * phone meets the certificate again. */
+/* A session is of one certificate, and so of one listener, for each has its own: after a
+ * renewal, or elsewhere, the phone meets the certificate again. */
 static bool set_session(SSL_CTX *ctx, const struct context_plan *p)
 {
-	uint8_t id[SHA256_DIGEST_LENGTH], cert[SHA256_DIGEST_LENGTH];
-	unsigned n = sizeof cert;
+	uint8_t id[SHA256_DIGEST_LENGTH];
+	unsigned n = sizeof id;
 
-	if (X509_digest(p->cert, EVP_sha256(), cert, &n) != 1)
-		return false;
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
 	(void)SSL_CTX_sess_set_cache_size(ctx, SESSIONS);
 	(void)SSL_CTX_set_timeout(ctx, TICKET_SECONDS);
-	(void)SHA256((const uint8_t *)p->key->node, strlen(p->key->node), id);
-	for (size_t i = 0; i < sizeof id; i++)
-		id[i] ^= cert[i];
-	return SSL_CTX_set_session_id_context(ctx, id, sizeof id) == 1;
+	return X509_digest(p->cert, EVP_sha256(), id, &n) == 1 &&
+	       SSL_CTX_set_session_id_context(ctx, id, n) == 1;
 }
 
 static bool set_tls(SSL_CTX *ctx, const struct context_plan *p)

@@ -16,7 +16,7 @@
 /* When there is no room, or no descriptor: so long nothing is taken. */
 static const struct timeval pause_time = {.tv_usec = 50000};
 
-struct door {
+struct intake {
 	struct loop *loop;
 	size_t number; /* of the listener */
 	struct event *ready, *again;
@@ -25,7 +25,7 @@ struct door {
 struct loop {
 	struct conn_home home;
 	struct keyd *keyd;
-	struct door doors[CLUSTER_MAX_NODES];
+	struct intake intakes[CLUSTER_MAX_NODES];
 };
 
 struct loops {
@@ -42,7 +42,7 @@ static SSL *new_ssl(size_t number)
 	return site && site->contexts[number] ? SSL_new(site->contexts[number]) : NULL;
 }
 
-static void take(struct door *d, int fd, const struct sockaddr *from)
+static void take(struct intake *d, int fd, const struct sockaddr *from)
 {
 	struct slots_who who = slots_who(from);
 	struct slots *slots = d->loop->home.slots;
@@ -68,7 +68,7 @@ static void take(struct door *d, int fd, const struct sockaddr *from)
 	conn_start(&d->loop->home, fd, who, ssl);
 }
 
-static void rest(struct door *d)
+static void rest(struct intake *d)
 {
 	(void)event_del(d->ready);
 	(void)evtimer_add(d->again, &pause_time);
@@ -76,7 +76,7 @@ static void rest(struct door *d)
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
-	struct door *d = arg;
+	struct intake *d = arg;
 
 	(void)fd, (void)what;
 	(void)event_add(d->ready, NULL);
@@ -85,7 +85,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 /* One: the next is for a loop that has time, perhaps this one. */
 static void on_ready(evutil_socket_t listener, short what, void *arg)
 {
-	struct door *d = arg;
+	struct intake *d = arg;
 	struct sockaddr_storage from = {0};
 	socklen_t n = sizeof from;
 	int fd;
@@ -106,9 +106,9 @@ enum rc loops_listen(struct loops *l, size_t number, int fd, struct err *e)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		struct loop *loop = &l->all[i];
-		struct door *d = &loop->doors[number];
+		struct intake *d = &loop->intakes[number];
 
-		*d = (struct door){.loop = loop, .number = number};
+		*d = (struct intake){.loop = loop, .number = number};
 		d->again = evtimer_new(loop->home.base, on_again, d);
 		d->ready = event_new(loop->home.base, fd, EV_READ | EV_PERSIST, on_ready, d);
 		if (!d->again || !d->ready || event_add(d->ready, NULL) != 0)

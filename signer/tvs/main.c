@@ -10,7 +10,6 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 #define SPARE_FILES 64u /* beside connections: listeners, keyd, loops */
@@ -69,20 +68,14 @@ static void keep_memory(void)
 }
 
 /* A descriptor for each connection. */
-static enum rc raise_files(const struct tvs_conf *conf, struct err *e)
+static void make_room(const struct tvs_conf *conf)
 {
-	struct rlimit l;
-	rlim_t need = (rlim_t)conf->connections + SPARE_FILES + 8 * (rlim_t)conf->loops;
+	unsigned long need = conf->connections + SPARE_FILES + 8ul * conf->loops;
+	unsigned long room = proc_room_for_files(need);
 
-	if (getrlimit(RLIMIT_NOFILE, &l) != 0)
-		return err_errno(e, RC_ERROR, "getrlimit", NULL, "this process");
-	l.rlim_cur = l.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &l) != 0)
-		return err_errno(e, RC_ERROR, "setrlimit", NULL, "this process");
-	if (l.rlim_cur < need)
-		log_warn("event=few-files limit=%llu msg=\"not enough for connections = %u of tvs.conf\" hint=\"LimitNOFILE= of the unit, or ulimit -n\"",
-			 (unsigned long long)l.rlim_cur, conf->connections);
-	return RC_OK;
+	if (room < need)
+		log_warn("event=few-files limit=%lu msg=\"not enough for connections = %u of tvs.conf\" hint=\"LimitNOFILE= of the unit, or ulimit -n\"",
+			 room, conf->connections);
 }
 
 static enum rc check_user(const struct cluster *c, struct err *e)
@@ -110,8 +103,8 @@ static enum rc serve(struct main *m, const char *dir, const struct cluster *c,
 
 	cluster_path(c, PATH_KEYD_SOCKET, path);
 	loops.keyd_socket = watch.keyd_socket = path;
-	if (check_user(c, e) != RC_OK || raise_files(conf, e) != RC_OK ||
-	    confine(e) != RC_OK || tickets_open(e) != RC_OK ||
+	make_room(conf);
+	if (check_user(c, e) != RC_OK || confine(e) != RC_OK || tickets_open(e) != RC_OK ||
 	    slots_new(conf->connections, conf->per_address, &loops.slots, e) != RC_OK ||
 	    provider_context(&watch.lib, e) != RC_OK ||
 	    loops_start(&loops, &watch.loops, e) != RC_OK)

@@ -20,7 +20,7 @@ void site_unref(struct site *s)
 {
 	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
-	vouch_free(s->trust);
+	truststore_free(s->trust);
 	for (size_t i = 0; i < CLUSTER_MAX_NODES; i++)
 		SSL_CTX_free(s->contexts[i]);
 	free(s);

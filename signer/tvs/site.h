@@ -7,13 +7,13 @@
 #define TVS_SITE_H
 
 #include "cluster/cluster.h"
-#include "vouch.h"
+#include "truststore.h"
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
 struct site {
 	atomic_uint refs;
-	struct vouch *trust;                  /* owned */
+	struct truststore *trust;                  /* owned */
 	SSL_CTX *contexts[CLUSTER_MAX_NODES]; /* by listener; NULL: it has no certificate */
 };
 

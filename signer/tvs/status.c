@@ -9,29 +9,29 @@
 
 #define LOG_SECONDS 60.0
 
-static json_t *of_desk(const struct desk *d)
+static json_t *of_listener(const struct listener *l)
 {
-	bool serves = d->fd >= 0 && d->ctx;
+	bool serves = l->fd >= 0 && l->ctx;
 	uint8_t sha1[SHA1_LEN];
 	char hex[SHA1_HEX] = "", why[1200] = "";
 	unsigned n = sizeof sha1;
 
-	if (d->cert && X509_digest(d->cert, EVP_sha1(), sha1, &n) == 1)
+	if (l->cert && X509_digest(l->cert, EVP_sha1(), sha1, &n) == 1)
 		(void)hex_of(bytes_of(sha1, n), hex, sizeof hex);
 	if (!serves)
-		(void)err_text(&d->why, why, sizeof why);
-	return json_pack("{s:s, s:s, s:i, s:b, s:s, s:b, s:s}", "node", d->key.node, "address",
-			 tvs_listener_address(d->conf), "port", (int)d->conf->node->tvs_port,
+		(void)err_text(&l->why, why, sizeof why);
+	return json_pack("{s:s, s:s, s:i, s:b, s:s, s:b, s:s}", "node", l->key.node, "address",
+			 tvs_listener_address(l->conf), "port", (int)l->conf->node->tvs_port,
 			 "serves", serves, "certificate", hex, "rsa-key-exchange",
-			 d->ctx && d->rsa, "why", why);
+			 l->ctx && l->rsa, "why", why);
 }
 
-static json_t *of_desks(const struct watch *w)
+static json_t *of_listeners(const struct watch *w)
 {
 	json_t *all = json_array();
 
-	for (size_t i = 0; i < w->ndesks; i++)
-		(void)json_array_append_new(all, of_desk(&w->desks[i]));
+	for (size_t i = 0; i < w->nlisteners; i++)
+		(void)json_array_append_new(all, of_listener(&w->listeners[i]));
 	return all;
 }
 
@@ -71,7 +71,7 @@ static char *text_of(const struct watch *w)
 		(void)err_text(&w->away, away, sizeof away);
 	all = json_pack("{s:i, s:s, s:I, s:o, s:o, s:o}", "pid", (int)getpid(), "keyd", away,
 			"connections", (json_int_t)slots_used(w->slots), "listeners",
-			of_desks(w), "trust", of_trust(w), "counts", of_counts());
+			of_listeners(w), "trust", of_trust(w), "counts", of_counts());
 	if (all)
 		text = json_dumps(all, JSON_COMPACT);
 	json_decref(all);

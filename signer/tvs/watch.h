@@ -12,7 +12,7 @@
 #include <openssl/ssl.h>
 
 /* What is known of a listener. */
-struct desk {
+struct listener {
 	const struct tvs_listener *conf;
 	struct node_key key;
 	X509 *cert;   /* owned: that of the context; NULL: there is none yet */
@@ -30,12 +30,13 @@ struct watch {
 	struct loops *loops;
 	OSSL_LIB_CTX *lib;
 	struct keyd *keyd;
-	size_t ndesks;
-	struct desk desks[CLUSTER_MAX_NODES];
+	size_t nlisteners;
+	struct listener listeners[CLUSTER_MAX_NODES];
 	struct keys keys;
 	struct trustfile file;
 	struct err away; /* rc RC_OK: keyd answers */
 	size_t vouched;  /* certificates */
+	bool news;       /* what the loops serve is older than this */
 };
 
 struct watch_setup {

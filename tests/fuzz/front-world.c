@@ -1,5 +1,5 @@
 /* Their headers declare what the linker has front call (wrap, in CMakeLists.txt). */
-#define answers_ask __wrap_answers_ask
+#define tvs_ask_all __wrap_tvs_ask_all
 #define sock_send __wrap_sock_send
 #define node_fetch __wrap_node_fetch
 #define node_probe __wrap_node_probe
@@ -9,8 +9,8 @@
 #include "base/errjson.h"
 #include "base/file.h"
 #include "base/num.h"
-#include "answers.h"
-#include "answers_ask.h"
+#include "tvs_answers.h"
+#include "tvs_ask.h"
 #include "fake-keyd.h"
 #include "heads.h"
 #include "lists.h"
@@ -51,7 +51,7 @@ static unsigned served;
 /* ---- wrapped ---- */
 
 /* No TVS runs here. */
-void answers_ask(struct service *s, struct err of[CLUSTER_MAX_NODES])
+void tvs_ask_all(struct service *s, struct err of[CLUSTER_MAX_NODES])
 {
 	for (size_t i = 0; i < s->cluster->nnodes; i++)
 		err_set(&of[i], RC_STALE, "connect", "nobody answers", NULL, "%s",
@@ -242,7 +242,7 @@ static void make_service(void)
 		s->loops[s->nloops++] = (struct loop){.service = s, .node = &cluster->nodes[i]};
 	open_state();
 	s->stopping = true; /* its threads end as they begin */
-	must(answers_start(s, &e));
+	must(tvs_answers_start(s, &e));
 	must(watch_start(s, &e));
 	must(vaults_start(s, &e));
 	s->stopping = false;

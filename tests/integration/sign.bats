@@ -71,7 +71,7 @@ phones_take() { # DIR CERT-FILE [PREFIX]
 		            size = int.from_bytes(sgn[at + 1:at + 3], "big")
 		            tags[tag] = (at, sgn[at + 3:at + 3 + size])
 		            at += 3 if tag in (3, 7, 9) else 3 + size
-		        asked = prefix + os.path.relpath(path[:-4], root)
+		        asked = prefix + os.path.relpath(path, root)
 		        assert tags[14][1] == asked.encode() + b"\0", path + ": another name"
 		        start, signature = tags[12]
 		        message = sgn[:start] + sgn[start + 3 + len(signature):]

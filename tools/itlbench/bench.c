@@ -6,6 +6,13 @@
 #include <stdio.h>
 #include <time.h>
 
+double bench_clock(clockid_t clock)
+{
+	struct timespec t = {0};
+
+	(void)clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
 
 struct run {
 	bench_step *step;

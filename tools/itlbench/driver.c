@@ -158,14 +158,6 @@ static enum rc prepare(struct load *l, const struct cluster *c,
 	return become_front(c, e);
 }
 
-static double seconds_of(clockid_t clock)
-{
-	struct timespec t = {0};
-
-	(void)clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* Of the process that listens: keyd, unless systemd listened for it. */
 static clockid_t keyd_clock(const struct load *l)
 {
@@ -187,15 +179,15 @@ static enum rc rate(struct load *l, const struct order *o, struct answer *a)
 	if (dial(l, &a->e))
 		return a->e.rc;
 	clock = keyd_clock(l);
-	keyd = seconds_of(clock);
-	own = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+	keyd = bench_clock(clock);
+	own = bench_clock(CLOCK_PROCESS_CPUTIME_ID);
 	if (fill(l, &a->e) ||
 	    bench_rate(step, l, l->threads, o->seconds, &a->rate.rate, &a->e) ||
 	    drain(l, &a->e))
 		return a->e.rc;
 	answers = a->rate.rate * o->seconds + l->window;
-	a->rate.keyd = (seconds_of(clock) - keyd) / answers;
-	a->rate.own = (seconds_of(CLOCK_PROCESS_CPUTIME_ID) - own) / answers;
+	a->rate.keyd = (bench_clock(clock) - keyd) / answers;
+	a->rate.own = (bench_clock(CLOCK_PROCESS_CPUTIME_ID) - own) / answers;
 	return RC_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "base/sock.h"
+#include "bench.h"
 #include "ceiling.h"
 #include "config.h"
 #include <errno.h>
@@ -44,14 +45,6 @@ struct files {
 	double signed_bare;    /* signatures */
 	double cpu_bare, cpu_services, cpu_itlctl; /* seconds */
 };
-
-static double seconds_of(clockid_t clock)
-{
-	struct timespec t = {0};
-
-	(void)clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static double seconds_of_children(void)
 {
@@ -156,7 +149,7 @@ static enum rc run_itlctl(const struct files *f, const char *pattern, struct err
 
 static double services(const struct files *f)
 {
-	return seconds_of(f->services[0]) + seconds_of(f->services[1]);
+	return bench_clock(f->services[0]) + bench_clock(f->services[1]);
 }
 
 static enum rc turn_through(struct files *f, unsigned turn, struct err *e)
@@ -176,14 +169,14 @@ static enum rc turn_through(struct files *f, unsigned turn, struct err *e)
 /* For as long as a turn of the others took. */
 static enum rc turn_bare(struct files *f, double seconds, struct err *e)
 {
-	double began = proc_now(), own = seconds_of(CLOCK_PROCESS_CPUTIME_ID), rate;
+	double began = proc_now(), own = bench_clock(CLOCK_PROCESS_CPUTIME_ID), rate;
 
 	if (ceiling_rate(f->ceiling, ceiling_sessions(f->ceiling), seconds, &rate, e))
 		return e->rc;
 	seconds = proc_now() - began;
 	f->bare += seconds;
 	f->signed_bare += rate * seconds;
-	f->cpu_bare += seconds_of(CLOCK_PROCESS_CPUTIME_ID) - own;
+	f->cpu_bare += bench_clock(CLOCK_PROCESS_CPUTIME_ID) - own;
 	return RC_OK;
 }
 
@@ -261,9 +254,6 @@ enum rc measure_files(const struct settings *s, struct err *e)
 	static struct files f;
 	enum rc rc;
 
-	if (!s->pin_file)
-		return err_set(e, RC_USAGE, "options", "is missing",
-			       "name a file with the token's PIN", "--pin-file");
 	if (keyd_config_read(s->config, &k, e) ||
 	    ceiling_open(k->module, k->uri, s->pin_file, k->sessions, &c, e))
 		return e->rc;

@@ -140,9 +140,6 @@ enum rc measure_latency(const struct settings *s, struct err *e)
 	static struct latency l;
 	enum rc rc;
 
-	if (!s->pin_file)
-		return err_set(e, RC_USAGE, "options", "is missing",
-			       "name a file with the token's PIN", "--pin-file");
 	if (keyd_config_read(s->config, &k, e) ||
 	    open_beside_log(k->cluster, &fd, e) ||
 	    driver_start(k->cluster, DRIVER_SGN, 1, &l.driver, e))

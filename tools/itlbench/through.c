@@ -5,7 +5,6 @@
 #include "config.h" /* keyd's: the very token and number of sessions */
 #include "driver.h"
 #include <stdio.h>
-#include <time.h>
 
 struct kind {
 	enum driver_load load;
@@ -25,23 +24,15 @@ struct sides {
 	unsigned turns;
 };
 
-static double processor(void)
-{
-	struct timespec t = {0};
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static enum rc measure_ceiling(void *arg, double seconds, double *rate,
 			       struct err *e)
 {
 	struct sides *s = arg;
-	double began = processor();
+	double began = bench_clock(CLOCK_PROCESS_CPUTIME_ID);
 
 	if (ceiling_rate(s->ceiling, ceiling_sessions(s->ceiling), seconds, rate, e))
 		return e->rc;
-	s->bare += (processor() - began) / (*rate * seconds);
+	s->bare += (bench_clock(CLOCK_PROCESS_CPUTIME_ID) - began) / (*rate * seconds);
 	return RC_OK;
 }
 
@@ -113,9 +104,6 @@ static enum rc measure(const struct settings *s, const struct kind *kind,
 	struct sides sides = {0};
 	enum rc rc;
 
-	if (!s->pin_file)
-		return err_set(e, RC_USAGE, "options", "is missing",
-			       "name a file with the token's PIN", "--pin-file");
 	if (keyd_config_read(s->config, &k, e) ||
 	    driver_start(k->cluster, kind->load, s->window, &sides.driver, e))
 		return e->rc;

@@ -139,12 +139,10 @@ static double processor_of(const struct side *s)
 	double all = 0;
 
 	for (size_t i = 0; i < COUNT_OF(s->pids); i++) {
-		struct timespec t = {0};
 		clockid_t clock;
 
 		if (s->pids[i] > 0 && clock_getcpuclockid(s->pids[i], &clock) == 0)
-			(void)clock_gettime(clock, &t);
-		all += (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+			all += bench_clock(clock);
 	}
 	return all;
 }
@@ -198,9 +196,6 @@ static enum rc run(struct storm *s, const struct settings *set, struct err *e)
 {
 	X509 *cert = NULL;
 
-	if (!set->pin_file)
-		return err_set(e, RC_USAGE, "options", "is missing",
-			       "name a file with the token's PIN", "--pin-file");
 	if (keyd_config_read(set->config, &s->keyd, e) ||
 	    tvs_conf_read(set->config, s->keyd->cluster, &s->tvs, e) || find_listener(s, e) ||
 	    find_key(s, &cert, e) || start_servers(s, set->pin_file, cert, e))

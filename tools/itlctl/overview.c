@@ -163,10 +163,7 @@ static void print_node(FILE *out, const json_t *node)
 		print_file(out, "", "CTL", json_object_get(ctl, "have"),
 			   answer_time(ctl, "have_since", since));
 	status_ctl(out, ctl);
-	if (answer_int(json_object_get(node, "files"), "refused") > 0)
-		page_wrapped(out, "signed files that are of an old certificate, as: ",
-			     answer_any(json_object_get(node, "files"), "error", why,
-					sizeof why));
+	status_files(out, json_object_get(node, "files"));
 	if (answer_has(node, "error"))
 		page_wrapped(out, "failing: ",
 			     answer_any(node, "error", why, sizeof why));

@@ -5,7 +5,6 @@
 #include "itlctl/commands.h"
 #include "base/num.h"
 #include <string.h>
-#include <unistd.h>
 
 #define SIGN_WORKERS_MAX 4 /* front's door has room for eight connections of a user */
 
@@ -103,14 +102,6 @@ static enum rc digest_of(const struct ctl *c, unsigned *digest, struct err *e)
 	return RC_OK;
 }
 
-/* Threads wait for the service and for the disk: one more than there are processors. */
-static unsigned workers(void)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return cores > 0 && cores < SIGN_WORKERS_MAX ? (unsigned)cores + 1 : SIGN_WORKERS_MAX;
-}
-
 static enum rc check_options(const struct ctl *c, struct err *e)
 {
 	if (c->opt.value[OPT_VERIFY] && (c->opt.value[OPT_DIGEST] || c->opt.value[OPT_DRY_RUN]))
@@ -147,7 +138,7 @@ enum rc sign(struct ctl *c, struct err *e)
 		.what = verify ? SGN_VERIFY : SGN_SIGN,
 		.pattern = c->opt.value[OPT_PATTERN],
 		.max = c->cluster->file_bytes,
-		.workers = workers(),
+		.workers = SIGN_WORKERS_MAX,
 		.dry_run = c->opt.value[OPT_DRY_RUN] != NULL,
 		.sign = sign_batch,
 		.told = told,

@@ -68,10 +68,7 @@ static void print_node(FILE *out, const json_t *node, const char *publisher)
 	if (differs(node) || (answer_has(node, "error") && answer_has(node, "want")))
 		page_wrapped(out, "shall serve ", list_sha1(node, "want"));
 	print_ctl(out, json_object_get(node, "ctl"));
-	if (answer_int(json_object_get(node, "files"), "refused") > 0)
-		page_wrapped(out, "signed files that are of an old certificate, as: ",
-			     answer_any(json_object_get(node, "files"), "error", text,
-					sizeof text));
+	status_files(out, json_object_get(node, "files"));
 	if (answer_has(node, "error")) {
 		page_wrapped(out, "error: ",
 			     answer_any(node, "error", text, sizeof text));
@@ -183,6 +180,15 @@ void status_ctl(FILE *out, const json_t *ctl)
 	print_names(out, "the CTL still names ", json_object_get(old, "drops"));
 	if (json_is_object(old))
 		page_wrapped(out, "", "phones trust it first: itlctl utils ctl update CTLFile");
+}
+
+void status_files(FILE *out, const json_t *files)
+{
+	char text[1200];
+
+	if (answer_int(files, "refused") > 0)
+		page_wrapped(out, "signed files that are of an old certificate, as: ",
+			     answer_any(files, "error", text, sizeof text));
 }
 
 static void print_holds(const struct ctl *c, const json_t *holds)

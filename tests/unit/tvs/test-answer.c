@@ -53,21 +53,21 @@ static int teardown(void **state)
 }
 
 /* Of all but OTHER. */
-static struct vouch *a_store(void)
+static struct truststore *a_store(void)
 {
-	struct vouch *v = NULL;
+	struct truststore *v = NULL;
 	struct err e;
 
-	assert_ok(vouch_new(&v, &e), &e);
-	assert_ok(vouch_add(v, certs[CALLMANAGER], trust_roles_of_unit("CallManager"), 86400, &e),
+	assert_ok(truststore_new(&v, &e), &e);
+	assert_ok(truststore_add(v, certs[CALLMANAGER], trust_roles_of_unit("CallManager"), 86400, &e),
 		  &e);
-	assert_ok(vouch_add(v, certs[RECOVERY], trust_roles_of_unit("ITLRecovery"), 86400, &e), &e);
-	assert_ok(vouch_add(v, certs[TWIN], TRUST_ROLE(ITL_TVS), 60, &e), &e);
-	assert_ok(vouch_add(v, certs[LEADING], UINT32_MAX, 3600, &e), &e);
+	assert_ok(truststore_add(v, certs[RECOVERY], trust_roles_of_unit("ITLRecovery"), 86400, &e), &e);
+	assert_ok(truststore_add(v, certs[TWIN], TRUST_ROLE(ITL_TVS), 60, &e), &e);
+	assert_ok(truststore_add(v, certs[LEADING], UINT32_MAX, 3600, &e), &e);
 	/* Of the trust file, what is the token's own already: that stays. */
-	assert_ok(vouch_add(v, certs[CALLMANAGER], TRUST_ROLE(ITL_CAPF), 60, &e), &e);
-	vouch_sort(v);
-	assert_int_equal(vouch_count(v), 4);
+	assert_ok(truststore_add(v, certs[CALLMANAGER], TRUST_ROLE(ITL_CAPF), 60, &e), &e);
+	assert_ok(truststore_sort(v, &e), &e);
+	assert_int_equal(truststore_count(v), 4);
 	return v;
 }
 
@@ -80,7 +80,7 @@ static struct bytes der_of(X509 *x)
 	return bytes_of(der, (size_t)n);
 }
 
-static enum rc say(const struct vouch *v, const struct tvs_message *question,
+static enum rc say(const struct truststore *v, const struct tvs_message *question,
 		   struct tvs_message *answer, enum answer_kind *kind)
 {
 	static uint8_t frame[TVS_FRAME_MAX], out[ANSWER_MAX];
@@ -125,7 +125,7 @@ static void check(const struct row *r, const struct tvs_message *a, enum answer_
 
 static void verify(void **state)
 {
-	struct vouch *v = a_store();
+	struct truststore *v = a_store();
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -138,13 +138,13 @@ static void verify(void **state)
 		check(&rows[i], &a, kind);
 		OPENSSL_free((void *)(uintptr_t)der.p);
 	}
-	vouch_free(v);
+	truststore_free(v);
 }
 
 /* All but the very certificate: a byte changed, one more, cut; and what is none. */
 static void verify_others(void **state)
 {
-	struct vouch *v = a_store();
+	struct truststore *v = a_store();
 	struct bytes der = der_of(certs[CALLMANAGER]);
 	uint8_t copy[4096];
 	struct tvs_message a;
@@ -169,12 +169,12 @@ static void verify_others(void **state)
 		assert_int_equal(a.status, n == der.n ? TVS_VALID : TVS_INVALID);
 	}
 	OPENSSL_free((void *)(uintptr_t)der.p);
-	vouch_free(v);
+	truststore_free(v);
 }
 
 static void query(void **state)
 {
-	struct vouch *v = a_store();
+	struct truststore *v = a_store();
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
@@ -204,7 +204,7 @@ static void query(void **state)
 				assert_true(bytes_equal(a.cert, der));
 			OPENSSL_free((void *)(uintptr_t)der.p);
 		}
-	vouch_free(v);
+	truststore_free(v);
 }
 
 /* Names as others join them; and almost the right ones. */
@@ -230,17 +230,17 @@ static void names(void **state)
 		/* each of the two that have this serial */
 		{"CN=test10sub;O=cisco;C=US", SERIAL("\x40\x0a\x3b"), true},
 	};
-	struct vouch *v = a_store();
+	struct truststore *v = a_store();
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(q); i++) {
 		const struct vouched *x =
-			vouch_by_name(v, bytes_of_text(q[i].issuer), q[i].serial);
+			truststore_by_name(v, bytes_of_text(q[i].issuer), q[i].serial);
 
 		if ((x != NULL) != q[i].found)
 			fail_msg("row %zu", i + 1);
 	}
-	vouch_free(v);
+	truststore_free(v);
 }
 
 static void no_requests(void **state)
@@ -249,65 +249,65 @@ static void no_requests(void **state)
 		{.kind = TVS_VERIFIED, .status = TVS_INVALID},
 		{.kind = TVS_FOUND, .status = TVS_INVALID},
 	};
-	struct vouch *v = a_store();
+	struct truststore *v = a_store();
 	struct tvs_message a;
 	enum answer_kind kind;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(messages); i++)
 		assert_int_equal(say(v, &messages[i], &a, &kind), RC_USAGE);
-	vouch_free(v);
+	truststore_free(v);
 }
 
 static void an_empty_store(void **state)
 {
-	struct vouch *v = NULL;
+	struct truststore *v = NULL;
 	struct err e;
 
 	(void)state;
-	assert_ok(vouch_new(&v, &e), &e);
-	vouch_sort(v);
-	assert_null(vouch_by_cert(v, bytes_of_text("x")));
-	assert_null(vouch_by_name(v, bytes_of_text("CN=x"), bytes_of_text("1")));
-	vouch_free(v);
-	vouch_free(NULL);
+	assert_ok(truststore_new(&v, &e), &e);
+	assert_ok(truststore_sort(v, &e), &e);
+	assert_null(truststore_by_cert(v, bytes_of_text("x")));
+	assert_null(truststore_by_name(v, bytes_of_text("CN=x"), bytes_of_text("1")));
+	truststore_free(v);
+	truststore_free(NULL);
 }
 
 /* Many, so that it is not luck: each is found, by both ways. */
 static void many(void **state)
 {
-	struct vouch *v = NULL;
+	struct truststore *v = NULL;
 	X509 *all[60];
 	struct err e;
 
 	(void)state;
-	assert_ok(vouch_new(&v, &e), &e);
+	assert_ok(truststore_new(&v, &e), &e);
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
 		char cn[16], hex[16];
 
 		(void)snprintf(cn, sizeof cn, "n%zu", i);
 		(void)snprintf(hex, sizeof hex, "%zx", 1000 + i * 37 % 50);
 		all[i] = with_serial(cn, hex);
-		assert_ok(vouch_add(v, all[i], TRUST_ROLE(ITL_SAST), (uint32_t)i + 1, &e), &e);
+		assert_ok(truststore_add(v, all[i], TRUST_ROLE(ITL_SAST), (uint32_t)i + 1, &e), &e);
 	}
-	vouch_sort(v);
+	assert_ok(truststore_sort(v, &e), &e);
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
 		struct bytes der = der_of(all[i]), s;
 		uint8_t serial[ITL_MAX_SERIAL];
 		char issuer[ITL_MAX_NAME];
-		const struct vouched *a = vouch_by_cert(v, der), *b;
+		const struct vouched *a = truststore_by_cert(v, der), *b;
 		size_t n;
 
 		assert_ok(itl_name(X509_get_issuer_name(all[i]), issuer, &n, &e), &e);
 		assert_true(itl_serial(all[i], serial, &s));
-		b = vouch_by_name(v, bytes_of(issuer, n), s);
+		b = truststore_by_name(v, bytes_of(issuer, n), s);
 		assert_non_null(a);
 		assert_ptr_equal(a, b);
 		assert_int_equal(a->ttl, i + 1);
 		OPENSSL_free((void *)(uintptr_t)der.p);
 		X509_free(all[i]);
 	}
-	vouch_free(v);
+	truststore_free(v);
 }
 
 int main(void)

@@ -79,8 +79,8 @@ struct sgn_job {
 	size_t nsigners;
 	unsigned digest;          /* of SGN_SIGN; SGN_AGAIN keeps what was */
 	size_t max;               /* bytes of a file, at most SGN_FILE_MAX */
-	unsigned workers;         /* threads, at most SGN_WORKERS_MAX; 0: one more than this
-				     machine has processors, for they wait, too */
+	unsigned workers;         /* threads at most, up to SGN_WORKERS_MAX; 0: as many. There
+				     are no more than the machine has processors, and one */
 	bool dry_run;
 	/*
 	 * Signs a batch, with this digest, on the thread of worker 0, 1, ...; n is at most

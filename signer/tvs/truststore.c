@@ -1,4 +1,4 @@
-#include "vouch.h"
+#include "truststore.h"
 #include "base/num.h"
 #include "itl/trust.h"
 #include <openssl/sha.h>
@@ -7,15 +7,15 @@
 
 _Static_assert(sizeof((struct vouched *)0)->serial == ITL_MAX_SERIAL, "see itl_serial()");
 
-struct vouch {
+struct truststore {
 	struct vouched *all; /* in the order of their hashes, once sorted */
 	size_t n, room;
 	struct vouched **by_serial;
 };
 
-enum rc vouch_new(struct vouch **out, struct err *e)
+enum rc truststore_new(struct truststore **out, struct err *e)
 {
-	struct vouch *t = calloc(1, sizeof *t);
+	struct truststore *t = calloc(1, sizeof *t);
 
 	if (!t)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "the trust store");
@@ -29,7 +29,7 @@ static void clear_entry(struct vouched *x)
 	OPENSSL_free(x->der);
 }
 
-void vouch_free(struct vouch *t)
+void truststore_free(struct truststore *t)
 {
 	if (!t)
 		return;
@@ -75,7 +75,7 @@ static void set_roles(struct vouched *x, uint32_t roles)
 			x->roles[x->nroles++] = role;
 }
 
-enum rc vouch_add(struct vouch *t, X509 *cert, uint32_t roles, uint32_t ttl, struct err *e)
+enum rc truststore_add(struct truststore *t, X509 *cert, uint32_t roles, uint32_t ttl, struct err *e)
 {
 	struct vouched x, *more;
 
@@ -125,25 +125,26 @@ static int by_serial(const void *a, const void *b)
 		       serial_of(*(struct vouched *const *)b));
 }
 
-void vouch_sort(struct vouch *t)
+enum rc truststore_sort(struct truststore *t, struct err *e)
 {
 	if (!t->n)
-		return;
+		return RC_OK;
 	qsort(t->all, t->n, sizeof *t->all, by_hash);
-	free(t->by_serial);
 	t->by_serial = calloc(t->n, sizeof *t->by_serial);
-	for (size_t i = 0; t->by_serial && i < t->n; i++)
+	if (!t->by_serial)
+		return err_errno(e, RC_ERROR, "calloc", NULL, "the trust store");
+	for (size_t i = 0; i < t->n; i++)
 		t->by_serial[i] = &t->all[i];
-	if (t->by_serial)
-		qsort(t->by_serial, t->n, sizeof(void *), by_serial);
+	qsort(t->by_serial, t->n, sizeof(void *), by_serial);
+	return RC_OK;
 }
 
-size_t vouch_count(const struct vouch *t)
+size_t truststore_count(const struct truststore *t)
 {
 	return t->n;
 }
 
-const struct vouched *vouch_by_cert(const struct vouch *t, struct bytes der)
+const struct vouched *truststore_by_cert(const struct truststore *t, struct bytes der)
 {
 	struct vouched key = {.cert = NULL}, *found;
 
@@ -155,7 +156,7 @@ const struct vouched *vouch_by_cert(const struct vouch *t, struct bytes der)
 }
 
 /* The first of those with this serial, or where it would be. */
-static size_t first_with(const struct vouch *t, struct bytes serial)
+static size_t first_with(const struct truststore *t, struct bytes serial)
 {
 	size_t low = 0, high = t->n;
 
@@ -170,14 +171,14 @@ static size_t first_with(const struct vouch *t, struct bytes serial)
 	return low;
 }
 
-const struct vouched *vouch_by_name(const struct vouch *t, struct bytes issuer,
-					struct bytes serial)
+const struct vouched *truststore_by_name(const struct truststore *t, struct bytes issuer,
+					  struct bytes serial)
 {
 	struct bytes bare = serial;
 
 	if (bare.n > 1 && bare.p[0] == 0)
 		bare = bytes_of(bare.p + 1, bare.n - 1);
-	for (size_t i = t->by_serial ? first_with(t, bare) : t->n; i < t->n; i++) {
+	for (size_t i = first_with(t, bare); i < t->n; i++) {
 		if (compare(serial_of(t->by_serial[i]), bare) != 0)
 			break;
 		if (itl_names_cert(issuer, serial, t->by_serial[i]->cert))

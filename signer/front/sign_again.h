@@ -7,8 +7,8 @@
  *
  * Not on an SSH server: there `itlctl sign` signs a copy.
  */
-#ifndef FRONT_AGAIN_H
-#define FRONT_AGAIN_H
+#ifndef FRONT_SIGN_AGAIN_H
+#define FRONT_SIGN_AGAIN_H
 
 #include "service.h"
 
@@ -19,11 +19,11 @@
  * goes on. tell (may be NULL) gets {"all","done","refused"} and frees it, if there is
  * any to be signed.
  */
-enum rc again_sign(struct service *s, const struct cluster_node *n,
+enum rc sign_again(struct service *s, const struct cluster_node *n,
 		   const struct target *t, void (*tell)(void *arg, json_t *files),
 		   void *arg, struct signed_files *out, struct err *e) MUST_CHECK;
 
 /* As answers have it: null, or {"cert" (SHA-1),"at","signed","refused","error"}. */
-json_t *again_show(const struct signed_files *f);
+json_t *sign_again_show(const struct signed_files *f);
 
 #endif

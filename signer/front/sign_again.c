@@ -1,4 +1,4 @@
-#include "again.h"
+#include "sign_again.h"
 #include "base/errjson.h"
 #include "base/log.h"
 #include "base/num.h"
@@ -39,14 +39,6 @@ static void again_clear_at(struct again *a)
 		keyd_free(a->keyd[i]);
 	free(a->before);
 	keyd_keys_free(a->keys, a->nkeys);
-}
-
-static char *hex_of_cert(const X509 *cert, char hex[SHA1_HEX])
-{
-	uint8_t sha1[SHA1_LEN];
-
-	ref_of_cert(cert, sha1);
-	return hex_of(bytes_of(sha1, sizeof sha1), hex, SHA1_HEX);
 }
 
 /* ---- is it due? ---- */
@@ -95,7 +87,7 @@ static enum rc is_due(struct again *a, const struct target *t, bool *due, struct
 	if (!current)
 		return RC_OK;
 	a->signer = current->cert;
-	if (!strcmp(hex_of_cert(a->signer, a->done.cert), last.cert))
+	if (!strcmp(ref_hex(a->signer, a->done.cert), last.cert))
 		return RC_OK;
 	return list_agrees(a, t->itl.want, due, e);
 }
@@ -253,7 +245,7 @@ static enum rc find_before(struct again *a, struct err *e)
 	return RC_OK;
 }
 
-enum rc again_sign(struct service *s, const struct cluster_node *n,
+enum rc sign_again(struct service *s, const struct cluster_node *n,
 		   const struct target *t, void (*on_files)(void *arg, json_t *files),
 		   void *arg, struct signed_files *out, struct err *e)
 {
@@ -271,7 +263,7 @@ enum rc again_sign(struct service *s, const struct cluster_node *n,
 	return RC_OK;
 }
 
-json_t *again_show(const struct signed_files *f)
+json_t *sign_again_show(const struct signed_files *f)
 {
 	if (!f->cert[0])
 		return json_null();

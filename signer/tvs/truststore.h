@@ -2,8 +2,8 @@
  * For whom phones may be told "valid": certificates, their roles, and for how long.
  * Built once, then only read: threads may share one. Pure.
  */
-#ifndef TVS_VOUCH_H
-#define TVS_VOUCH_H
+#ifndef TVS_TRUSTSTORE_H
+#define TVS_TRUSTSTORE_H
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -22,29 +22,29 @@ struct vouched {
 	uint32_t ttl; /* seconds */
 };
 
-struct vouch;
+struct truststore;
 
-/* An empty one. vouch_free() it. */
-enum rc vouch_new(struct vouch **out, struct err *e) MUST_CHECK;
-void vouch_free(struct vouch *t); /* NULL is fine */
-CLEANUP_DEFINE(struct vouch *, vouch_free);
+/* An empty one. truststore_free() it. */
+enum rc truststore_new(struct truststore **out, struct err *e) MUST_CHECK;
+void truststore_free(struct truststore *t); /* NULL is fine */
+CLEANUP_DEFINE(struct truststore *, truststore_free);
 
 /* A certificate and its roles (TRUST_ROLE(), ORed). One that is there already stays
  * as it is. RC_REFUSED for a certificate that cannot be asked about. */
-enum rc vouch_add(struct vouch *t, X509 *cert, uint32_t roles, uint32_t ttl,
+enum rc truststore_add(struct truststore *t, X509 *cert, uint32_t roles, uint32_t ttl,
 		  struct err *e) MUST_CHECK;
 
-/* After the last vouch_add(), before the first look-up. */
-void vouch_sort(struct vouch *t);
+/* After the last truststore_add(), before the first look-up. */
+enum rc truststore_sort(struct truststore *t, struct err *e) MUST_CHECK;
 
-size_t vouch_count(const struct vouch *t);
+size_t truststore_count(const struct truststore *t);
 
 /* The very certificate; NULL for another one, and for what is no certificate. */
-const struct vouched *vouch_by_cert(const struct vouch *t, struct bytes der);
+const struct vouched *truststore_by_cert(const struct truststore *t, struct bytes der);
 
 /* Issuer and serial, compared as certificates (itl_names_cert()). Authorities that
  * give a serial twice are not told apart: the first one. */
-const struct vouched *vouch_by_name(const struct vouch *t, struct bytes issuer,
-					struct bytes serial);
+const struct vouched *truststore_by_name(const struct truststore *t, struct bytes issuer,
+					  struct bytes serial);
 
 #endif

@@ -1,6 +1,6 @@
-/* Whether the nodes' TVSs answer, and what is allowed then (answers.h): real ones that
+/* Whether the nodes' TVSs answer, and what is allowed then (tvs_answers.h): real ones that
  * speak TLS, on this machine. n1 and n2 run one; n3 does in one test. */
-#include "answers.h"
+#include "tvs_answers.h"
 #include "asking.h"
 #include "base/num.h"
 #include "fake-keyd.h"
@@ -350,28 +350,28 @@ static void test_no_certificate(void **state)
 {
 	struct fixture *f = *state;
 	struct call c = {.name = "test"};
-	char why[ANSWERS_TEXT];
+	char why[TVS_ANSWERS_TEXT];
 
 	NEEDS_ROOT(state);
 	c.service = f->service;
 	run_both(f);
-	assert_int_equal(answers_now(&c), JUDGE_TVS_ANSWERS);
-	answers_missing(f->service, why);
+	assert_int_equal(tvs_answers_now(&c), JUDGE_TVS_ANSWERS);
+	tvs_answers_missing(f->service, why);
 	assert_string_equal(why, "");
 	tvs_stop(0);
-	assert_int_equal(answers_now(&c), JUDGE_TVS_ANSWERS); /* in one call the same */
+	assert_int_equal(tvs_answers_now(&c), JUDGE_TVS_ANSWERS); /* in one call the same */
 	c.tvs_asked = false;
-	assert_int_equal(answers_now(&c), JUDGE_TVS_AWAY);
+	assert_int_equal(tvs_answers_now(&c), JUDGE_TVS_AWAY);
 	tvs_run(f, 0);
 	f->cluster->nodes[2].tvs = true;
 	c.tvs_asked = false;
-	assert_int_equal(answers_now(&c), JUDGE_TVS_AWAY);
-	answers_missing(f->service, why);
+	assert_int_equal(tvs_answers_now(&c), JUDGE_TVS_AWAY);
+	tvs_answers_missing(f->service, why);
 	assert_string_equal(why, "the TVS of test10tvs does not answer: it has no certificate yet");
 	f->cluster->nodes[2].tvs = false;
 	fake_keyd.away = true;
 	c.tvs_asked = false;
-	assert_int_equal(answers_now(&c), JUDGE_TVS_AWAY);
+	assert_int_equal(tvs_answers_now(&c), JUDGE_TVS_AWAY);
 	fake_keyd.away = false;
 }
 

@@ -1,6 +1,6 @@
-#include "accepted.h"
-#include "answers.h"
+#include "phone_accepts.h"
 #include "itl/accept.h"
+#include "tvs_answers.h"
 
 /* What the TVSs of the phones' lists would say. */
 struct voucher {
@@ -34,7 +34,7 @@ static bool vouched(struct voucher *v)
 
 	if (!v->keys && service_keys(s, &v->keys, &v->nkeys, &ignored) != RC_OK)
 		return false;
-	judge_next_of(s->cluster, v->keys, v->nkeys, answers_now(v->call), UNIT_COUNT,
+	judge_next_of(s->cluster, v->keys, v->nkeys, tvs_answers_now(v->call), UNIT_COUNT,
 		      NULL, &now);
 	return judge_vouched(&v->held, &now);
 }
@@ -62,7 +62,7 @@ static bool ask_tvs(void *arg, const struct itl *l, struct itl_tvs_answer *answe
 	return true;
 }
 
-bool list_accepted(struct call *c, struct bytes ctl, struct bytes itl,
+bool phone_accepts(struct call *c, struct bytes ctl, struct bytes itl,
 		   struct bytes offered, char why[256])
 {
 	struct voucher v CLEANUP(voucher_clear) = {.call = c};

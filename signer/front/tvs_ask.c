@@ -1,4 +1,4 @@
-#include "answers_ask.h"
+#include "tvs_ask.h"
 #include "base/proc.h"
 #include "carry/carry.h"
 #include "carry/run.h"
@@ -100,7 +100,6 @@ static void begin(struct service *s, struct round *r, struct question *q)
 {
 	const struct keyd_key *k =
 		keyd_key_current(r->keys, r->nkeys, UNIT_TVS, q->node->id);
-	uint8_t sha1[SHA1_LEN];
 
 	q->service = s;
 	q->certs = writer_bytes(&r->certs);
@@ -109,8 +108,7 @@ static void begin(struct service *s, struct round *r, struct question *q)
 			"`itlctl cluster init` makes what is missing", "TVS");
 		return;
 	}
-	ref_of_cert(k->cert, sha1);
-	(void)hex_of(bytes_of(sha1, sizeof sha1), q->sha1, sizeof q->sha1);
+	(void)ref_hex(k->cert, q->sha1);
 	errno = pthread_create(&q->thread, NULL, ask, q);
 	q->runs = errno == 0;
 	if (!q->runs)
@@ -134,7 +132,7 @@ static enum rc ask_all(struct service *s, struct round *r, struct err *e)
 	return RC_OK;
 }
 
-void answers_ask(struct service *s, struct err of[CLUSTER_MAX_NODES])
+void tvs_ask_all(struct service *s, struct err of[CLUSTER_MAX_NODES])
 {
 	struct round CLEANUP(round_free) *r = calloc(1, sizeof *r);
 	const struct cluster *c = s->cluster;

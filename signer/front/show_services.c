@@ -1,8 +1,8 @@
 /* utils service list. */
-#include "answers.h"
 #include "base/errjson.h"
 #include "loop.h"
 #include "show.h"
+#include "tvs_answers.h"
 
 static json_t *service_line(const char *name, const char *node, const char *state,
 			    const struct err *why)
@@ -25,9 +25,9 @@ static void tvs_lines(struct service *s, json_t *services)
 	const struct cluster_node *n;
 
 	for (size_t i = 0; (n = cluster_node_at(s->cluster, i)); i++) {
-		struct answer a;
+		struct tvs_answer a;
 
-		answers_of(s, n, &a);
+		tvs_answers_of(s, n, &a);
 		if (n->tvs)
 			(void)json_array_append_new(
 				services,

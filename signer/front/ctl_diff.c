@@ -1,11 +1,18 @@
-#include "ctlnews.h"
+#include "ctl_diff.h"
 #include "base/num.h"
 #include "base/text.h"
 #include "itl/itl.h"
 #include "refs.h"
 #include <string.h>
 
-void ctlnews_clear(struct ctlnews *n)
+struct ctl_diff {
+	bool ours;     /* this cluster made the CTL */
+	json_t *adds;  /* ["CallManager/n1/2 as SAST", ...]; owned */
+	json_t *drops; /* the same; of a certificate that the token does not know, its
+			* subject */
+};
+
+static void ctl_diff_clear_at(struct ctl_diff *n)
 {
 	json_decref(n->adds);
 	json_decref(n->drops);
@@ -154,7 +161,9 @@ struct sides {
 };
 CLEANUP_DEFINE(struct sides *, free);
 
-enum rc ctlnews_of(struct service *s, const char *sha1, struct ctlnews *out, struct err *e)
+/* sha1: a CTL that state has; "": all would be new. By what the token said last. */
+static enum rc diff_of(struct service *s, const char *sha1, struct ctl_diff *out,
+		       struct err *e)
 {
 	struct sides CLEANUP(free) *x = calloc(1, sizeof *x);
 	struct token t CLEANUP(token_clear) = {0};
@@ -167,21 +176,21 @@ enum rc ctlnews_of(struct service *s, const char *sha1, struct ctlnews *out, str
 		return e->rc;
 	want_all(s->cluster, &t, &x->shall);
 	meet(&x->is, &x->shall);
-	*out = (struct ctlnews){ours, left(&x->shall), left(&x->is)};
+	*out = (struct ctl_diff){ours, left(&x->shall), left(&x->is)};
 	return RC_OK;
 }
 
-static bool is_old(const struct ctlnews *n)
+static bool is_old(const struct ctl_diff *n)
 {
 	return n->ours && json_array_size(n->adds) + json_array_size(n->drops) > 0;
 }
 
-json_t *ctlnews_show(struct service *s, const char *sha1)
+json_t *ctl_diff_show(struct service *s, const char *sha1)
 {
-	struct ctlnews n CLEANUP(ctlnews_clear) = {0};
+	struct ctl_diff n CLEANUP(ctl_diff_clear) = {0};
 	struct err ignored;
 
-	if (!sha1[0] || ctlnews_of(s, sha1, &n, &ignored) != RC_OK || !is_old(&n))
+	if (!sha1[0] || diff_of(s, sha1, &n, &ignored) != RC_OK || !is_old(&n))
 		return json_null();
 	return json_pack("{s:O, s:O}", "adds", n.adds, "drops", n.drops);
 }
@@ -198,20 +207,20 @@ static size_t say(const char *what, json_t *names, char *to, size_t cap)
 	return n < cap ? n : cap;
 }
 
-bool ctlnews_old(struct service *s, const struct cluster_node **node,
-		 char text[ALERT_TEXT_MAX - 80])
+bool ctl_outdated(struct service *s, const struct cluster_node **node,
+		  char text[CTL_OUTDATED_TEXT])
 {
-	const size_t cap = ALERT_TEXT_MAX - 80;
+	const size_t cap = CTL_OUTDATED_TEXT;
 	struct target t;
 	struct err ignored;
 
 	for (size_t i = 0; (*node = cluster_node_at(s->cluster, i)); i++) {
-		struct ctlnews n CLEANUP(ctlnews_clear) = {0};
+		struct ctl_diff n CLEANUP(ctl_diff_clear) = {0};
 		size_t len;
 
 		if (!(*node)->tftp ||
 		    store_target(s->store, (*node)->id, &t, &ignored) != RC_OK ||
-		    !t.ctl.have[0] || ctlnews_of(s, t.ctl.have, &n, &ignored) != RC_OK ||
+		    !t.ctl.have[0] || diff_of(s, t.ctl.have, &n, &ignored) != RC_OK ||
 		    !is_old(&n))
 			continue;
 		len = say("it lacks ", n.adds, text, cap);
@@ -223,7 +232,7 @@ bool ctlnews_old(struct service *s, const struct cluster_node **node,
 
 enum rc op_ctl_plan(struct call *c, json_t **result, struct err *e)
 {
-	struct ctlnews n CLEANUP(ctlnews_clear) = {0};
+	struct ctl_diff n CLEANUP(ctl_diff_clear) = {0};
 	struct service *s = c->service;
 	struct keyd_key *keys = NULL;
 	struct target t;
@@ -235,7 +244,7 @@ enum rc op_ctl_plan(struct call *c, json_t **result, struct err *e)
 		return e->rc;
 	keyd_keys_free(keys, nkeys);
 	if (store_target(s->store, c->node->id, &t, e) != RC_OK ||
-	    ctlnews_of(s, t.ctl.have, &n, e) != RC_OK)
+	    diff_of(s, t.ctl.have, &n, e) != RC_OK)
 		return e->rc;
 	*result = json_pack("{s:s?, s:O, s:O}", "sha1", t.ctl.have[0] ? t.ctl.have : NULL,
 			    "adds", n.adds, "drops", n.drops);

@@ -9,24 +9,23 @@
  * the state: from then on somebody counts on it. A cluster that never ran one is told
  * so where it matters, and has no alerts.
  */
-#ifndef FRONT_ANSWERS_H
-#define FRONT_ANSWERS_H
+#ifndef FRONT_TVS_ANSWERS_H
+#define FRONT_TVS_ANSWERS_H
 
 #include "door.h"
-#include "judge.h"
 
-struct answer {
+struct tvs_answer {
 	bool seen;        /* it has answered, now or ever */
 	int64_t since;    /* it is as it is: Unix time; 0: nobody has asked yet */
 	int64_t checked;  /* 0: not since front began */
 	struct err error; /* why it does not answer; rc RC_OK: it does */
 };
 
-enum rc answers_start(struct service *s, struct err *e) MUST_CHECK;
-void answers_join(struct service *s); /* after service_halt(); never started: fine */
+enum rc tvs_answers_start(struct service *s, struct err *e) MUST_CHECK;
+void tvs_answers_join(struct service *s); /* after service_halt(); never started: fine */
 
 /* What is known of this node. All zero if it runs none. */
-void answers_of(struct service *s, const struct cluster_node *n, struct answer *out);
+void tvs_answers_of(struct service *s, const struct cluster_node *n, struct tvs_answer *out);
 
 /*
  * Ask them all, side by side, and say what that means for lists that phones would take
@@ -36,14 +35,14 @@ void answers_of(struct service *s, const struct cluster_node *n, struct answer *
  * JUDGE_TVS_ANSWERS: all of them answer, for nobody here knows which one a phone asks.
  * A node that is down counts too: its phones may have no other.
  */
-enum judge_tvs answers_now(struct call *c);
+enum judge_tvs tvs_answers_now(struct call *c);
 
-#define ANSWERS_TEXT 192
+#define TVS_ANSWERS_TEXT 192
 /* Whose does not answer, and why: "the TVS of HOST does not answer: WHY"; "" if all do,
  * or the cluster runs none. */
-void answers_missing(struct service *s, char to[ANSWERS_TEXT]);
+void tvs_answers_missing(struct service *s, char to[TVS_ANSWERS_TEXT]);
 
 /* Of "status": null without a TVS. */
-json_t *answers_show(struct service *s, const struct cluster_node *n);
+json_t *tvs_answers_show(struct service *s, const struct cluster_node *n);
 
 #endif

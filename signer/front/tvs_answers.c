@@ -1,29 +1,29 @@
-#include "answers.h"
-#include "answers_ask.h"
+#include "tvs_answers.h"
 #include "base/errjson.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "tvs_ask.h"
 #include <errno.h>
 #include <string.h>
 
 #define RARELY 300.0 /* seconds between two rounds while all is well */
 
 /* The service's lock guards it. */
-struct answers {
+struct tvs_answers {
 	pthread_t thread;
 	bool has_thread;
 	bool runs;      /* a round */
 	unsigned asked; /* rounds that were wanted */
 	unsigned done;  /* `asked` when the last round that ended began */
 	double ended;   /* proc_now(); 0: none did */
-	struct answer of[CLUSTER_MAX_NODES]; /* as in cluster->nodes */
+	struct tvs_answer of[CLUSTER_MAX_NODES]; /* as in cluster->nodes */
 	struct err round[CLUSTER_MAX_NODES]; /* the round's alone */
 };
 
 /* ---- one round ---- */
 
 /* True if the state must know of it. */
-static bool take(struct answer *a, const struct err *error, int64_t now)
+static bool take(struct tvs_answer *a, const struct err *error, int64_t now)
 {
 	bool is = error->rc == RC_OK, same = a->since && (a->error.rc == RC_OK) == is;
 
@@ -35,7 +35,7 @@ static bool take(struct answer *a, const struct err *error, int64_t now)
 	return a->seen && !same;
 }
 
-static void keep(struct service *s, const struct cluster_node *n, const struct answer *a)
+static void keep(struct service *s, const struct cluster_node *n, const struct tvs_answer *a)
 {
 	struct tvs_seen t = {.since = a->since, .error = a->error};
 	char text[1200];
@@ -56,14 +56,14 @@ static void take_all(struct service *s, const struct err of[])
 	const int64_t now = clock_now(&s->clock).wall;
 
 	for (size_t i = 0; i < s->cluster->nnodes; i++) {
-		struct answer a;
+		struct tvs_answer a;
 		bool news;
 
 		if (!s->cluster->nodes[i].tvs)
 			continue;
 		pthread_mutex_lock(&s->lock);
-		news = take(&s->answers->of[i], &of[i], now);
-		a = s->answers->of[i];
+		news = take(&s->tvs->of[i], &of[i], now);
+		a = s->tvs->of[i];
 		pthread_mutex_unlock(&s->lock);
 		if (news)
 			keep(s, &s->cluster->nodes[i], &a);
@@ -73,7 +73,7 @@ static void take_all(struct service *s, const struct err of[])
 /* A round that begins after this was called has ended. */
 static void round_now(struct service *s)
 {
-	struct answers *a = s->answers;
+	struct tvs_answers *a = s->tvs;
 	unsigned mine, began;
 
 	pthread_mutex_lock(&s->lock);
@@ -84,7 +84,7 @@ static void round_now(struct service *s)
 		a->runs = true;
 		began = a->asked;
 		pthread_mutex_unlock(&s->lock);
-		answers_ask(s, a->round);
+		tvs_ask_all(s, a->round);
 		/* A child that was killed because front ends said nothing of its node. */
 		if (!service_stopping(s))
 			take_all(s, a->round);
@@ -101,7 +101,7 @@ static void round_now(struct service *s)
 
 static enum judge_tvs state_of(struct service *s)
 {
-	const struct answers *a = s->answers;
+	const struct tvs_answers *a = s->tvs;
 	bool any = false, all = true, seen = false;
 
 	pthread_mutex_lock(&s->lock);
@@ -118,7 +118,7 @@ static enum judge_tvs state_of(struct service *s)
 	return seen ? JUDGE_TVS_AWAY : JUDGE_TVS_NONE;
 }
 
-enum judge_tvs answers_now(struct call *c)
+enum judge_tvs tvs_answers_now(struct call *c)
 {
 	if (!c->tvs_asked) {
 		round_now(c->service);
@@ -137,30 +137,30 @@ static size_t index_of(const struct cluster *c, const struct cluster_node *n)
 	return i;
 }
 
-void answers_of(struct service *s, const struct cluster_node *n, struct answer *out)
+void tvs_answers_of(struct service *s, const struct cluster_node *n, struct tvs_answer *out)
 {
 	size_t i = index_of(s->cluster, n);
 
-	*out = (struct answer){0};
+	*out = (struct tvs_answer){0};
 	if (i == s->cluster->nnodes || !n->tvs)
 		return;
 	pthread_mutex_lock(&s->lock);
-	*out = s->answers->of[i];
+	*out = s->tvs->of[i];
 	pthread_mutex_unlock(&s->lock);
 }
 
-void answers_missing(struct service *s, char to[ANSWERS_TEXT])
+void tvs_answers_missing(struct service *s, char to[TVS_ANSWERS_TEXT])
 {
 	const struct cluster_node *first = NULL;
 	const char *why = "nobody has asked it yet";
-	struct answer a, of_first = {0};
+	struct tvs_answer a, of_first = {0};
 	size_t n = 0;
 
 	to[0] = '\0';
 	for (size_t i = 0; i < s->cluster->nnodes; i++) {
 		const struct cluster_node *node = &s->cluster->nodes[i];
 
-		answers_of(s, node, &a);
+		tvs_answers_of(s, node, &a);
 		if (!node->tvs || (a.checked && a.error.rc == RC_OK))
 			continue;
 		if (n++ == 0) {
@@ -171,21 +171,21 @@ void answers_missing(struct service *s, char to[ANSWERS_TEXT])
 	if (of_first.error.rc != RC_OK)
 		why = of_first.error.why;
 	if (n == 1)
-		(void)snprintf(to, ANSWERS_TEXT, "the TVS of %.40s does not answer: %.90s",
+		(void)snprintf(to, TVS_ANSWERS_TEXT, "the TVS of %.40s does not answer: %.90s",
 			       first->host, why);
 	else if (n)
-		(void)snprintf(to, ANSWERS_TEXT,
+		(void)snprintf(to, TVS_ANSWERS_TEXT,
 			       "the TVS of %.40s and of %zu more do not answer: %.80s",
 			       first->host, n - 1, why);
 }
 
-json_t *answers_show(struct service *s, const struct cluster_node *n)
+json_t *tvs_answers_show(struct service *s, const struct cluster_node *n)
 {
-	struct answer a;
+	struct tvs_answer a;
 
 	if (!n->tvs)
 		return json_null();
-	answers_of(s, n, &a);
+	tvs_answers_of(s, n, &a);
 	return json_pack("{s:b, s:b, s:I, s:I, s:o}", "answers",
 			 a.checked && a.error.rc == RC_OK, "seen", a.seen, "since",
 			 (json_int_t)a.since, "checked", (json_int_t)a.checked, "error",
@@ -196,7 +196,7 @@ json_t *answers_show(struct service *s, const struct cluster_node *n)
 
 static void round_if_due(struct service *s)
 {
-	const struct answers *a = s->answers;
+	const struct tvs_answers *a = s->tvs;
 	bool due;
 
 	pthread_mutex_lock(&s->lock);
@@ -225,8 +225,8 @@ static enum rc load(struct service *s, struct err *e)
 			cluster_node_by_id(s->cluster, seen[i].node);
 
 		if (node)
-			s->answers->of[index_of(s->cluster, node)] =
-				(struct answer){.seen = true, .since = seen[i].since,
+			s->tvs->of[index_of(s->cluster, node)] =
+				(struct tvs_answer){.seen = true, .since = seen[i].since,
 						.error = seen[i].error};
 	}
 	return RC_OK;
@@ -240,28 +240,28 @@ static bool any_runs(const struct cluster *c)
 	return false;
 }
 
-enum rc answers_start(struct service *s, struct err *e)
+enum rc tvs_answers_start(struct service *s, struct err *e)
 {
-	s->answers = calloc(1, sizeof *s->answers);
-	if (!s->answers)
+	s->tvs = calloc(1, sizeof *s->tvs);
+	if (!s->tvs)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "TVS");
 	if (load(s, e) != RC_OK)
 		return e->rc;
 	if (!any_runs(s->cluster))
 		return RC_OK;
-	errno = pthread_create(&s->answers->thread, NULL, run, s);
+	errno = pthread_create(&s->tvs->thread, NULL, run, s);
 	if (errno)
 		return err_errno(e, RC_ERROR, "pthread_create", NULL, "TVS");
-	s->answers->has_thread = true;
+	s->tvs->has_thread = true;
 	return RC_OK;
 }
 
-void answers_join(struct service *s)
+void tvs_answers_join(struct service *s)
 {
-	if (!s->answers)
+	if (!s->tvs)
 		return;
-	if (s->answers->has_thread)
-		(void)pthread_join(s->answers->thread, NULL);
-	free(s->answers);
-	s->answers = NULL;
+	if (s->tvs->has_thread)
+		(void)pthread_join(s->tvs->thread, NULL);
+	free(s->tvs);
+	s->tvs = NULL;
 }
