@@ -210,7 +210,7 @@ enum rc release_open_for(struct release *r, bool many, struct err *e)
 {
 	enum rc rc;
 
-	if (!atomic_load(&r->stuck))
+	if (!many && !atomic_load(&r->stuck))
 		return RC_OK;
 	(void)pthread_mutex_lock(&r->lock);
 	rc = still_stuck(r, e);
