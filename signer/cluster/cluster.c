@@ -108,6 +108,14 @@ const struct cluster_node *cluster_node_by_id(const struct cluster *c, const cha
 	return NULL;
 }
 
+bool cluster_has_tvs(const struct cluster *c)
+{
+	for (size_t i = 0; i < c->nnodes; i++)
+		if (c->nodes[i].tvs)
+			return true;
+	return false;
+}
+
 const struct cluster_node *cluster_publisher(const struct cluster *c)
 {
 	return cluster_node_at(c, 0);

@@ -232,14 +232,6 @@ static enum rc load(struct service *s, struct err *e)
 	return RC_OK;
 }
 
-static bool any_runs(const struct cluster *c)
-{
-	for (size_t i = 0; i < c->nnodes; i++)
-		if (c->nodes[i].tvs)
-			return true;
-	return false;
-}
-
 enum rc tvs_answers_start(struct service *s, struct err *e)
 {
 	s->tvs = calloc(1, sizeof *s->tvs);
@@ -247,7 +239,7 @@ enum rc tvs_answers_start(struct service *s, struct err *e)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "TVS");
 	if (load(s, e) != RC_OK)
 		return e->rc;
-	if (!any_runs(s->cluster))
+	if (!cluster_has_tvs(s->cluster))
 		return RC_OK;
 	errno = pthread_create(&s->tvs->thread, NULL, run, s);
 	if (errno)

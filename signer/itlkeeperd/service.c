@@ -25,20 +25,12 @@ static const char *const keep_keyd[] = {KEEP_ALL, "SOFTHSM2_CONF",
 					"CREDENTIALS_DIRECTORY", NULL};
 static const char *const keep_front[] = {KEEP_ALL, NULL};
 
-static bool has_tvs(const struct cluster *c)
-{
-	for (size_t i = 0; i < c->nnodes; i++)
-		if (c->nodes[i].tvs)
-			return true;
-	return false;
-}
-
 static const struct service_kind kinds[SERVICE_COUNT] = {
 	{"keyd", offsetof(struct cluster, keyd_user), keep_keyd,
 	 "see keyd's message above, write the right PIN where keyd.conf says, then restart itlkeeperd",
 	 NULL},
 	{"front", offsetof(struct cluster, front_user), keep_front, "", NULL},
-	{"tvs", offsetof(struct cluster, tvs_user), keep_front, "", has_tvs},
+	{"tvs", offsetof(struct cluster, tvs_user), keep_front, "", cluster_has_tvs},
 };
 
 /* Its program and its user. */

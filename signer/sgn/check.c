@@ -5,7 +5,6 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-
 const char check_changed[] = "its signature does not verify";
 
 /* One certificate's, with each digest. */

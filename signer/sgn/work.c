@@ -20,6 +20,7 @@ struct batch {
 	unsigned digest;
 };
 
+/* What a worker has at hand. */
 struct desk {
 	struct worker *w;
 	struct run *run;

@@ -42,7 +42,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	watch_look(m->watch);
 	tickets_rotate(proc_now());
-	give_back(m->watch->slots);
+	give_back(m->watch->given.slots);
 	status_write(m->watch);
 	status_log();
 	m->again = follow_ends(&m->follow);

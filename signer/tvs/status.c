@@ -70,7 +70,7 @@ static char *text_of(const struct watch *w)
 	if (w->away.rc != RC_OK)
 		(void)err_text(&w->away, away, sizeof away);
 	all = json_pack("{s:i, s:s, s:I, s:o, s:o, s:o}", "pid", (int)getpid(), "keyd", away,
-			"connections", (json_int_t)slots_used(w->slots), "listeners",
+			"connections", (json_int_t)slots_used(w->given.slots), "listeners",
 			of_listeners(w), "trust", of_trust(w), "counts", of_counts());
 	if (all)
 		text = json_dumps(all, JSON_COMPACT);
@@ -88,7 +88,7 @@ void status_write(const struct watch *w)
 
 	if (!text || (last && !strcmp(text, last)))
 		return;
-	cluster_path(w->cluster, PATH_TVS_STATUS, path);
+	cluster_path(w->given.cluster, PATH_TVS_STATUS, path);
 	if (file_replace(path, bytes_of_text(text), 0644, &e) != RC_OK) {
 		if (!told)
 			log_error("status", &e);

@@ -15,14 +15,7 @@ enum rc watch_open(const struct watch_setup *s, struct watch **out, struct err *
 
 	if (!w)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "tvs");
-	*w = (struct watch){
-		.cluster = s->cluster,
-		.conf = s->conf,
-		.slots = s->slots,
-		.loops = s->loops,
-		.lib = s->lib,
-		.nlisteners = s->conf->nlisteners,
-	};
+	*w = (struct watch){.given = *s, .nlisteners = s->conf->nlisteners};
 	for (size_t i = 0; i < w->nlisteners; i++) {
 		w->listeners[i].conf = &s->conf->listeners[i];
 		w->listeners[i].key.node = s->conf->listeners[i].node->id;
@@ -74,7 +67,7 @@ static enum rc probe(struct watch *w, struct listener *l, X509 *cert, bool *rsa,
 static void make_context(struct watch *w, struct listener *l, X509 *cert)
 {
 	struct context_plan plan = {
-		.lib = w->lib,
+		.lib = w->given.lib,
 		.key = &l->key,
 		.cert = cert,
 		.tls_min = l->conf->tls_min,
@@ -127,7 +120,7 @@ static void look_at_socket(struct watch *w, struct listener *l)
 		return;
 	l->next_bind = now + BIND_SECONDS;
 	if (listen_open(address, port, &fd, &e) != RC_OK ||
-	    loops_listen(w->loops, (size_t)(l - w->listeners), fd, &e) != RC_OK) {
+	    loops_listen(w->given.loops, (size_t)(l - w->listeners), fd, &e) != RC_OK) {
 		tell(&l->why, &e, "listener");
 		return;
 	}
@@ -222,9 +215,8 @@ static bool look_at_file(struct watch *w)
 {
 	char path[CLUSTER_PATH_MAX];
 
-	cluster_path(w->cluster, PATH_TRUST_FILE, path);
-	if (!trustfile_look(&w->file, path, keys_cert(&w->keys, UNIT_AUDIT, NULL),
-			    w->trust))
+	cluster_path(w->given.cluster, PATH_TRUST_FILE, path);
+	if (!trustfile_look(&w->file, path, keys_cert(&w->keys, UNIT_AUDIT, NULL), w->trust))
 		return false;
 	if (w->file.state == TRUSTFILE_REFUSED)
 		log_error("trust-file", &w->file.why);

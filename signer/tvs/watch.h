@@ -23,12 +23,18 @@ struct listener {
 	struct err why; /* rc RC_OK: it serves */
 };
 
-struct watch {
-	const struct cluster *cluster; /* borrowed, as all of the setup */
+/* All borrowed. */
+struct watch_setup {
+	const struct cluster *cluster;
 	const struct tvs_conf *conf;
 	struct slots *slots;
 	struct loops *loops;
 	OSSL_LIB_CTX *lib;
+	const char *keyd_socket;
+};
+
+struct watch {
+	struct watch_setup given;
 	struct keyd *keyd;
 	size_t nlisteners;
 	struct listener listeners[CLUSTER_MAX_NODES];
@@ -38,15 +44,6 @@ struct watch {
 	struct err away; /* rc RC_OK: keyd answers */
 	size_t vouched;  /* certificates */
 	bool news;       /* what the loops serve is older than this */
-};
-
-struct watch_setup {
-	const struct cluster *cluster;
-	const struct tvs_conf *conf;
-	struct slots *slots;
-	struct loops *loops;
-	OSSL_LIB_CTX *lib;
-	const char *keyd_socket;
 };
 
 enum rc watch_open(const struct watch_setup *setup, struct watch **out,

@@ -13,7 +13,6 @@
 #include "phone.h"
 #include <stdatomic.h>
 
-
 struct vouch {
 	size_t n;
 	double timeout; /* seconds that one TVS has */

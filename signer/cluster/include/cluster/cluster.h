@@ -115,6 +115,9 @@ const struct cluster_node *cluster_node_by_id(const struct cluster *c, const cha
  */
 const struct cluster_node *cluster_node_at(const struct cluster *c, size_t i);
 
+/* Whether any node runs a TVS. */
+bool cluster_has_tvs(const struct cluster *c);
+
 /* Key size and common name of a unit's key (node: NULL for cluster units).
  * capf: 8 hex digits, drawn by the caller. */
 unsigned cluster_key_bits(const struct cluster *c, enum unit u,
