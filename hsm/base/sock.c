@@ -1,7 +1,9 @@
 #include "base/sock.h"
 #include "base/num.h"
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,20 +32,45 @@ static enum rc open_socket(const char *path, int flags, int *fd, struct err *e)
 	return RC_OK;
 }
 
+/* Under another name first: who connects meanwhile finds no socket, or the one before,
+ * and never one that he may not use yet. */
+static enum rc listen_aside(int fd, const char *path, mode_t mode, char aside[PATH_MAX],
+			    struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	struct sockaddr_un a;
+
+	(void)snprintf(aside, PATH_MAX, "%.*s.new", slash ? (int)(slash - path) + 1 : 0, path);
+	if (address_of(aside, &a, e) != RC_OK)
+		return e->rc;
+	(void)unlink(aside);
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || chmod(aside, mode) != 0 ||
+	    listen(fd, 64) != 0)
+		return err_errno(e, RC_ERROR, "listen", NULL, "%s", path);
+	return RC_OK;
+}
+
 enum rc sock_listen(const char *path, mode_t mode, int *out, struct err *e)
 {
 	int CLEANUP(fd_close) fd = -1;
+	char aside[PATH_MAX];
 	struct sockaddr_un a;
 	struct stat st;
 
 	if (address_of(path, &a, e) != RC_OK ||
 	    open_socket(path, SOCK_NONBLOCK, &fd, e) != RC_OK)
 		return e->rc;
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		(void)unlink(path);
-	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-	    chmod(path, mode) != 0 || listen(fd, 64) != 0)
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		errno = EADDRINUSE;
 		return err_errno(e, RC_ERROR, "listen", NULL, "%s", path);
+	}
+	if (listen_aside(fd, path, mode, aside, e) != RC_OK)
+		return e->rc;
+	if (rename(aside, path) != 0) {
+		err_errno(e, RC_ERROR, "listen", NULL, "%s", path);
+		(void)unlink(aside);
+		return e->rc;
+	}
 	*out = fd;
 	fd = -1;
 	return RC_OK;
