@@ -56,7 +56,11 @@ static void test_listen(void **state)
 	assert_ok(sock_listen(path, 0600, &again, &e), &e);
 	assert_true(fcntl(again, F_GETFD) & FD_CLOEXEC);
 	fd_close(again);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0); /* nothing is left beside it */
+	assert_int_equal(mkdir(dir, 0700), 0);
 	assert_ok(file_replace(path, bytes_of_text("x"), 0600, &e), &e);
 	fd = 77;
 	assert_int_equal(sock_listen(path, 0600, &fd, &e), RC_ERROR);
