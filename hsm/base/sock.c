@@ -33,16 +33,22 @@ static enum rc open_socket(const char *path, int flags, int *fd, struct err *e)
 enum rc sock_listen(const char *path, mode_t mode, int *out, struct err *e)
 {
 	int CLEANUP(fd_close) fd = -1;
+	char aside[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
 	struct sockaddr_un a;
 	struct stat st;
 
-	if (address_of(path, &a, e) != RC_OK ||
+	(void)snprintf(aside, sizeof aside, "%s~", path);
+	if (address_of(aside, &a, e) != RC_OK ||
 	    open_socket(path, SOCK_NONBLOCK, &fd, e) != RC_OK)
 		return e->rc;
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		(void)unlink(path);
-	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-	    chmod(path, mode) != 0 || listen(fd, 64) != 0)
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		errno = EADDRINUSE;
+		return err_errno(e, RC_ERROR, "listen", NULL, "%s", path);
+	}
+	(void)unlink(aside);
+	/* Whoever finds it may connect at once: it has its mode, and listens. */
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || chmod(aside, mode) != 0 ||
+	    listen(fd, 64) != 0 || rename(aside, path) != 0)
 		return err_errno(e, RC_ERROR, "listen", NULL, "%s", path);
 	*out = fd;
 	fd = -1;

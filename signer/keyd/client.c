@@ -177,6 +177,7 @@ enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 	head = read_bytes(&r, sizeof s.audit_head);
 	s.started = (int64_t)read_u64(&r);
 	read_text(&r, s.config, sizeof s.config);
+	s.trust = read_u32(&r);
 	if (!reader_done(&r))
 		return call_malformed(k, e);
 	memcpy(s.audit_head, head.p, head.n);

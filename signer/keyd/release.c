@@ -198,7 +198,7 @@ static enum rc is_spare(struct release *r, struct err *e)
 	}
 	if (!r->scarce)
 		return RC_OK;
-	err_set(e, RC_REFUSED, "handshake", "little room is left for the audit log",
+	err_set(e, RC_REFUSED, "request", "little room is left for the audit log",
 		"free space where keyd's state is; what is left is kept for administrators' work",
 		"%s", r->file.path);
 	if (!was)
@@ -206,16 +206,16 @@ static enum rc is_spare(struct release *r, struct err *e)
 	return e->rc;
 }
 
-enum rc release_open_for(struct release *r, bool stranger, struct err *e)
+enum rc release_open_for(struct release *r, bool many, struct err *e)
 {
 	enum rc rc;
 
-	if (!atomic_load(&r->stuck))
+	if (!many && !atomic_load(&r->stuck))
 		return RC_OK;
 	(void)pthread_mutex_lock(&r->lock);
 	rc = still_stuck(r, e);
 	r->refused += rc != RC_OK;
-	if (rc == RC_OK && stranger)
+	if (rc == RC_OK && many)
 		rc = is_spare(r, e);
 	(void)pthread_mutex_unlock(&r->lock);
 	return rc;

@@ -43,9 +43,9 @@ enum rc release_open(const struct release_setup *setup, struct release **out,
 		     struct err *e) MUST_CHECK;
 
 /* RC_ERROR while the log is stuck: do nothing that would have to be recorded.
- * stranger: anybody on the network can cause it; RC_REFUSED when there is little room
- * left, which is for administrators' work. */
-enum rc release_open_for(struct release *r, bool stranger, struct err *e) MUST_CHECK;
+ * many: there may be any number of them, and anybody's, as handshakes; RC_REFUSED when
+ * there is little room left, which is for administrators' work. */
+enum rc release_open_for(struct release *r, bool many, struct err *e) MUST_CHECK;
 
 /* A request came in that will be answered through release_answer(). */
 void release_expect(struct release *r);

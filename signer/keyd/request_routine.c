@@ -4,6 +4,7 @@
  */
 #include "service.h"
 #include "base/file.h"
+#include "base/text.h"
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
@@ -93,7 +94,7 @@ static enum rc check_name(const char *name, struct err *e)
 	size_t n = strlen(name);
 
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+		if (text_control(name + i))
 			return err_set(e, RC_REFUSED, "sgn",
 				       "control characters in a file name", NULL,
 				       "byte %zu", i);

@@ -146,7 +146,8 @@ enum rc request_trust(struct request *q, struct err *e)
 	note_key(&q->note, t.key);
 	note_expired(q, &set);
 	if (trust_build(set.entries, set.n, t.key->key->cert, timestamp, &signer, &file, &n,
-			e) != RC_OK)
+			e) != RC_OK ||
+	    keyd_state_set_trust(&q->service->state, timestamp, e) != RC_OK)
 		return e->rc;
 	return give_signature(q, t.key, bytes_of(file, n), e);
 }

@@ -150,6 +150,12 @@ static void answer(struct worker *w, struct job *j, const struct request *q,
 		       rc != RC_OK && request_is_fatal(e));
 }
 
+/* Phones' handshakes, and files, which can wait. */
+static bool is_of_many(const struct job *j)
+{
+	return j->conn->role == ROLE_TVS || j->what == KEYD_SGN;
+}
+
 static void work(struct worker *w, struct job *j)
 {
 	struct service *s = w->server->service;
@@ -171,9 +177,8 @@ static void work(struct worker *w, struct job *j)
 
 	atomic_store(&w->what, j->what);
 	atomic_store(&w->deadline, proc_now() + request_deadline(s, j->what));
-	rc = request_is_audited(j->what)
-		     ? release_open_for(s->release, j->conn->role == ROLE_TVS, &e)
-		     : RC_OK;
+	rc = request_is_audited(j->what) ? release_open_for(s->release, is_of_many(j), &e)
+					 : RC_OK;
 	if (rc == RC_OK)
 		rc = request_handle(&q, &e);
 	if (rc == RC_OK && q.out.bad)

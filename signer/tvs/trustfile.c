@@ -44,7 +44,7 @@ static enum rc refuse_older(struct trustfile *f, const char *path, struct err *e
 	}
 	trust_free(f->trust);
 	f->trust = NULL;
-	return err_set(e, RC_VERIFY, "trust file", "is older than one that was there before",
+	return err_set(e, RC_VERIFY, "trust file", "is older than the newest one that was signed",
 		       "it is not used; itlctl trust list shows front's: itlctl trust add makes a newer one",
 		       "%s", path);
 }
@@ -67,14 +67,18 @@ static enum rc load(struct trustfile *f, const char *path, struct err *e)
 	return refuse_older(f, path, e);
 }
 
-bool trustfile_look(struct trustfile *f, const char *path, X509 *audit)
+bool trustfile_look(struct trustfile *f, const char *path, X509 *audit, uint32_t signed_at)
 {
+	bool newer = signed_at > f->newest && signed_at != f->told;
 	struct stat now = {.st_ino = 0};
 
 	if (stat(path, &now) != 0)
 		now = (struct stat){.st_ino = 0};
-	if (is_same(&now, &f->seen) && is_same_cert(audit, f->audit))
+	if (!newer && is_same(&now, &f->seen) && is_same_cert(audit, f->audit))
 		return false;
+	if (newer)
+		f->newest = signed_at;
+	f->told = signed_at;
 	forget(f);
 	f->seen = now;
 	X509_free(f->audit);

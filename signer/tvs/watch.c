@@ -195,16 +195,19 @@ static bool publish(struct watch *w)
 
 static bool look_at_keys(struct watch *w)
 {
+	struct keyd_status status;
 	bool changed = false;
 	struct err e;
 
-	if (keys_look(&w->keys, w->keyd, &changed, &e) != RC_OK) {
+	if (keyd_status(w->keyd, &status, &e) != RC_OK ||
+	    keys_look(&w->keys, w->keyd, &changed, &e) != RC_OK) {
 		tell(&w->away, &e, "keyd");
 		return false;
 	}
 	if (w->away.rc != RC_OK)
 		log_info("event=keyd-answers");
 	w->away = (struct err){.rc = RC_OK};
+	w->trust = status.trust;
 	return changed;
 }
 
@@ -213,7 +216,8 @@ static bool look_at_file(struct watch *w)
 	char path[CLUSTER_PATH_MAX];
 
 	cluster_path(w->given.cluster, PATH_TRUST_FILE, path);
-	if (!trustfile_look(&w->file, path, keys_cert(&w->keys, UNIT_AUDIT, NULL)))
+	if (!trustfile_look(&w->file, path, keys_cert(&w->keys, UNIT_AUDIT, NULL),
+			    w->trust))
 		return false;
 	if (w->file.state == TRUSTFILE_REFUSED)
 		log_error("trust-file", &w->file.why);

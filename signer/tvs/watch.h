@@ -40,6 +40,7 @@ struct watch {
 	struct listener listeners[CLUSTER_MAX_NODES];
 	struct keys keys;
 	struct trustfile file;
+	uint32_t trust;    /* the newest one that keyd signed: its time */
 	struct err away; /* rc RC_OK: keyd answers */
 	size_t vouched;  /* certificates */
 	bool news;       /* what the loops serve is older than this */

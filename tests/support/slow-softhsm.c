@@ -241,6 +241,19 @@ static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG n,
 	return rv;
 }
 
+/* Some tokens say that they failed where nobody encrypted: 0 and 1. */
+static CK_RV decrypt(CK_SESSION_HANDLE session, CK_BYTE *in, CK_ULONG n, CK_BYTE *out,
+		     CK_ULONG *out_n)
+{
+	CK_ULONG zeros = 0;
+
+	while (zeros < n && in[zeros] == 0)
+		zeros++;
+	if (zeros == n || (zeros == n - 1 && in[zeros] == 1))
+		return CKR_FUNCTION_FAILED;
+	return real->C_Decrypt(session, in, n, out, out_n);
+}
+
 static CK_RV find_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE *t, CK_ULONG n)
 {
 	count(SLOW_FIND);
@@ -323,6 +336,7 @@ C_GetFunctionList(CK_FUNCTION_LIST **out)
 	functions.C_FindObjectsInit = find_init;
 	functions.C_SignInit = sign_init;
 	functions.C_Sign = sign;
+	functions.C_Decrypt = decrypt;
 	*out = &functions;
 	return CKR_OK;
 }

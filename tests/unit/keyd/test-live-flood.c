@@ -3,6 +3,7 @@
 #include "recovery.h"
 #include "base/file.h"
 #include "base/num.h"
+#include "itl/itl.h"
 #include "keyd/intent.h"
 #include <fcntl.h>
 #include <grp.h>
@@ -192,8 +193,20 @@ static void storm(void **state)
 		close(fds[i]);
 }
 
+static struct frame *file(void)
+{
+	struct frame *f = frame_of(KEYD_SGN);
+
+	write_text(&f->w, "n1");
+	write_text(&f->w, "SEP001122334455.cnf.xml");
+	write_u8(&f->w, ITL_SHA1);
+	write_u32(&f->w, NOW);
+	write_bytes32(&f->w, bytes_of_text("content"));
+	return f;
+}
+
 /* Strangers' handshakes may fill the disk, but for what administrators need: tvs is
- * refused, front is not; with room it goes on by itself. */
+ * refused, and so are files; lists are not; with room it goes on by itself. */
 static void little_room(void **state)
 {
 	static const uint8_t fill[1 << 20];
@@ -222,6 +235,7 @@ static void little_room(void **state)
 	(void)usleep(1100000);
 	assert_int_equal(ask_frame(LIVE_TVS, handshake(), &e), RC_REFUSED);
 	assert_non_null(strstr(e.what, live.audit_log));
+	assert_int_equal(ask_frame(LIVE_FRONT, file(), &e), RC_REFUSED);
 	list = own_list("n1", &n);
 	free(list);
 	assert_int_equal(close(fd), 0);

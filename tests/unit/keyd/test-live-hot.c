@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SESSIONS 8
@@ -208,12 +209,32 @@ static void a_wrong_signature(void **state)
 	assert_ok(sign_one(&e), &e);
 }
 
+/* A phone's ciphertext of 0 or 1, which this token answers as if it were broken, ends no
+ * keyd. */
+static void what_nobody_encrypted(void **state)
+{
+	uint8_t in[128] = {0}, premaster[48];
+	struct keyd *k;
+	struct err e;
+
+	(void)state;
+	live_be(&live, LIVE_TVS);
+	k = client();
+	for (; in[127] < 3; in[127]++)
+		assert_ok(keyd_tls_decrypt(k, "n1", 0x0303, bytes_of(in, sizeof in), premaster,
+					   &e), &e);
+	keyd_free(k);
+	live_be(&live, LIVE_ROOT);
+	assert_int_equal(waitpid(live.keyd, NULL, WNOHANG), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_looked_up),
 		cmocka_unit_test(the_table_answers),
 		cmocka_unit_test(a_wrong_signature),
+		cmocka_unit_test(what_nobody_encrypted),
 	};
 
 	return cmocka_run_group_tests(tests, start, peer_stop);

@@ -181,6 +181,35 @@ static void signed_and_noted(void **state)
 }
 
 /* What may go together is signed. */
+/* An older set is signed no more, whoever has a ticket for it; keyd tells which is the
+ * newest, also after a restart. */
+static void never_back(void **state)
+{
+	struct bytes file = {NULL, 0};
+	struct keyd_status s;
+	struct keyd *k;
+	struct wire w;
+	struct err e;
+
+	(void)state;
+	wire_of(NULL, 0, &w);
+	w.t.timestamp = NOW + 100;
+	assert_ok(sign_with(&w.t, &w, NULL, &file, &e), &e);
+	free((void *)(uintptr_t)file.p);
+	live_kill(&live);
+	live_keyd(&live);
+	k = client();
+	assert_ok(keyd_status(k, &s, &e), &e);
+	keyd_free(k);
+	assert_int_equal(s.trust, NOW + 100);
+	w.t.timestamp = NOW + 99;
+	assert_int_equal(sign_with(&w.t, &w, NULL, &file, &e), RC_REFUSED);
+	assert_non_null(strstr(e.why, "newer"));
+	w.t.timestamp = NOW + 100;
+	assert_ok(sign_with(&w.t, &w, NULL, &file, &e), &e);
+	free((void *)(uintptr_t)file.p);
+}
+
 /* What is signed for a time that has not come would be the newest until then. */
 static void not_yet(void **state)
 {
@@ -372,12 +401,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signed_and_noted),
-		cmocka_unit_test(not_yet),
 		cmocka_unit_test(the_most),
 		cmocka_unit_test(only_what_the_ticket_names),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(a_double_of_an_own_one),
 		cmocka_unit_test(odd_frames),
+		cmocka_unit_test(never_back),
+		cmocka_unit_test(not_yet), /* the last one: now is newer than NOW */
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

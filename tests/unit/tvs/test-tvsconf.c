@@ -186,59 +186,66 @@ static void trust_file(void **state)
 
 	(void)state;
 	assert_ok(file_path(path, sizeof path, dir, TRUST_FILE, &e), &e);
-	assert_true(trustfile_look(&f, path, audit)); /* the certificate is new */
+	assert_true(trustfile_look(&f, path, audit, 0)); /* the certificate is new */
 	assert_int_equal(f.state, TRUSTFILE_NONE);
-	assert_false(trustfile_look(&f, path, audit));
+	assert_false(trustfile_look(&f, path, audit, 0));
 	write_trust(path, key, audit, cert, MADE);
-	assert_true(trustfile_look(&f, path, audit));
+	assert_true(trustfile_look(&f, path, audit, 0));
 	assert_int_equal(f.state, TRUSTFILE_USED);
 	assert_int_equal(f.trust->n, 1);
-	assert_false(trustfile_look(&f, path, audit));
+	assert_false(trustfile_look(&f, path, audit, 0));
 	/* Signed by an Audit key that is not the current one any more. */
-	assert_true(trustfile_look(&f, path, next));
+	assert_true(trustfile_look(&f, path, next, 0));
 	assert_int_equal(f.state, TRUSTFILE_REFUSED);
 	assert_null(f.trust);
-	assert_true(trustfile_look(&f, path, NULL));
+	assert_true(trustfile_look(&f, path, NULL, 0));
 	assert_int_equal(f.state, TRUSTFILE_REFUSED);
-	assert_true(trustfile_look(&f, path, audit));
+	assert_true(trustfile_look(&f, path, audit, 0));
 	assert_int_equal(f.state, TRUSTFILE_USED);
 	/* Every so many bytes, one changed: what was believed before is not any more. */
 	assert_ok(file_read(path, ITL_MAX_STORE, &file, &n, &e), &e);
 	for (size_t at = 0; at < n; at += 41) {
 		file[at] ^= 0x40;
 		assert_ok(file_replace(path, bytes_of(file, n), 0644, &e), &e);
-		assert_true(trustfile_look(&f, path, audit));
+		assert_true(trustfile_look(&f, path, audit, 0));
 		if (f.state != TRUSTFILE_REFUSED || f.trust)
 			fail_msg("byte %zu", at);
 		file[at] ^= 0x40;
 	}
 	write_trust(path, key, audit, NULL, MADE + 2);
-	assert_true(trustfile_look(&f, path, audit));
+	assert_true(trustfile_look(&f, path, audit, 0));
 	assert_int_equal(f.state, TRUSTFILE_USED);
 	assert_int_equal(f.trust->n, 0);
 	/* Who was removed does not come back with the older file, not even by the way of
 	 * none at all; with a newer one he does. */
 	for (int i = 0; i < 2; i++) {
 		write_trust(path, key, audit, cert, MADE + 1);
-		assert_true(trustfile_look(&f, path, audit));
+		assert_true(trustfile_look(&f, path, audit, 0));
 		assert_int_equal(f.state, TRUSTFILE_REFUSED);
 		assert_null(f.trust);
 		assert_non_null(strstr(f.why.why, "older"));
 		assert_int_equal(unlink(path), 0);
-		assert_true(trustfile_look(&f, path, audit));
+		assert_true(trustfile_look(&f, path, audit, 0));
 		assert_int_equal(f.state, TRUSTFILE_NONE);
 	}
 	write_trust(path, key, audit, cert, MADE + 2);
-	assert_true(trustfile_look(&f, path, audit));
+	assert_true(trustfile_look(&f, path, audit, 0));
+	assert_int_equal(f.state, TRUSTFILE_USED);
+	/* keyd signed a newer one, which front does not show: this one is not believed. */
+	assert_false(trustfile_look(&f, path, audit, MADE + 2));
+	assert_true(trustfile_look(&f, path, audit, MADE + 3));
+	assert_int_equal(f.state, TRUSTFILE_REFUSED);
+	write_trust(path, key, audit, cert, MADE + 3);
+	assert_true(trustfile_look(&f, path, audit, MADE + 3));
 	assert_int_equal(f.state, TRUSTFILE_USED);
 	/* One of a clock that was wrong does not stay the newest for ever. */
 	write_trust(path, key, audit, NULL, UINT32_MAX);
-	assert_true(trustfile_look(&f, path, audit));
-	write_trust(path, key, audit, cert, MADE + 3);
-	assert_true(trustfile_look(&f, path, audit));
+	assert_true(trustfile_look(&f, path, audit, 0));
+	write_trust(path, key, audit, cert, MADE + 4);
+	assert_true(trustfile_look(&f, path, audit, 0));
 	assert_int_equal(f.state, TRUSTFILE_USED);
 	assert_int_equal(unlink(path), 0);
-	assert_true(trustfile_look(&f, path, audit));
+	assert_true(trustfile_look(&f, path, audit, 0));
 	assert_int_equal(f.state, TRUSTFILE_NONE);
 	trustfile_clear(&f);
 	X509_free(audit);

@@ -44,6 +44,7 @@ struct keyd_status {
 	uint8_t audit_head[32];
 	int64_t started; /* Unix time */
 	char config[CLUSTER_HASH]; /* SHA-256 of the cluster.conf that it runs */
+	uint32_t trust;  /* the newest trust file's time; 0: none was signed */
 };
 enum rc keyd_status(struct keyd *k, struct keyd_status *out,
 		    struct err *e) MUST_CHECK;
