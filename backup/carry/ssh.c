@@ -297,6 +297,11 @@ enum rc ssh_sftp(struct ssh *s, struct err *e)
 	return RC_OK;
 }
 
+void ssh_progress(struct ssh *s)
+{
+	s->deadline = proc_now() + s->seconds;
+}
+
 void ssh_clear(struct ssh *s)
 {
 	sftp_free(s->sftp);

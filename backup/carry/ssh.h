@@ -56,6 +56,9 @@ struct ssh_ran {
 enum rc ssh_exec(struct ssh *s, const char *command, struct ssh_ran *out,
 		 struct err *e) MUST_CHECK;
 
+/* A job of many steps has its seconds for each. */
+void ssh_progress(struct ssh *s);
+
 void ssh_clear(struct ssh *s);
 static inline void ssh_clear_at(struct ssh *s)
 {
