@@ -6,12 +6,14 @@
 #include "again.h"
 #include "base/errjson.h"
 #include "base/num.h"
+#include "base/proc.h"
 #include "job.h"
 #include <fcntl.h>
 #include <string.h>
 
 #define ROUND_BYTES (4u << 20) /* of files; or one file */
 #define ANSWER_MAX (4096u + 9u)
+#define AT_IT_SECONDS 0.5
 
 CLEANUP_DEFINE(json_t *, json_decref);
 
@@ -39,6 +41,19 @@ void again_path(const struct again *t, const char *path, char to[SFTP_PATH_MAX])
 	(void)snprintf(to, SFTP_PATH_MAX, "%s/%s", t->folder, path);
 }
 
+/* The parent waits for words, and no longer than that. If it has hung up the next word that
+ * counts says so. */
+static void at_it(void)
+{
+	static double last;
+	struct err ignored;
+
+	if (proc_now() < last + AT_IT_SECONDS)
+		return;
+	last = proc_now();
+	(void)!job_say('w', bytes_of(NULL, 0), bytes_of(NULL, 0), &ignored);
+}
+
 /* ---- read ---- */
 
 static enum rc too_large(const struct again *t, const char *path, struct err *e)
@@ -64,16 +79,18 @@ static enum rc read_file(struct again *t, const char *path, struct again_piece *
 		ssize_t r;
 
 		if (cap - n < SFTP_CHUNK) {
-			uint8_t *more = realloc(buf, cap = 2 * cap + SFTP_CHUNK);
+			uint8_t *more = realloc(buf, 2 * cap + SFTP_CHUNK);
 
 			if (!more)
 				return err_errno(e, RC_ERROR, "malloc", NULL, "%.150s",
 						 path);
 			buf = more;
+			cap = 2 * cap + SFTP_CHUNK;
 		}
 		r = sftp_read(f, buf + n, SFTP_CHUNK);
 		if (r < 0)
 			return sftp_failed(&t->ssh, "read", path, e);
+		ssh_progress(&t->ssh);
 		n += num_size(r);
 		if (n > (size_t)t->max)
 			return too_large(t, path, e);
@@ -114,7 +131,6 @@ static enum rc fill(struct again *t, size_t *at, struct again_round *r, struct e
 		const char *path = t->files[*at].path;
 		struct again_piece *p = &r->p[r->n];
 
-		ssh_progress(&t->ssh);
 		*p = (struct again_piece){.number = num_u32((*at)++)};
 		if (read_file(t, path, p, e) != RC_OK) {
 			struct err why = *e;
@@ -219,6 +235,7 @@ enum rc job_again(json_t *job, struct err *e)
 
 	if (rc == RC_OK)
 		rc = sftp_enter(&t.ssh, e);
+	t.ssh.on_progress = at_it;
 	if (rc == RC_OK)
 		rc = again(&t, e);
 	if (rc == RC_OK)

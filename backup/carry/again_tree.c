@@ -7,7 +7,6 @@
 #include <strings.h>
 
 #define ENTRIES_MAX (2 * CARRY_AGAIN_FILES)
-#define TELL_EVERY 1000 /* entries */
 
 CLEANUP_DEFINE(sftp_attributes, sftp_attributes_free);
 
@@ -104,12 +103,6 @@ static enum rc keep(struct again *t, struct entries *to,
 	return RC_OK;
 }
 
-static enum rc tell(struct again *t, struct err *e)
-{
-	ssh_progress(&t->ssh);
-	return job_say('w', bytes_of(NULL, 0), bytes_of(NULL, 0), e);
-}
-
 static enum rc list(struct again *t, sftp_dir d, const char *path, struct entries *to,
 		    struct err *e)
 {
@@ -122,8 +115,8 @@ static enum rc list(struct again *t, sftp_dir d, const char *path, struct entrie
 					       : sftp_failed(&t->ssh, "list", path, e);
 		if (++t->entries > ENTRIES_MAX)
 			return no_memory(t, e);
-		if ((t->entries % TELL_EVERY == 0 && tell(t, e) != RC_OK) ||
-		    (matters(a) && keep(t, to, a, e) != RC_OK))
+		ssh_progress(&t->ssh);
+		if (matters(a) && keep(t, to, a, e) != RC_OK)
 			return e->rc;
 	}
 }
@@ -267,7 +260,7 @@ static enum rc walk(struct again *t, const char *below, unsigned depth, struct e
 	for (size_t i = 0; i < all.n; i++)
 		if (found(t, below, &all.p[i], depth, e) != RC_OK)
 			return e->rc;
-	return tell(t, e);
+	return RC_OK;
 }
 
 enum rc again_walk(struct again *t, struct err *e)

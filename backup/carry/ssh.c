@@ -299,7 +299,10 @@ enum rc ssh_sftp(struct ssh *s, struct err *e)
 
 void ssh_progress(struct ssh *s)
 {
+	if (!s->on_progress)
+		return;
 	s->deadline = proc_now() + s->seconds;
+	s->on_progress();
 }
 
 void ssh_clear(struct ssh *s)

@@ -78,9 +78,10 @@ static enum rc flush(struct talk *t, struct err *e)
 
 /* ---- what it says ---- */
 
-static enum rc walking(struct talk *t, struct reader *r, struct err *e)
+static enum rc at_it(struct talk *t, struct reader *r, struct err *e)
 {
-	return t->counted || reader_left(r) ? cannot_be(e) : RC_OK;
+	(void)t;
+	return reader_left(r) ? cannot_be(e) : RC_OK;
 }
 
 static enum rc count(struct talk *t, struct reader *r, struct err *e)
@@ -172,7 +173,7 @@ static enum rc heard(void *arg, struct carry_voice *v, struct bytes message, str
 		char letter;
 		enum rc (*hear)(struct talk *t, struct reader *r, struct err *e);
 	} letters[] = {
-		{'w', walking}, {'n', count}, {'f', file},
+		{'w', at_it}, {'n', count}, {'f', file},
 		{'g', go},	{'d', done},  {'r', refused},
 	};
 	struct reader r = reader_of(message);

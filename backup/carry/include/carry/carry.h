@@ -41,7 +41,7 @@
  *
  * | child | | |
  * | --- | --- | --- |
- * | w | | still walking through the folders |
+ * | w | | it is still at it: now and then |
  * | n | u32 files | so many come; once, before the first |
  * | f | u32 number, path below the folder, NUL, the file | numbers grow; gaps were refused |
  * | g | | answer what came until now |
