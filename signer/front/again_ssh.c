@@ -212,5 +212,5 @@ enum rc again_ssh_run(struct service *s, const struct cluster_node *n,
 	t.again = again;
 	if (node_talk(s, n, "again", job->max + ITL_MAX_SGN_HEADER, &talk, e) != RC_OK)
 		return e->rc;
-	return was_all(&t, e);
+	return was_all(&t, e) == RC_OK ? RC_OK : err_within(e, n->host);
 }

@@ -321,11 +321,11 @@ static void of_no_rename(const char *folder)
 {
 	struct err e;
 
-	fill(folder, "rm -rf ./* && echo 'old|content' >1.sgn");
+	fill(folder, "rm -rf ./* && echo 'old|content' >ITLFile.tlv.sgn");
 	assert_ok(again(folder, 1000, NULL, &e), &e);
 	assert_int_equal(parent.refused, 1);
 	print_message("%s: %s\n", parent.error.what, parent.error.why);
-	shell("test \"$(ls -A %s)\" = 1.sgn && grep -qx 'old|content' %s/1.sgn", folder,
+	shell("test \"$(ls -A %s)\" = ITLFile.tlv.sgn && grep -qx 'old|content' %s/ITLFile.tlv.sgn", folder,
 	      folder);
 }
 
