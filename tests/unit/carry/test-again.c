@@ -18,6 +18,7 @@ static struct parent {
 	size_t skip[64], n;
 	unsigned in_flight, most; /* files without an answer */
 	unsigned stop_at;         /* this file ends it; 0: none does */
+	bool stop_at_done;        /* the first that is done ends it */
 	bool lies;                /* it answers what nobody asked */
 	struct err error;         /* the first that was told */
 } parent;
@@ -84,6 +85,8 @@ static enum rc heard(void *arg, struct carry_voice *v, struct bytes message, str
 		break;
 	case 'd':
 		parent.done++;
+		if (parent.stop_at_done)
+			rc = err_set(e, RC_TOKEN, "sign", "is away", NULL, "keyd");
 		break;
 	case 'r':
 		(void)read_u32(&r);
@@ -181,7 +184,8 @@ static void strange_names(void **state)
 	struct err e;
 
 	(void)state;
-	fill(folder, "for i in 'a b' '$(touch x)' 'a;b' 'it'\\''s' '-f' 'x`y'; do "
+	fill(folder, "for i in 'a b' '$(touch x)' 'a;b' '-f' 'x`y' "
+		     "'a'\\''; touch pwned; '\\''b'; do "
 		     "echo 'old|content' >\"./$i.sgn\"; done");
 	assert_ok(again(folder, 1000, &j, &e), &e);
 	/* A quote stands in no command: that one has its moment. */
@@ -189,7 +193,7 @@ static void strange_names(void **state)
 	json_decref(j);
 	assert_int_equal(parent.done, 6);
 	all_new(folder, 6);
-	shell("test $(ls -A %s | wc -l) = 6", folder);
+	shell("test $(ls -A %s | wc -l) = 6 && test ! -e %s/pwned", folder, sshd.vault);
 	fill(folder, "rm -f ./*; touch \"$(printf 'a\\033b').sgn\" 'a\"b.sgn' && "
 		     "echo '|' >good.sgn");
 	assert_ok(again(folder, 1000, NULL, &e), &e);
@@ -301,6 +305,13 @@ static void of_sftp(const char *folder)
 	json_t *j = NULL;
 	struct err e;
 
+	fill(folder, SEVENTY);
+	/* In the middle of a round it has time to end what it began. */
+	parent.stop_at_done = true;
+	assert_int_equal(again(folder, 1000, NULL, &e), RC_TOKEN);
+	parent.stop_at_done = false;
+	shell("test -z \"$(find %s -name '.*.tmp' -o -name '.*.old')\"", folder);
+	shell("test $(find %s -iname '*.sgn' | wc -l) = 70", folder);
 	fill(folder, SEVENTY);
 	assert_ok(again(folder, 1000, &j, &e), &e);
 	assert_true(json_is_false(json_object_get(j, "atomic")));

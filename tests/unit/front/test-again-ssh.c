@@ -46,6 +46,7 @@ static const char child[] =
 	"#!/bin/sh\n"
 	"PATH=/usr/bin:/bin; cd ${0%/*}; read -r job\n"
 	"case $job in *'\"hostkey\"'*) cat hostkey >&4; exit 0;; esac\n"
+	"test -e slow && for i in 1 2 3 4; do printf '\\0\\0\\0\\001w' >&7; sleep 1; done\n"
 	"cat says >&7\n"
 	"test -e hangs && exec sleep 30\n"
 	"test -e listens && cat <&7 >/dev/null\n"
@@ -254,7 +255,10 @@ static void says_nothing(void **state)
 	write_file(t->dir, "hangs", bytes_of_text(""), 0644);
 	assert_int_equal(run(t, bytes_of("\0\0\0\5n\0\0\0\1", 9), &sum, &e), RC_STALE);
 	assert_non_null(strstr(e.why, "nothing came of it"));
-	shell(t->dir, "rm hangs && touch listens");
+	/* One that is at it has longer, and no deadline as a whole. */
+	shell(t->dir, "rm hangs && touch slow");
+	assert_ok(run(t, bytes_of("\0\0\0\5n\0\0\0", 9), &sum, &e), &e);
+	shell(t->dir, "rm slow && touch listens");
 	/* It hears that this is the end. */
 	assert_int_equal(run(t, bytes_of("\0\0\0\1x", 5), &sum, &e), RC_ERROR);
 	assert_non_null(strstr(e.why, "cannot be"));
