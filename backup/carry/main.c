@@ -24,6 +24,7 @@ static const struct job {
 	{"store", job_store, false},
 	{"replace", job_replace, false},
 	{"exec", job_exec, false},
+	{"again", job_again, false},
 	{"load", job_load, false},
 	{"list", job_list, false},
 	{"remove", job_remove, false},

@@ -297,6 +297,14 @@ enum rc ssh_sftp(struct ssh *s, struct err *e)
 	return RC_OK;
 }
 
+void ssh_progress(struct ssh *s)
+{
+	if (!s->on_progress)
+		return;
+	s->deadline = proc_now() + s->seconds;
+	s->on_progress();
+}
+
 void ssh_clear(struct ssh *s)
 {
 	sftp_free(s->sftp);

@@ -1,4 +1,5 @@
 #include "sign_again.h"
+#include "sign_again_ssh.h"
 #include "base/errjson.h"
 #include "base/log.h"
 #include "base/num.h"
@@ -78,7 +79,7 @@ static enum rc is_due(struct again *a, const struct target *t, bool *due, struct
 	struct signed_files last;
 
 	*due = false;
-	if (a->node->remote || !t->itl.want[0])
+	if (!t->itl.want[0])
 		return RC_OK;
 	if (store_keys(a->s->store, &a->keys, &a->nkeys, e) != RC_OK ||
 	    store_signed(a->s->store, a->node->id, &last, e) != RC_OK)
@@ -207,7 +208,7 @@ static enum rc run(struct again *a, struct err *e)
 {
 	struct sgn_sum sum = {0};
 	const struct sgn_job job = {.what = SGN_AGAIN,
-				    .dir = a->node->folder,
+				    .dir = a->node->folder, /* not looked at of a remote one */
 				    .prefix = "",
 				    .signer = a->signer,
 				    .signers = a->before,
@@ -219,9 +220,14 @@ static enum rc run(struct again *a, struct err *e)
 				    .progress = progress,
 				    .stop = stop,
 				    .arg = a};
+	enum rc rc;
 
-	if (sgn_run(&job, &sum, e) != RC_OK)
-		return err_within(e, a->node->host);
+	if (a->node->remote)
+		rc = again_ssh_run(a->s, a->node, &job, &sum, e);
+	else if ((rc = sgn_run(&job, &sum, e)) != RC_OK)
+		(void)err_within(e, a->node->host);
+	if (rc != RC_OK)
+		return rc;
 	a->done.at = (int64_t)time(NULL);
 	if (a->done.files || a->done.refused) {
 		tell(a, &sum);

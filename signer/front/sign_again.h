@@ -3,9 +3,8 @@
  * bring the present one to phones, each .sgn of its folder that one of this token's
  * CallManager keys signed before is signed again: the same content, under the same name
  * and hash. State says of which certificate they are, so that this is done once; the
- * files themselves say which are done, so that a kill does no harm.
- *
- * Not on an SSH server: there `itlctl sign` signs a copy.
+ * files themselves say which are done, so that a kill does no harm. On an SSH server, too
+ * (again_ssh.h).
  */
 #ifndef FRONT_SIGN_AGAIN_H
 #define FRONT_SIGN_AGAIN_H

@@ -147,3 +147,63 @@ const char *check_sgn(struct check *c, const struct itl *l, size_t *which)
 	ERR_clear_error();
 	return ok ? NULL : check_changed;
 }
+
+/* ---- whole files ---- */
+
+enum rc check_read(struct check *c, struct bytes sgn, const char *path, struct itl **l,
+		   size_t *which, struct err *e)
+{
+	const char *why;
+
+	if (itl_parse(sgn, ITL_SGN, l, e) != RC_OK)
+		return err_within(e, path);
+	why = check_sgn(c, *l, which);
+	if (why)
+		return err_set(e, RC_VERIFY, "verify", why,
+			       "itlctl sign makes it anew from its file", "%.190s", path);
+	return RC_OK;
+}
+
+const char *check_fault(struct check *c, struct bytes sgn, const char *name,
+			unsigned digest, struct bytes content)
+{
+	struct itl CLEANUP(itl_free) *l = NULL;
+	struct err ignored;
+	const char *why;
+	size_t which;
+
+	if (sgn.n < content.n ||
+	    memcmp(sgn.p + (sgn.n - content.n), content.p, content.n) != 0)
+		return "holds other bytes";
+	if (itl_parse(sgn, ITL_SGN, &l, &ignored) != RC_OK ||
+	    l->content.n != content.n || l->digest != digest ||
+	    !bytes_equal(l->file_name, bytes_of(name, strlen(name) + 1)))
+		return "has another header";
+	why = check_sgn(c, l, &which);
+	return why ? why : which == 0 ? NULL : "is another's";
+}
+
+enum rc check_answer(struct check *c, struct bytes sgn, const char *name, unsigned digest,
+		     struct bytes content, bool file, struct err *e)
+{
+	const char *why = check_fault(c, sgn, name, digest, content);
+
+	if (why == check_changed && file)
+		return err_set(e, RC_REFUSED, "sign", "it changed while it was signed",
+			       "sign it again when it is whole", "%.150s", name);
+	if (why)
+		return err_set(e, RC_VERIFY, "sign", why,
+			       "was the node's certificate renewed meanwhile? give the command again",
+			       "%.150s", name);
+	return RC_OK;
+}
+
+enum rc check_name(const struct itl *l, const char *path, char name[SGN_NAME_MAX],
+		   struct err *e)
+{
+	if (l->file_name.n > SGN_NAME_MAX)
+		return err_set(e, RC_REFUSED, "sign", "the name in its header is too long",
+			       NULL, "%.190s", path);
+	memcpy(name, l->file_name.p, l->file_name.n);
+	return RC_OK;
+}

@@ -80,6 +80,20 @@ CLEANUP_DEFINE(struct check *, check_free);
 extern const char check_changed[];
 const char *check_sgn(struct check *c, const struct itl *l, size_t *which);
 
+/* Parse a .sgn and verify it with one of them, *which; `path` is for messages. */
+enum rc check_read(struct check *c, struct bytes sgn, const char *path, struct itl **l,
+		   size_t *which, struct err *e) MUST_CHECK;
+/* NULL if a phone takes these bytes for the file `name`, signed by the first of them. */
+const char *check_fault(struct check *c, struct bytes sgn, const char *name,
+			unsigned digest, struct bytes content);
+/* The same, as an error: of what a signer answered. file: the content may have changed. */
+enum rc check_answer(struct check *c, struct bytes sgn, const char *name, unsigned digest,
+		     struct bytes content, bool file, struct err *e) MUST_CHECK;
+/* What is signed again of a .sgn: the same name, too, whatever it is, for the phone
+ * compares it. RC_REFUSED if that is too long. */
+enum rc check_name(const struct itl *l, const char *path, char name[SGN_NAME_MAX],
+		   struct err *e) MUST_CHECK;
+
 /* ---- what is written (write.c) ---- */
 
 /* Files that are aside, until they are on the disk. */

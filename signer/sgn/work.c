@@ -34,33 +34,9 @@ struct desk {
 
 /* ---- a file and its .sgn ---- */
 
-static bool is_named(const struct itl *l, const char *name)
-{
-	return bytes_equal(l->file_name, bytes_of(name, strlen(name) + 1));
-}
-
 static void name_of(const struct desk *d, const struct entry *entry, char name[SGN_NAME_MAX])
 {
 	(void)snprintf(name, SGN_NAME_MAX, "%s%s" SGN_SUFFIX, d->job->prefix, entry->path);
-}
-
-/* NULL if a phone takes these bytes for the file `name`, signed by the signer. */
-static const char *fault_of(struct desk *d, struct bytes sgn, const char *name,
-			    unsigned digest, struct bytes content)
-{
-	struct itl CLEANUP(itl_free) *l = NULL;
-	struct err ignored;
-	const char *why;
-	size_t which;
-
-	if (sgn.n < content.n ||
-	    memcmp(sgn.p + (sgn.n - content.n), content.p, content.n) != 0)
-		return "holds other bytes";
-	if (itl_parse(sgn, ITL_SGN, &l, &ignored) != RC_OK ||
-	    l->content.n != content.n || !is_named(l, name) || l->digest != digest)
-		return "has another header";
-	why = check_sgn(d->check, l, &which);
-	return why ? why : which == 0 ? NULL : "is another's";
 }
 
 static bool is_current(struct desk *d, const char *base, const struct item *it)
@@ -72,7 +48,8 @@ static bool is_current(struct desk *d, const char *base, const struct item *it)
 	(void)snprintf(name, sizeof name, "%s" SGN_SUFFIX, base);
 	return folder_read(d->run->root, d->folder.fd, name, NULL, name,
 			   it->content.n + ITL_MAX_SGN_HEADER, &f, &ignored) == RC_OK &&
-	       !fault_of(d, bytes_of(f.p, f.n), it->name, d->job->digest, it->content);
+	       !check_fault(d->check, bytes_of(f.p, f.n), it->name, d->job->digest,
+			    it->content);
 }
 
 static void refuse(struct desk *d, const struct entry *entry, size_t n, const struct err *e)
@@ -98,17 +75,11 @@ static enum rc finish(struct desk *d, size_t i, struct err *e)
 	const struct sgn_file *f = &d->batch.files[i];
 	uint8_t *start = it->file.p + (it->content.p - it->file.p) - f->nheader;
 	struct bytes sgn = {start, f->nheader + it->content.n};
-	const char *why;
 
 	memcpy(start, f->header, f->nheader);
-	why = fault_of(d, sgn, it->name, d->batch.digest, it->content);
-	if (why == check_changed && f->fd >= 0)
-		return err_set(e, RC_REFUSED, "sign", "it changed while it was signed",
-			       "sign it again when it is whole", "%.150s", it->entry->path);
-	if (why)
-		return err_set(e, RC_VERIFY, "sign", why,
-			       "was the node's certificate renewed meanwhile? give the command again",
-			       "%.150s", it->entry->path);
+	if (check_answer(d->check, sgn, it->name, d->batch.digest, it->content, f->fd >= 0,
+			 e) != RC_OK)
+		return e->rc;
 	return aside_put(d->run, &d->folder, it->entry, sgn, &it->file.st, e);
 }
 
@@ -212,20 +183,13 @@ static enum rc read_sgn(struct desk *d, const char *base, const struct entry *en
 			struct file *f, struct itl **l, size_t *which, struct err *e)
 {
 	char sgn[NAME_MAX + 1], path[SGN_NAME_MAX + sizeof SGN_SUFFIX];
-	const char *why;
 
 	(void)snprintf(sgn, sizeof sgn, "%s" SGN_SUFFIX, base);
 	(void)snprintf(path, sizeof path, "%.255s" SGN_SUFFIX, entry->path);
 	if (folder_read(d->run->root, d->folder.fd, sgn, NULL, path,
 			d->job->max + ITL_MAX_SGN_HEADER, f, e) != RC_OK)
 		return e->rc;
-	if (itl_parse(bytes_of(f->p, f->n), ITL_SGN, l, e) != RC_OK)
-		return err_within(e, path);
-	why = check_sgn(d->check, *l, which);
-	if (why)
-		return err_set(e, RC_VERIFY, "verify", why,
-			       "itlctl sign makes it anew from its file", "%.190s", path);
-	return RC_OK;
+	return check_read(d->check, bytes_of(f->p, f->n), path, l, which, e);
 }
 
 static enum rc look_again(struct desk *d, const struct entry *entry, const char *base,
@@ -238,13 +202,10 @@ static enum rc look_again(struct desk *d, const struct entry *entry, const char 
 
 	if (rc == RC_OK && which == 0)
 		run_tell(d->run, entry->path, SGN_UNCHANGED, it.file.n, NULL);
-	else if (rc == RC_OK && l->file_name.n > sizeof it.name)
-		rc = err_set(e, RC_REFUSED, "sign", "the name in its header is too long",
-			     NULL, "%.190s" SGN_SUFFIX, entry->path);
-	else if (rc == RC_OK && (rc = may_write(d, entry, e)) == RC_OK) {
+	else if (rc == RC_OK &&
+		 (rc = check_name(l, entry->path, it.name, e)) == RC_OK &&
+		 (rc = may_write(d, entry, e)) == RC_OK) {
 		it.content = l->content;
-		/* The same name, too: whatever it is, the phone compares it. */
-		memcpy(it.name, l->file_name.p, l->file_name.n);
 		return put(d, &it, l->digest);
 	}
 	file_clear(&it.file);
@@ -273,7 +234,7 @@ static enum rc look_verify(struct desk *d, const struct entry *entry, const char
 	name_of(d, entry, name);
 	if (read_sgn(d, base, entry, &f, &l, &which, e) != RC_OK)
 		return e->rc;
-	if (!is_named(l, name))
+	if (!bytes_equal(l->file_name, bytes_of(name, strlen(name) + 1)))
 		return err_set(e, RC_VERIFY, "verify", "it is signed under another name",
 			       "phones refuse it: itlctl sign makes it anew from its file",
 			       "%.190s", name);

@@ -4,7 +4,11 @@
 
 setup_file() {
 	load helper
+	source "$root/tests/support/nodes.bash"
 	make_cluster
+	mkdir "$dir/ssh"
+	ssh_node "$dir" n3 ssh true
+	ssh_node "$dir" n4 sftp "" force=internal-sftp
 	start_cluster
 }
 
@@ -18,7 +22,13 @@ setup() {
 
 teardown_file() {
 	load helper
-	remove_cluster
+	source "$root/tests/support/nodes.bash"
+	[[ -z ${dir-} ]] || {
+		demo_stop "$dir"
+		ssh_node_stop "$dir" ssh
+		ssh_node_stop "$dir" sftp
+		rm -rf "$dir"
+	}
 }
 
 ctl() {
@@ -310,4 +320,90 @@ many() {
 	ctl --password-file "$password" utils itl reset localkey --yes
 	certificate test10pub >"$dir/new.pem"
 	[ "$(phones_take "$folder" "$dir/new.pem")" = 10 ]
+}
+
+# ---- and on a server ----
+
+# The node's folder gets a copy of a tree of 3 N files that was signed here.
+fill_server() { # NAME N
+	mkdir -p "$tree/locale/de"
+	fill "$tree" "$2"
+	fill "$tree/locale" "$2"
+	fill "$tree/locale/de" "$2"
+	ctl --node "test10$1" sign --dir "$tree"
+	cp -r "$tree/." "$dir/ssh/$1/vault"
+	chown -R --reference="$dir/ssh/$1/vault" "$dir/ssh/$1/vault"
+}
+
+new_certificate() { # NAME
+	ctl --node "test10$1" --password-file "$password" set cert regen CallManager --force --yes
+	certificate "test10$1" >"$dir/$1.pem"
+}
+
+restart() { # NAME
+	ctl --node "test10$1" --password-file "$password" utils service restart Cisco Tftp --force
+}
+
+# No job left anything there.
+nothing_aside() { # NAME
+	[ -z "$(find "$dir/ssh/$1/vault" -name '.*.tmp' -o -name '.*.old')" ]
+}
+
+@test "a new CallManager certificate: signed files on an SSH server follow" {
+	folder=$dir/ssh/ssh/vault
+	fill_server ssh 100
+	chmod 0640 "$folder/locale/SEP000000000002.cnf.xml.sgn"
+	new_certificate ssh
+	flip "$folder/locale/de/SEP000000000001.cnf.xml.sgn" 3000
+	edited=$(sha1sum <"$folder/locale/de/SEP000000000001.cnf.xml.sgn")
+	run restart ssh
+	[ "$status" = 0 ]
+	[[ $output == *"signed files on host test10ssh are of its new certificate: 299"* ]]
+	[[ $output == *"locale/de/SEP000000000001.cnf.xml.sgn"* ]]
+	run ctl show status
+	[[ $(tr -s '[:space:]' ' ' <<<"$output") == *"of an old certificate"*SEP000000000001* ]]
+	[ "$(sha1sum <"$folder/locale/de/SEP000000000001.cnf.xml.sgn")" = "$edited" ]
+	rm "$folder/locale/de/SEP000000000001.cnf.xml.sgn"
+	[ "$(phones_take "$folder" "$dir/ssh.pem")" = 299 ]
+	[ "$(stat -c %a "$folder/locale/SEP000000000002.cnf.xml.sgn")" = 640 ]
+	nothing_aside ssh
+	! contains "$dir/log" 'event=replaced node=n3'
+	# Once.
+	run restart ssh
+	[[ $output != *"signed files"* ]]
+}
+
+@test "where the login has SFTP alone they follow, too; what a kill left is put right" {
+	folder=$dir/ssh/sftp/vault
+	fill_server sftp 20
+	mv "$folder/SEP000000000003.cnf.xml.sgn" \
+		"$folder/.SEP000000000003.cnf.xml.sgn.0123456789abcdef.old"
+	new_certificate sftp
+	run restart sftp
+	[ "$status" = 0 ]
+	[[ $output == *"signed files on host test10sftp are of its new certificate: 60"* ]]
+	[ "$(phones_take "$folder" "$dir/sftp.pem")" = 60 ]
+	nothing_aside sftp
+	contains "$dir/log" 'event=replaced node=n4 atomic=no msg="signed files'
+}
+
+@test "front is killed in the middle: the next one goes on" {
+	folder=$dir/ssh/sftp/vault
+	fill_server sftp 100
+	new_certificate sftp
+	restart sftp >/dev/null 2>&1 3>&- &
+	restarting=$!
+	wait_until is_under_way "$folder"
+	kill -KILL "$(pid_of front)"
+	wait "$restarting" || true
+	wait_until all_are_new sftp 300
+	nothing_aside sftp
+}
+
+is_under_way() { # DIR
+	[[ -n $(find "$1" -name '.*.tmp' -o -name '.*.old') ]]
+}
+
+all_are_new() { # NAME N
+	[ "$(phones_take "$dir/ssh/$1/vault" "$dir/$1.pem" 2>/dev/null)" = "$2" ]
 }

@@ -94,16 +94,6 @@ static void tell_phones(const struct ctl *c, const json_t *phones)
 			      "(cluster.conf has no phone-reset)\n", units);
 }
 
-static void tell_files(const struct ctl *c, const json_t *result)
-{
-	const char *units = answer_text(json_object_get(result, "phones"), "units");
-
-	outcome_files(c, c->node->host, json_object_get(result, "files"));
-	if (c->node->remote && strstr(units, unit_name(UNIT_CALLMANAGER)))
-		(void)fprintf(c->session->err,
-			      "itlctl: warning: signed files on an SSH server are not signed again: `itlctl sign` signs a copy of them\n");
-}
-
 enum rc service_restart_tftp(struct ctl *c, struct err *e)
 {
 	struct secret CLEANUP(secret_free) *password = NULL;
@@ -119,6 +109,6 @@ enum rc service_restart_tftp(struct ctl *c, struct err *e)
 				      : "the list that it had",
 			      answer_text(result, "sha1"));
 	tell_phones(c, json_object_get(result, "phones"));
-	tell_files(c, result);
+	outcome_files(c, c->node->host, json_object_get(result, "files"));
 	return c->json ? ctl_result(c, json_incref(result), e) : RC_OK;
 }

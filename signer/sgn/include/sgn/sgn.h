@@ -107,6 +107,37 @@ struct sgn_job {
  */
 enum rc sgn_run(const struct sgn_job *job, struct sgn_sum *sum, struct err *e) MUST_CHECK;
 
+/* ---- files that are elsewhere ---- */
+
+/*
+ * SGN_AGAIN of a tree that is on another machine: its files come one by one, and by
+ * sgn_again_sign() go through what a run does with them, in batches. One thread.
+ */
+struct sgn_again;
+/* Of *job: signer, signers, max, and sign() as worker 0. All borrowed. */
+enum rc sgn_again_new(const struct sgn_job *job, struct sgn_again **out,
+		      struct err *e) MUST_CHECK;
+void sgn_again_free(struct sgn_again *a); /* NULL is fine */
+CLEANUP_DEFINE(struct sgn_again *, sgn_again_free);
+
+/* The bytes of a .sgn, which are copied. *current: it is the signer's already. Else it
+ * is in the batch; the error of one that cannot be, with `path`, is that file's alone. */
+enum rc sgn_again_add(struct sgn_again *a, uint32_t number, const char *path,
+		      struct bytes sgn, bool *current, struct err *e) MUST_CHECK;
+/* There is no room for one of n bytes: sgn_again_sign() comes first. */
+bool sgn_again_full(const struct sgn_again *a, size_t n);
+
+/*
+ * Have all of the batch signed, and forget it. got(): of each file, its header, verified
+ * over the content, and the bytes at its front that this stands in place of; or of no
+ * length, and why. An error of got() or of sign() as a whole is returned.
+ */
+enum rc sgn_again_sign(struct sgn_again *a,
+		       enum rc (*got)(void *arg, uint32_t number, const char *path,
+				      struct bytes header, size_t skip,
+				      const struct err *why, struct err *e),
+		       void *arg, struct err *e) MUST_CHECK;
+
 /* "signed", "unchanged", "refused", "outdated". */
 const char *sgn_fate_name(enum sgn_fate f);
 
