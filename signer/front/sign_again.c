@@ -223,7 +223,7 @@ static enum rc run(struct again *a, struct err *e)
 	enum rc rc;
 
 	if (a->node->remote)
-		rc = again_ssh_run(a->s, a->node, &job, &sum, e);
+		rc = sign_again_ssh_run(a->s, a->node, &job, &sum, e);
 	else if ((rc = sgn_run(&job, &sum, e)) != RC_OK)
 		(void)err_within(e, a->node->host);
 	if (rc != RC_OK)

@@ -4,7 +4,7 @@
  * CallManager keys signed before is signed again: the same content, under the same name
  * and hash. State says of which certificate they are, so that this is done once; the
  * files themselves say which are done, so that a kill does no harm. On an SSH server, too
- * (again_ssh.h).
+ * (sign_again_ssh.h).
  */
 #ifndef FRONT_SIGN_AGAIN_H
 #define FRONT_SIGN_AGAIN_H

@@ -200,7 +200,7 @@ static enum rc was_all(const struct talk *t, struct err *e)
 		       : RC_OK;
 }
 
-enum rc again_ssh_run(struct service *s, const struct cluster_node *n,
+enum rc sign_again_ssh_run(struct service *s, const struct cluster_node *n,
 		      const struct sgn_job *job, struct sgn_sum *sum, struct err *e)
 {
 	struct sgn_again CLEANUP(sgn_again_free) *again = NULL;

@@ -1,4 +1,4 @@
-/* again_ssh.c, with a child in place of carry that says what it likes: it met a server,
+/* sign_again_ssh.c, with a child in place of carry that says what it likes: it met a server,
  * so it may be the server that speaks. */
 #include "fake-keyd.h"
 #include "support/support.h"
@@ -135,7 +135,7 @@ static enum rc run(struct setup *t, struct bytes says, struct sgn_sum *sum, stru
 	*sum = (struct sgn_sum){0};
 	t->told = t->signs = 0;
 	t->error = (struct err){0};
-	return again_ssh_run(&t->service, &t->cluster->nodes[0], &job, sum, e);
+	return sign_again_ssh_run(&t->service, &t->cluster->nodes[0], &job, sum, e);
 }
 
 #define M(text) {text, sizeof text - 1}
