@@ -367,6 +367,17 @@ static bool serves_foreign(struct service *s, const struct cluster_node *n,
 	       (list_identify(s, n, FILE_ITL, &l, &ignored) != RC_OK || l.kind == LIST_OTHER);
 }
 
+/* Right after the start nobody knows yet what the nodes serve: a list of before must
+ * not be overwritten unseen. Each loop begins with a look. */
+static void wait_for_looks(struct service *s)
+{
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->nloops; i++)
+		while (s->loops[i].answered == 0 && !s->stopping)
+			service_wait(s, 0);
+	pthread_mutex_unlock(&s->lock);
+}
+
 enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
 {
 	struct service *s = c->service;
@@ -375,9 +386,9 @@ enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
 	struct target t;
 	size_t n = 0;
 
-	if (call_members(c, e, "{}") != RC_OK ||
-	    service_keys(s, &keys, &n, e) != RC_OK)
+	if (call_members(c, e, "{}") != RC_OK || service_keys(s, &keys, &n, e) != RC_OK)
 		return e->rc;
+	wait_for_looks(s);
 	plan = plan_keys(s->cluster, keys, n);
 	keyd_keys_free(keys, n);
 	nodes = json_array();

@@ -239,7 +239,8 @@ static void make_service(void)
 	(void)pthread_mutex_init(&s->phones, NULL);
 	(void)pthread_cond_init(&s->changed, NULL);
 	for (size_t i = 0; i < 2; i++)
-		s->loops[s->nloops++] = (struct loop){.service = s, .node = &cluster->nodes[i]};
+		s->loops[s->nloops++] = (struct loop){.service = s, .node = &cluster->nodes[i], .asked = 1,
+						      .answered = 1};
 	open_state();
 	s->stopping = true; /* its threads end as they begin */
 	must(tvs_answers_start(s, &e));
