@@ -62,6 +62,14 @@ static void forget(struct run *r, struct aside *a)
 			(void)unlinkat(f.fd, a->p[i].tmp, 0);
 }
 
+/* No longer aside, and not yet told: so no file counts twice. */
+static void count_off(struct run *r, size_t n)
+{
+	(void)pthread_mutex_lock(&r->lock);
+	r->sum.aside -= n;
+	(void)pthread_mutex_unlock(&r->lock);
+}
+
 /* What is in *a, which is freed. */
 static enum rc settle(struct run *r, struct aside *a, struct err *e)
 {
@@ -71,18 +79,17 @@ static enum rc settle(struct run *r, struct aside *a, struct err *e)
 	if (a->n && syncfs(r->root) != 0) {
 		rc = err_errno(e, RC_ERROR, "syncfs", NULL, "%.150s", r->job->dir);
 		forget(r, a);
+		count_off(r, a->n);
 	}
 	for (size_t i = 0; rc == RC_OK && i < a->n; i++) {
 		struct err why;
 
+		count_off(r, 1);
 		if (rename_one(r, &f, &a->p[i], &why) == RC_OK)
 			run_tell(r, a->p[i].entry->path, SGN_SIGNED, a->p[i].bytes, NULL);
 		else
 			fail_one(r, a->p[i].entry, &why);
 	}
-	(void)pthread_mutex_lock(&r->lock);
-	r->sum.aside -= a->n;
-	(void)pthread_mutex_unlock(&r->lock);
 	free(a->p);
 	*a = (struct aside){0};
 	return rc;
@@ -170,7 +177,7 @@ static enum rc not_written(const struct entry *entry, struct err *e)
 enum rc aside_put(struct run *r, struct folder *f, const struct entry *entry,
 		  struct bytes sgn, const struct stat *like, struct err *e)
 {
-	struct aside_file one = {.entry = entry, .bytes = sgn.n};
+	struct aside_file one = {.entry = entry, .bytes = num_size(like->st_size)};
 	struct aside full = {0};
 	const char *base;
 

@@ -101,6 +101,9 @@ static enum rc of_files(const struct ctl *c, struct sign_place *p, struct err *e
 				       "the files are not of one tree: what names would phones ask for?",
 				       "name files of the node's folder, or of one folder; or --dir",
 				       "%.150s", c->args[i]);
+		if (!*name)
+			return err_set(e, RC_USAGE, "sign", "is the node's folder itself",
+				       "name it with --dir", "%.150s", c->args[i]);
 		strcpy(p->texts + used, name);
 		p->names[p->nnames++] = p->texts + used;
 		used += strlen(name) + 1;

@@ -4,6 +4,8 @@
 #include "itlctl/status.h"
 #include <string.h>
 
+#define WHEN_TEXT (ANSWER_TIME + 16)
+
 /* A list's SHA-1: the door gives the list, or its SHA-1 alone. */
 static const char *list_sha1(const json_t *node, const char *key)
 {
@@ -132,11 +134,34 @@ void status_operations(FILE *out, const char *colon, const json_t *status)
 	print_last(out, colon, json_object_get(status, "last"));
 }
 
+/* ", as of ...": the question that lies back the longest; it is asked again in minutes. */
+static const char *asked_when(const json_t *nodes, char text[WHEN_TEXT])
+{
+	const json_t *node, *first = NULL;
+	char when[ANSWER_TIME];
+	size_t i;
+
+	json_array_foreach(nodes, i, node) {
+		const json_t *tvs = json_object_get(node, "tvs_answers");
+		const json_t *at = json_object_get(tvs, "checked");
+
+		if (json_integer_value(at) > 0 &&
+		    (!first || json_integer_value(at) <
+				       json_integer_value(json_object_get(first, "checked"))))
+			first = tvs;
+	}
+	text[0] = '\0';
+	if (first)
+		(void)snprintf(text, WHEN_TEXT, ", as of %s",
+			       answer_time(first, "checked", when));
+	return text;
+}
+
 void status_tvs(FILE *out, const char *colon, const json_t *status)
 {
 	const json_t *nodes = json_object_get(status, "nodes"), *node;
 	size_t i, n = 0, good = 0, seen = 0, said = 0;
-	char why[1200];
+	char why[1200], when[WHEN_TEXT];
 
 	json_array_foreach(nodes, i, node) {
 		const json_t *tvs = json_object_get(node, "tvs_answers");
@@ -148,8 +173,8 @@ void status_tvs(FILE *out, const char *colon, const json_t *status)
 	if (n == 0)
 		(void)fprintf(out, "TVS%s        none in cluster.conf\n", colon);
 	else
-		(void)fprintf(out, "TVS%s        answers phones on %zu of %zu nodes\n", colon,
-			      good, n);
+		(void)fprintf(out, "TVS%s        answers phones on %zu of %zu nodes%s\n", colon,
+			      good, n, asked_when(nodes, when));
 	json_array_foreach(nodes, i, node) {
 		const json_t *tvs = json_object_get(node, "tvs_answers");
 

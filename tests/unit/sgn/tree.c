@@ -94,6 +94,16 @@ static void told(void *arg, const char *name, enum sgn_fate fate, const struct e
 	t->told[t->ntold++].fate = fate;
 }
 
+static void progress(void *arg, const struct sgn_sum *so_far)
+{
+	struct tree *t = arg;
+	size_t done = so_far->aside;
+
+	for (size_t f = 0; f < SGN_FATES; f++)
+		done += so_far->fate[f];
+	t->most = done > t->most ? done : t->most;
+}
+
 /* ---- the folder ---- */
 
 int tree_start(void **state)
@@ -117,6 +127,7 @@ int tree_start(void **state)
 				  .workers = 2,
 				  .sign = sign,
 				  .told = told,
+				  .progress = progress,
 				  .arg = t};
 	*state = t;
 	return 0;
@@ -186,7 +197,7 @@ bool tree_has(struct tree *t, const char *path)
 
 enum rc tree_run(struct tree *t)
 {
-	t->ntold = t->batches = t->largest = t->asked = t->largest_bytes = 0;
+	t->ntold = t->batches = t->largest = t->asked = t->largest_bytes = t->most = 0;
 	t->error = (struct err){0};
 	return sgn_run(&t->job, &t->sum, &t->error);
 }
@@ -202,6 +213,7 @@ void tree_expect(struct tree *t, size_t sign_n, size_t unchanged, size_t refused
 	assert_int_equal(t->sum.files, sign_n + unchanged + refused +
 					       t->sum.fate[SGN_OUTDATED]);
 	assert_int_equal(t->sum.aside, 0);
+	assert_true(t->most <= t->sum.files);
 }
 
 void tree_refused(struct tree *t, const char *name, const char *part)

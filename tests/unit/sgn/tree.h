@@ -22,6 +22,7 @@ struct tree {
 	char *dir;
 	struct sgn_job job; /* of alice's, SGN_SIGN, all files */
 	struct sgn_sum sum; /* of the last run */
+	size_t most;        /* of the last run: files done, as far as it told */
 	struct err error;
 	/* What the run said; first it is forgotten. */
 	size_t ntold;
