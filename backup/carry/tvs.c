@@ -11,7 +11,7 @@
 CLEANUP_DEFINE(X509 *, X509_free);
 
 #define IS_IT_RUNNING                                                          \
-	"`systemctl start itlkeeper-tvs`; is its listener of tvs.conf the node's address and tvs-port?"
+	"`systemctl restart itlkeeper-tvs`; is its listener of tvs.conf the node's address and tvs-port?"
 
 /* The certificate that phones' lists name must be the one that it shows. */
 static bool is_the_nodes(void *arg, struct bytes cert, const uint8_t sha1[SHA1_LEN])

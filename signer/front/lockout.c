@@ -169,7 +169,7 @@ static const char *const remedies[] = {
 	[JUDGE_RESTART_FIRST] =
 		"first `utils service restart Cisco Tftp` there, whose list these phones accept, and let them fetch it",
 	[JUDGE_TVS_FIRST] =
-		"first let each TVS answer: `systemctl start itlkeeper-tvs`; `show cluster` says which one does not; if it cannot, --force, then `utils itl reset localkey`",
+		"first let each TVS answer: `systemctl restart itlkeeper-tvs`; `show cluster` says which one does not; if it cannot, --force, then `utils itl reset localkey`",
 	[JUDGE_RESET_FIRST] =
 		"first `utils itl reset localkey`, and let the phones fetch its list",
 	[JUDGE_POLICY_FIRST] =
@@ -291,7 +291,7 @@ static const char *before_restart(struct call *c, const struct judge_finding *f,
 	if (f->verdict == JUDGE_BEYOND)
 		return remedies[JUDGE_NONE];
 	if (c->node != cluster_publisher(c->service->cluster))
-		return "leave the reset list in place until each TVS answers (`systemctl start itlkeeper-tvs`, `show cluster`); or --force, and reset afterwards";
+		return "leave the reset list in place until each TVS answers (`systemctl restart itlkeeper-tvs`, `show cluster`); or --force, and reset afterwards";
 	return "`utils itl reset localkey` first, then the phones; or --force, if no phone holds that list";
 }
 

@@ -117,7 +117,7 @@ static enum rc phones_take(struct call *c, const struct back *b, struct err *e)
 		       "phones hold the reset list, and would accept this node's list of before only through a TVS, and %.130s",
 		       no[0] ? no : "it names no TVS that is sure to vouch for it");
 	return err_set(e, RC_REFUSED, "rollback", text,
-		       "leave the reset list in place until each TVS answers (`systemctl start itlkeeper-tvs`, `show cluster`); or use --force, and reset afterwards",
+		       "leave the reset list in place until each TVS answers (`systemctl restart itlkeeper-tvs`, `show cluster`); or use --force, and reset afterwards",
 		       "%s: %s, signed by %s", b->node->host, b->list.sha1,
 		       b->list.signer);
 }

@@ -58,7 +58,7 @@ tvs_answers() {
 	run restart test10sub
 	echo "$output"
 	[ "$status" = 3 ]
-	[[ $output == *"the TVS of test10pub and of 1 more do not answer"*"systemctl start itlkeeper-tvs"* ]]
+	[[ $output == *"the TVS of test10pub and of 1 more do not answer"*"systemctl restart itlkeeper-tvs"* ]]
 	services_are STOPPED
 	demo_ctl "$dir" show cluster | grep -F 'answers phones on 0 of 2 nodes'
 	# Nobody ever counted on it.

@@ -185,7 +185,7 @@ static void test_nobody(void **state)
 
 	(void)state;
 	assert_int_equal(ask(port_unused(SOCK_STREAM), 10, &e), RC_STALE);
-	assert_non_null(strstr(e.hint, "systemctl start itlkeeper-tvs"));
+	assert_non_null(strstr(e.hint, "systemctl restart itlkeeper-tvs"));
 }
 
 static void test_jobs(void **state)

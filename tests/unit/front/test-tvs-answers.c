@@ -169,7 +169,7 @@ static void test_subscriber(void **state)
 
 	tvs_run(f, 0);
 	refused(tftp_restart(f, "n2", false, &e), &e,
-		"the TVS of test10sub does not answer", "systemctl start itlkeeper-tvs");
+		"the TVS of test10sub does not answer", "systemctl restart itlkeeper-tvs");
 	state_is(f, 0, true, true, "STARTED");
 	state_is(f, 1, false, false, "STOPPED");
 	tvs_run(f, 1);
