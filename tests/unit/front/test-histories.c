@@ -53,6 +53,7 @@ struct history {
 	size_t npast;
 	struct client phones[PHONES];
 	size_t changes; /* of keys and configuration, until now */
+	bool forced_away; /* a change was forced while TVS was away */
 	uint64_t seed;
 	char diary[4096]; /* what was done; a failure prints it */
 };
@@ -249,6 +250,7 @@ static bool goes_on(struct history *h, const struct judge_finding *f)
 		return true;
 	if (h->careful ? f->verdict == JUDGE_LOCKED && f->held->now : below(h, 3) == 0) {
 		forced++;
+		h->forced_away |= h->w.tvs == JUDGE_TVS_AWAY;
 		return true;
 	}
 	refused++;
@@ -537,7 +539,9 @@ static void heal(struct history *h)
 		must(h, takes, took[i] ? "locked again after the reset"
 				       : "a phone is beyond reset localkey");
 	}
-	must(h, restart(h, publisher(h)), "the publisher's list must wait");
+	/* Who forces a renewed TVS upon phones that wait for it may have to force the list,
+	 * too, and then to reset them; they trust what is there meanwhile. */
+	must(h, restart(h, publisher(h)) || h->forced_away, "the publisher's list must wait");
 }
 
 /* ---- one history ---- */
