@@ -50,12 +50,16 @@ static CK_RV generate_pair(struct hsm_session *s, const uint8_t *id,
 	static const uint8_t f4[] = {1, 0, 1};
 	CK_MECHANISM mechanism = {CKM_RSA_PKCS_KEY_PAIR_GEN, NULL, 0};
 	struct template public = template_public(id, label, usage);
+	CK_RV rv;
 
 	template_add(&public, ATTRIBUTE(CKA_MODULUS_BITS, &bits, sizeof bits));
 	template_add(&public, ATTRIBUTE(CKA_PUBLIC_EXPONENT, f4, sizeof f4));
-	return hsm_session_functions(s)->C_GenerateKeyPair(
-		hsm_session_handle(s), &mechanism, public.rows, public.n,
-		private->rows, private->n, pub, priv);
+	do
+		rv = hsm_session_functions(s)->C_GenerateKeyPair(
+			hsm_session_handle(s), &mechanism, public.rows, public.n,
+			private->rows, private->n, pub, priv);
+	while (rv == CKR_ATTRIBUTE_TYPE_INVALID && template_yield(private));
+	return rv;
 }
 
 enum rc hsm_key_generate(struct hsm_session *s, const uint8_t id[HSM_ID_LEN],

@@ -1,4 +1,4 @@
-#include "module.h"
+#include "hsm/module.h"
 #include "base/file.h"
 #include "base/num.h"
 #include <limits.h>
@@ -71,7 +71,7 @@ static enum rc path_from_folder(const char *folder, const char *name,
 	return RC_OK;
 }
 
-enum rc module_path(const char *name, char to[PATH_MAX], struct err *e)
+enum rc hsm_module_path(const char *name, char to[PATH_MAX], struct err *e)
 {
 	if (name[0] == '/' && strlen(name) < PATH_MAX) {
 		strcpy(to, name);
@@ -123,7 +123,7 @@ enum rc hsm_module_open(const char *name_or_path, struct hsm_module **out,
 {
 	char path[PATH_MAX];
 	struct hsm_module *m;
-	enum rc rc = module_path(name_or_path, path, e);
+	enum rc rc = hsm_module_path(name_or_path, path, e);
 
 	if (rc != RC_OK)
 		return rc;

@@ -34,6 +34,7 @@ struct hsm_token {
 	struct pool pool;
 	bool logged_in;
 	bool pin_refused; /* no second try */
+	bool unverified;  /* hsm_place's */
 	char *folder;     /* of files that the token does not make durable, or NULL */
 };
 

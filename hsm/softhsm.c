@@ -2,7 +2,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "base/proc.h"
-#include "module.h"
+#include "hsm/module.h"
 #include "softhsmcopy.h"
 #include "uri.h"
 #include <errno.h>
@@ -48,7 +48,7 @@ enum rc softhsm_open(const struct hsm_place *place, struct softhsm **out,
 	struct softhsm_conf c;
 	char path[PATH_MAX];
 
-	if (module_path(place->module, path, e) != RC_OK)
+	if (hsm_module_path(place->module, path, e) != RC_OK)
 		return e->rc;
 	if (!is_softhsm(path))
 		return RC_OK;

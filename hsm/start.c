@@ -18,6 +18,7 @@ static enum rc once(const struct hsm_place *p, const struct secret *pin,
 	    hsm_token_open(m, p->uri, p->sessions, &t, e) != RC_OK ||
 	    hsm_token_login(t, pin, e) != RC_OK)
 		return e->rc;
+	t->unverified = p->unverified;
 	*module = m;
 	*token = t;
 	m = NULL;

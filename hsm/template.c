@@ -59,6 +59,17 @@ void template_add(struct template *t, CK_ATTRIBUTE row)
 	t->n++;
 }
 
+bool template_yield(struct template *t)
+{
+	for (CK_ULONG i = 0; i < t->n; i++) {
+		if (t->rows[i].type != CKA_WRAP_WITH_TRUSTED)
+			continue;
+		memmove(t->rows + i, t->rows + i + 1, (--t->n - i) * sizeof *t->rows);
+		return true;
+	}
+	return false;
+}
+
 /* A CK_BBOOL that was asked for. */
 static bool is_flag(const CK_ATTRIBUTE *row)
 {

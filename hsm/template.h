@@ -29,6 +29,11 @@ struct template template_public(const uint8_t id[HSM_ID_LEN],
  * the last of a private key's. */
 void template_add(struct template *t, CK_ATTRIBUTE row);
 
+/* After CKR_ATTRIBUTE_TYPE_INVALID: leave out the one row that a token need not know,
+ * because it asks for nothing but that nothing stands in a key's way out (openCryptoki
+ * 3.8 knows no CKA_WRAP_WITH_TRUSTED). False: there is none any more. */
+bool template_yield(struct template *t);
+
 /* RC_TOKEN if the object has not the flags that were asked. */
 enum rc template_check(struct hsm_session *s, CK_OBJECT_HANDLE object,
 		       const char *label, const struct template *t,

@@ -24,10 +24,12 @@ static const struct job {
 	{"store", job_store, false},
 	{"replace", job_replace, false},
 	{"exec", job_exec, false},
+	{"again", job_again, false},
 	{"load", job_load, false},
 	{"list", job_list, false},
 	{"remove", job_remove, false},
 	{"mail", job_mail, false},
+	{"tvs", job_tvs, false},
 };
 
 static enum rc read_job(json_t **out, struct err *e)

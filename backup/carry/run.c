@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "base/proc.h"
 #include "carry/carry.h"
+#include "voice.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,7 +16,7 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
-#define FIRST_FREE_FD (CARRY_AGENT_FD + 1)
+#define FIRST_FREE_FD (CARRY_TALK_FD + 1)
 #define GRACE 2 /* seconds that a job may take beside its own deadline */
 
 /* What a child writes, up to a bound; more than that is an error. */
@@ -29,8 +30,10 @@ struct output {
 struct child {
 	int job, content;      /* what it reads: files in memory, */
 	int secret, agent;     /* a pipe, a copy of the agent's socket; or -1 */
-	int result_w, error_w; /* its ends of the pipes */
+	int result_w, error_w; /* its ends of the pipes, */
+	int talk;              /* and of a dialogue; or -1 */
 	struct output result, error;
+	struct carry_voice voice;
 	pid_t pid;
 	int pidfd;
 	bool late, stopped;
@@ -108,7 +111,10 @@ static enum rc prepare(struct child *c, const struct carry_job *j, struct err *e
 		c->secret = pipe_with(j->password);
 	if (j->agent_fd >= 0)
 		c->agent = fcntl(j->agent_fd, F_DUPFD_CLOEXEC, HIGH_FD);
+	if (j->talk && voice_open(&c->voice, j->talk, &c->talk))
+		c->talk = high(c->talk);
 	if (c->job < 0 || c->content < 0 || (j->password && c->secret < 0) ||
+	    (j->talk && c->talk < 0) ||
 	    (j->agent_fd >= 0 && c->agent < 0) ||
 	    !pipe_of(&c->result, j->max, &c->result_w) ||
 	    !pipe_of(&c->error, CARRY_ERROR_MAX, &c->error_w))
@@ -128,6 +134,7 @@ static bool place(const struct child *c, posix_spawn_file_actions_t *files)
 		{c->result_w, CARRY_RESULT_FD},
 		{c->secret, CARRY_SECRET_FD},
 		{c->agent, CARRY_AGENT_FD},
+		{c->talk, CARRY_TALK_FD},
 	};
 	int bad = 0;
 
@@ -179,7 +186,8 @@ static enum rc start(struct child *c, const char *program, struct err *e)
 	/* Ours, so that the pipes end with the child. */
 	fd_close(c->result_w);
 	fd_close(c->error_w);
-	c->result_w = c->error_w = -1;
+	fd_close(c->talk);
+	c->result_w = c->error_w = c->talk = -1;
 	c->pidfd = pidfd_open(c->pid, 0);
 	if (c->pidfd < 0) {
 		err_errno(e, RC_ERROR, "pidfd_open", NULL, "%s", program);
@@ -234,14 +242,35 @@ static void kill_it(struct child *c)
 	(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
 }
 
-/* Read until it has ended, or make it end. */
-static void attend(struct child *c, double deadline, int stop_fd)
+/* A put has no deadline of its own, and so none to give it time after: what it
+ * waits for is a disk, and no call to that can be given up but by its end. */
+static double kill_after(const struct carry_job *j)
 {
-	enum { ENDED, RESULT, ERROR, STOP };
+	return j->seconds + (json_object_get(j->job, "seconds") ? GRACE : 0);
+}
+
+/* What is in a dialogue may be between two renames: it hears that this is the end. */
+static void let_end(struct child *c, double *deadline)
+{
+	double soon = proc_now() + GRACE;
+
+	if (c->voice.fd < 0)
+		return;
+	voice_hang_up(&c->voice);
+	if (*deadline > soon)
+		*deadline = soon;
+}
+
+/* Read until it has ended, or make it end. */
+static void attend(struct child *c, const struct carry_job *j)
+{
+	enum { ENDED, RESULT, ERROR, STOP, TALK };
 	struct pollfd p[] = {[ENDED] = {.fd = c->pidfd, .events = POLLIN},
 			     [RESULT] = {.events = POLLIN},
 			     [ERROR] = {.events = POLLIN},
-			     [STOP] = {.fd = stop_fd, .events = POLLIN}};
+			     [STOP] = {.fd = j->stop_fd, .events = POLLIN},
+			     [TALK] = {.fd = -1}};
+	double deadline = proc_now() + kill_after(j);
 	siginfo_t how = {0};
 
 	while (!(p[ENDED].revents & POLLIN)) {
@@ -249,21 +278,28 @@ static void attend(struct child *c, double deadline, int stop_fd)
 
 		p[RESULT].fd = c->result.fd;
 		p[ERROR].fd = c->error.fd;
+		p[TALK] = voice_poll(&c->voice);
 		if (left <= 0)
 			c->late = true;
-		if (c->late || c->stopped) {
+		if (c->late || (c->stopped && !j->talk)) {
 			kill_it(c);
-			p[STOP].fd = -1;
 			left = 3600; /* SIGKILL has been sent: it ends */
 		}
+		if (c->late || c->stopped)
+			p[STOP].fd = -1;
 		if (poll(p, COUNT_OF(p), (int)(left * 1000) + 1) <= 0)
 			continue;
 		drain(&c->result);
 		drain(&c->error);
+		if (p[TALK].revents && voice_attend(&c->voice))
+			deadline = proc_now() + kill_after(j);
 		c->stopped = c->stopped || p[STOP].revents;
+		if (c->stopped || c->voice.error.rc != RC_OK)
+			let_end(c, &deadline);
 	}
 	drain(&c->result);
 	drain(&c->error);
+	(void)voice_attend(&c->voice);
 	(void)waitid(P_PIDFD, (id_t)c->pidfd, &how, WEXITED);
 	c->status = how.si_code == CLD_EXITED ? how.si_status
 					      : 128 + how.si_status;
@@ -283,13 +319,6 @@ static void name_of(const json_t *job, char *to, size_t cap)
 		(void)snprintf(to, cap, "a job");
 }
 
-/* A put has no deadline of its own, and so none to give it time after: what it
- * waits for is a disk, and no call to that can be given up but by its end. */
-static double kill_after(const struct carry_job *j)
-{
-	return j->seconds + (json_object_get(j->job, "seconds") ? GRACE : 0);
-}
-
 static enum rc outcome(struct child *c, const struct carry_job *job,
 		       struct err *e)
 {
@@ -300,7 +329,13 @@ static enum rc outcome(struct child *c, const struct carry_job *job,
 	if (c->stopped)
 		return err_set(e, RC_STALE, "carry", "was stopped before its end",
 			       NULL, "%s", what);
-	(void)snprintf(why, sizeof why, "did not end in %.0f seconds",
+	if (c->voice.error.rc != RC_OK) {
+		*e = c->voice.error;
+		return e->rc;
+	}
+	(void)snprintf(why, sizeof why,
+		       job->talk ? "nothing came of it for %.0f seconds"
+				 : "did not end in %.0f seconds",
 		       kill_after(job));
 	if (c->late)
 		return err_set(e, RC_STALE, "carry", why,
@@ -326,12 +361,13 @@ static void clear(struct child *c)
 {
 	const int fds[] = {c->job,	 c->content,  c->secret,
 			   c->agent,	 c->result_w, c->error_w,
-			   c->result.fd, c->error.fd, c->pidfd};
+			   c->result.fd, c->error.fd, c->pidfd, c->talk};
 
 	for (size_t i = 0; i < COUNT_OF(fds); i++)
 		fd_close(fds[i]);
 	free(c->result.p);
 	free(c->error.p);
+	voice_clear(&c->voice);
 }
 
 enum rc carry_run(const struct carry_job *j, uint8_t **result, size_t *n,
@@ -339,13 +375,13 @@ enum rc carry_run(const struct carry_job *j, uint8_t **result, size_t *n,
 {
 	struct child c = {.job = -1, .content = -1, .secret = -1, .agent = -1,
 			  .result_w = -1, .error_w = -1, .result.fd = -1,
-			  .error.fd = -1, .pidfd = -1};
+			  .error.fd = -1, .pidfd = -1, .talk = -1, .voice.fd = -1};
 	enum rc rc = prepare(&c, j, e);
 
 	if (rc == RC_OK)
 		rc = start(&c, j->program, e);
 	if (rc == RC_OK) {
-		attend(&c, proc_now() + kill_after(j), j->stop_fd);
+		attend(&c, j);
 		rc = outcome(&c, j, e);
 	}
 	if (rc == RC_OK && result) {

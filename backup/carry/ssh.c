@@ -1,8 +1,8 @@
 #include "ssh.h"
+#include "base/connect.h"
 #include "base/num.h"
 #include "base/proc.h"
 #include "carry/carry.h"
-#include "connect.h"
 #include "job.h"
 #include "sandbox.h"
 #include <libssh/callbacks.h>
@@ -295,6 +295,14 @@ enum rc ssh_sftp(struct ssh *s, struct err *e)
 			       s->where);
 	}
 	return RC_OK;
+}
+
+void ssh_progress(struct ssh *s)
+{
+	if (!s->on_progress)
+		return;
+	s->deadline = proc_now() + s->seconds;
+	s->on_progress();
 }
 
 void ssh_clear(struct ssh *s)

@@ -23,6 +23,7 @@ struct ssh {
 	ssh_key key;       /* the server's */
 	char *key_text;    /* its fingerprint, "SHA256:..." */
 	sftp_session sftp; /* NULL before ssh_sftp() */
+	void (*on_progress)(void); /* or NULL */
 };
 
 /* The members of a job, for job_members(): "{" SSH_MEMBERS ", s:s}". */
@@ -55,6 +56,10 @@ struct ssh_ran {
  * the connection's. */
 enum rc ssh_exec(struct ssh *s, const char *command, struct ssh_ran *out,
 		 struct err *e) MUST_CHECK;
+
+/* It has just come on. A job of many steps (on_progress) has its seconds from then; any
+ * other has them for the whole. */
+void ssh_progress(struct ssh *s);
 
 void ssh_clear(struct ssh *s);
 static inline void ssh_clear_at(struct ssh *s)

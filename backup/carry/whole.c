@@ -56,6 +56,7 @@ static enum rc write_tmp(struct ssh *s, const struct sftp_new *new, struct err *
 
 		ok = w > 0;
 		at += ok ? num_size(w) : 0;
+		ssh_progress(s);
 	}
 	if (ok && sftp_extension_supported(s->sftp, FSYNC, "1"))
 		ok = sftp_fsync(f) == 0;
@@ -81,6 +82,7 @@ enum rc sftp_same(struct ssh *s, const char *path, const char *final,
 		    memcmp(content.p + at, buf, num_size(r)) != 0)
 			break;
 		at += num_size(r);
+		ssh_progress(s);
 	}
 	if (r < 0)
 		return sftp_failed(s, "read back", final, e);

@@ -226,17 +226,8 @@ static enum rc folder_get(struct vault *v, const char *name, size_t max,
 	buf = malloc((size_t)st.st_size + 1);
 	if (!buf)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "%s", name);
-	while (got < (size_t)st.st_size) {
-		ssize_t r = read(fd, buf + got, (size_t)st.st_size - got);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return failed(v, "read", name, e);
-		if (r == 0)
-			break;
-		got += num_size(r);
-	}
+	if (!file_read_start(fd, buf, (size_t)st.st_size, &got))
+		return failed(v, "read", name, e);
 	*out = buf;
 	*n = got;
 	buf = NULL;

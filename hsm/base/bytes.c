@@ -1,4 +1,5 @@
 #include "base/bytes.h"
+#include <stdlib.h>
 #include <string.h>
 
 bool bytes_equal(struct bytes a, struct bytes b)
@@ -14,6 +15,15 @@ struct bytes bytes_of(const void *p, size_t n)
 struct bytes bytes_of_text(const char *text)
 {
 	return bytes_of(text, strlen(text));
+}
+
+uint8_t *bytes_copy(struct bytes b)
+{
+	uint8_t *copy = malloc(b.n + 1);
+
+	if (copy && b.n)
+		memcpy(copy, b.p, b.n);
+	return copy;
 }
 
 struct reader reader_of(struct bytes b)

@@ -1,4 +1,5 @@
 #include "base/conf.h"
+#include "base/file.h"
 #include "base/num.h"
 #include <errno.h>
 #include <ini.h>
@@ -24,7 +25,7 @@ struct parse {
 	const struct conf_section *sections;
 	void *arg;
 	struct err *e;
-	FILE *f;
+	struct bytes rest; /* behind the line that inih has now */
 	int line;
 	bool failed;
 	size_t n;
@@ -40,20 +41,31 @@ static int fail(struct parse *p, const char *why, const char *object)
 	return 0;
 }
 
-/* Lines for inih, counted, and refused where inih would cut them in two. */
+/* Lines for inih, counted; refused where inih would cut them: in two, or at a NUL. */
 static char *next_line(char *buf, int cap, void *arg)
 {
 	struct parse *p = arg;
-	char *got = p->failed ? NULL : fgets(buf, cap, p->f);
+	const uint8_t *text = p->rest.p, *end;
+	size_t n = p->rest.n;
 
-	if (!got)
+	if (p->failed || n == 0)
 		return NULL;
+	end = memchr(text, '\n', n);
+	if (end)
+		n = num_size(end - text) + 1;
 	p->line++;
-	if (!strchr(buf, '\n') && !feof(p->f)) {
+	if (n - (end != NULL) > CONF_LINE_MAX || n >= num_size(cap)) {
 		fail(p, "the line is too long", "this line");
 		return NULL;
 	}
-	return got;
+	if (memchr(text, 0, n)) {
+		fail(p, "a NUL stands in it", "this line");
+		return NULL;
+	}
+	memcpy(buf, text, n);
+	buf[n] = '\0';
+	p->rest = bytes_of(text + n, p->rest.n - n);
+	return buf;
 }
 
 static bool set_text(char **at, const char *value)
@@ -73,10 +85,12 @@ static const char *set_value(const struct conf_row *row, void *base,
 
 	switch (row->type) {
 	case CONF_PATH:
-		if (value[0] != '/')
+		if (value[0] && value[0] != '/')
 			return "must be an absolute path";
 		/* fallthrough */
 	case CONF_TEXT:
+		if (!value[0]) /* "restart =" is no command */
+			return row->def && !row->def[0] ? NULL : "the value is missing";
 		return set_text(at, value) ? NULL : "out of memory";
 	case CONF_UINT:
 		errno = 0;
@@ -153,7 +167,8 @@ static struct opened *open_section(struct parse *p, const char *name)
 	}
 	o = &p->open[p->n];
 	for (const struct conf_section *s = p->sections; s->name; s++)
-		if (strlen(s->name) == n && !strncmp(s->name, name, n))
+		if (strlen(s->name) == n && !strncmp(s->name, name, n) &&
+		    !(space && !id[0])) /* "[door ]" is another name than "[door]" */
 			o->kind = s;
 	if (!o->kind) {
 		fail(p, "unknown section", name);
@@ -215,17 +230,16 @@ static void find_missing(struct parse *p)
 	}
 }
 
-static enum rc read_stream(FILE *f, const char *path,
-			   const struct conf_section *sections, void *arg,
-			   struct err *e)
+enum rc conf_parse(const char *path, struct bytes content,
+		   const struct conf_section *sections, void *arg, struct err *e)
 {
 	struct parse *p = calloc(1, sizeof *p);
 	int bad;
 
 	if (!p)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "%s", path);
-	*p = (struct parse){
-		.path = path, .sections = sections, .arg = arg, .e = e, .f = f};
+	*p = (struct parse){.path = path, .sections = sections, .arg = arg, .e = e,
+			    .rest = content};
 	bad = ini_parse_stream(next_line, p, on_key, p);
 	/* inih goes on after a line that it does not understand: the first error
 	 * is the one to show. */
@@ -244,24 +258,12 @@ static enum rc read_stream(FILE *f, const char *path,
 enum rc conf_read(const char *path, const struct conf_section *sections,
 		  void *arg, struct err *e)
 {
-	FILE CLEANUP(file_close) *f = fopen(path, "re");
+	uint8_t CLEANUP_FREE *text = NULL;
+	size_t n = 0;
 
-	if (!f)
-		return err_errno(e, errno == ENOENT ? RC_NOTFOUND : RC_ERROR,
-				 "open", NULL, "%s", path);
-	return read_stream(f, path, sections, arg, e);
-}
-
-enum rc conf_parse(const char *path, struct bytes content,
-		   const struct conf_section *sections, void *arg, struct err *e)
-{
-	/* "r": it writes nothing there. */
-	FILE CLEANUP(file_close) *f =
-		fmemopen((void *)(uintptr_t)content.p, content.n, "r");
-
-	if (!f)
-		return err_errno(e, RC_ERROR, "fmemopen", NULL, "%s", path);
-	return read_stream(f, path, sections, arg, e);
+	if (file_read(path, CONF_FILE_MAX, &text, &n, e) != RC_OK)
+		return e->rc;
+	return conf_parse(path, bytes_of(text, n), sections, arg, e);
 }
 
 struct find {
@@ -288,13 +290,16 @@ static int on_find(void *arg, const char *section, const char *key,
 
 int conf_line(const char *path, const char *section, const char *key)
 {
-	FILE CLEANUP(file_close) *file = fopen(path, "re");
-	struct find *f = file ? calloc(1, sizeof *f) : NULL;
+	uint8_t CLEANUP_FREE *text = NULL;
+	struct find *f = calloc(1, sizeof *f);
+	size_t n = 0;
 	int line = 0;
 
-	if (!f)
+	if (!f || file_read(path, CONF_FILE_MAX, &text, &n, &f->ignored) != RC_OK) {
+		free(f);
 		return 0;
-	f->p.f = file;
+	}
+	f->p.rest = bytes_of(text, n);
 	f->p.path = path;
 	f->p.e = &f->ignored;
 	f->section = section;

@@ -37,7 +37,8 @@ static char *next_line(char *buf, int cap, void *arg)
 		s->at++;
 	if (s->at == c->n || s->failed)
 		return NULL;
-	if (strlen(c->lines[s->at].text) >= num_size(cap)) {
+	if (strcspn(c->lines[s->at].text, "\n") > CONF_LINE_MAX ||
+	    strlen(c->lines[s->at].text) >= num_size(cap)) {
 		s->failed = refuse(c, s->at, "the line is too long", "this line",
 				   s->e) != RC_OK;
 		return NULL;
@@ -112,14 +113,17 @@ static enum rc scan(struct confedit *c, struct err *e)
 /* Takes the text over. */
 static enum rc insert(struct confedit *c, size_t at, char *text, struct err *e)
 {
-	struct line *more = text ? reallocarray(c->lines, c->n + 1, sizeof *more)
-				 : NULL;
+	size_t cap = c->n < c->cap ? c->cap : 2 * c->n + 16;
+	struct line *more = text && cap > c->cap
+				    ? reallocarray(c->lines, cap, sizeof *more)
+				    : c->lines;
 
-	if (!more) {
+	if (!text || !more) {
 		free(text);
 		return err_errno(e, RC_ERROR, "realloc", NULL, "%s", c->path);
 	}
 	c->lines = more;
+	c->cap = cap;
 	memmove(more + at + 1, more + at, (c->n - at) * sizeof *more);
 	more[at] = (struct line){.text = text, .state = LINE_ADDED};
 	c->n++;
@@ -478,6 +482,10 @@ enum rc confedit_set(struct confedit *c, const char *section, const char *key,
 		take_out(c, at);
 	if (rc != RC_OK || settle(c, section, key, rest, at, e) != RC_OK)
 		return e->rc;
+	at = find_key(c, 0, section, key);
+	/* An indented line behind it would go on with it. */
+	if (at < c->n && find_key(c, at + 1, section, key) < c->n)
+		return refuse(c, at, "another line would change its meaning", key, e);
 	now = confedit_get(c, section, key);
 	if (value ? !now || strcmp(now, value) != 0 : now != NULL)
 		return refuse(c, at, "the line would not be read back as it was meant",

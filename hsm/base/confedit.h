@@ -13,7 +13,7 @@ struct line {
 struct confedit {
 	char *path;
 	struct line *lines; /* removed ones too: they are half of the diff */
-	size_t n;
+	size_t n, cap;
 };
 
 #endif

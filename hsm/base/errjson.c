@@ -1,13 +1,33 @@
 #include "base/errjson.h"
 #include "base/text.h"
 #include <stdio.h>
+#include <string.h>
 
-static json_t *words(const char *s)
+/* Where a character begins that the end cuts off; else n. (RFC 3629) */
+static size_t whole_characters(const char *s, size_t n)
 {
-	char t[sizeof((struct err *)0)->why + 1];
+	for (size_t back = 1; back <= 3 && back <= n; back++) {
+		const unsigned char b = (unsigned char)s[n - back];
+		const size_t want = b >= 0xf8 ? 1 /* begins none */
+				    : b >= 0xf0 ? 4
+				    : b >= 0xe0 ? 3
+				    : b >= 0xc0 ? 2
+						: 1;
+
+		if ((b & 0xc0) != 0x80)
+			return want > back ? n - back : n;
+	}
+	return n;
+}
+
+json_t *json_words(const char *s)
+{
+	char CLEANUP_FREE *t = strdup(s);
 	json_t *j;
 
-	(void)snprintf(t, sizeof t, "%s", s);
+	if (!t)
+		return NULL;
+	t[whole_characters(t, strlen(t))] = '\0';
 	j = json_string(text_flatten(t));
 	if (j)
 		return j;
@@ -19,11 +39,13 @@ static json_t *words(const char *s)
 
 json_t *err_json(const struct err *e)
 {
+	if (e->rc == RC_OK)
+		return json_null();
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "rc",
-			 rc_name(e->rc), "op", words(e->op), "what",
-			 words(e->what), "why", words(e->why), "name",
-			 words(e->name), "code", (json_int_t)e->code, "hint",
-			 words(e->hint));
+			 rc_name(e->rc), "op", json_words(e->op), "what",
+			 json_words(e->what), "why", json_words(e->why), "name",
+			 json_words(e->name), "code", (json_int_t)e->code, "hint",
+			 json_words(e->hint));
 }
 
 enum rc err_from_json(json_t *j, struct err *e)

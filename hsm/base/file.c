@@ -8,6 +8,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
+bool file_read_start(int fd, void *to, size_t n, size_t *got)
+{
+	*got = 0;
+	while (*got < n) {
+		ssize_t r = pread(fd, (uint8_t *)to + *got, n - *got, (off_t)*got);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return false;
+		if (r == 0)
+			break;
+		*got += num_size(r);
+	}
+	return true;
+}
+
 enum rc file_read(const char *path, size_t max, uint8_t **out, size_t *n,
 		  struct err *e)
 {
@@ -29,17 +46,8 @@ enum rc file_read(const char *path, size_t max, uint8_t **out, size_t *n,
 	buf = malloc(max < (size_t)st.st_size ? 1 : (size_t)st.st_size + 1);
 	if (!buf)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "%s", path);
-	while (got < (size_t)st.st_size) {
-		ssize_t r = read(fd, buf + got, (size_t)st.st_size - got);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_errno(e, RC_ERROR, "read", NULL, "%s", path);
-		if (r == 0)
-			break;
-		got += num_size(r);
-	}
+	if (!file_read_start(fd, buf, (size_t)st.st_size, &got))
+		return err_errno(e, RC_ERROR, "read", NULL, "%s", path);
 	buf[got] = '\0';
 	*out = buf;
 	*n = got;

@@ -21,6 +21,16 @@ static const char *set_value(const struct option_row *row, void *base,
 		*(const char **)at = value;
 		return *value ? NULL : "must not be empty";
 	}
+	if (row->type == OPTION_TEXTS) {
+		const char **next = at;
+
+		while (next < (const char **)at + row->max && *next)
+			next++;
+		if (next == (const char **)at + row->max)
+			return "is given too often";
+		*next = value;
+		return *value ? NULL : "must not be empty";
+	}
 	errno = 0;
 	v = row->type == OPTION_UINT ? (double)strtoul(value, &end, 10)
 				     : strtod(value, &end);

@@ -22,6 +22,19 @@ enum rc proc_harden(struct err *e)
 	return RC_OK;
 }
 
+unsigned long proc_room_for_files(unsigned long n)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return 0;
+	if (r.rlim_cur < n) {
+		r.rlim_cur = n < r.rlim_max ? n : r.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+	return r.rlim_cur;
+}
+
 static const char *const make_users =
 	"make the users and the group of the service: packaging/users";
 

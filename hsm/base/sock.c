@@ -33,16 +33,22 @@ static enum rc open_socket(const char *path, int flags, int *fd, struct err *e)
 enum rc sock_listen(const char *path, mode_t mode, int *out, struct err *e)
 {
 	int CLEANUP(fd_close) fd = -1;
+	char aside[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
 	struct sockaddr_un a;
 	struct stat st;
 
-	if (address_of(path, &a, e) != RC_OK ||
+	(void)snprintf(aside, sizeof aside, "%s~", path);
+	if (address_of(aside, &a, e) != RC_OK ||
 	    open_socket(path, SOCK_NONBLOCK, &fd, e) != RC_OK)
 		return e->rc;
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		(void)unlink(path);
-	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-	    chmod(path, mode) != 0 || listen(fd, 64) != 0)
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		errno = EADDRINUSE;
+		return err_errno(e, RC_ERROR, "listen", NULL, "%s", path);
+	}
+	(void)unlink(aside);
+	/* Whoever finds it may connect at once: it has its mode, and listens. */
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || chmod(aside, mode) != 0 ||
+	    listen(fd, 64) != 0 || rename(aside, path) != 0)
 		return err_errno(e, RC_ERROR, "listen", NULL, "%s", path);
 	*out = fd;
 	fd = -1;
@@ -112,26 +118,30 @@ bool sock_peer_in_group(const struct sock_peer *p, gid_t gid)
 	return p->gid == gid;
 }
 
-union control {
+/* Room for all that one message can bring, so that every descriptor is ours to
+ * close: one that the kernel finds no room for, it closes in our time too. */
+union passed {
 	struct cmsghdr align;
-	char space[CMSG_SPACE(sizeof(int))];
+	char space[CMSG_SPACE(SOCK_PASS_MAX * sizeof(int)) +
+		   CMSG_SPACE(sizeof(struct ucred))];
 };
 
-enum rc sock_send(int fd, struct bytes message, int pass, int flags,
-		  struct err *e)
+enum rc sock_send_all(int fd, struct bytes message, const int *pass, size_t npass,
+		      int flags, struct err *e)
 {
 	struct iovec io = {(void *)(uintptr_t)message.p, message.n};
 	struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1};
-	union control c = {0};
+	union passed c;
 	ssize_t r;
 
-	if (pass >= 0) {
+	assert(npass <= SOCK_PASS_MAX);
+	if (npass > 0) {
 		m.msg_control = c.space;
-		m.msg_controllen = sizeof c.space;
-		c.align = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof pass),
+		m.msg_controllen = CMSG_SPACE(npass * sizeof *pass);
+		c.align = (struct cmsghdr){.cmsg_len = CMSG_LEN(npass * sizeof *pass),
 					   .cmsg_level = SOL_SOCKET,
 					   .cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(&c.align), &pass, sizeof pass);
+		memcpy(CMSG_DATA(&c.align), pass, npass * sizeof *pass);
 	}
 	do
 		r = sendmsg(fd, &m, flags | MSG_NOSIGNAL);
@@ -143,18 +153,12 @@ enum rc sock_send(int fd, struct bytes message, int pass, int flags,
 	return RC_OK;
 }
 
-/* Room for all that one message can bring, so that every descriptor is ours to
- * close: one that the kernel finds no room for, it closes in our time too. */
-#define MAX_PASSED 253
+enum rc sock_send(int fd, struct bytes message, int pass, int flags, struct err *e)
+{
+	return sock_send_all(fd, message, &pass, pass >= 0, flags, e);
+}
 
-union passed {
-	struct cmsghdr align;
-	char space[CMSG_SPACE(MAX_PASSED * sizeof(int)) +
-		   CMSG_SPACE(sizeof(struct ucred))];
-};
-
-/* A stranger's descriptor: a TCP socket of his must not linger. */
-static void close_passed(int fd)
+void sock_close_passed(int fd)
 {
 	struct linger none = {0};
 
@@ -162,11 +166,12 @@ static void close_passed(int fd)
 	fd_close(fd);
 }
 
-/* The message's descriptor, if it is wanted and alone; all others are closed.
- * More than one is marked as too much. */
-static int take_passed(struct msghdr *m, bool wanted)
+/* The message's descriptors, at most so many; others are closed. More than are wanted
+ * is marked as too much; where none is wanted, they are only closed. */
+static size_t take_passed(struct msghdr *m, int *pass, size_t most)
 {
-	int fd, got = -1;
+	size_t got = 0;
+	int fd;
 
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(m); h; h = CMSG_NXTHDR(m, h)) {
 		size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof fd;
@@ -175,19 +180,19 @@ static int take_passed(struct msghdr *m, bool wanted)
 			continue;
 		for (size_t i = 0; i < n; i++) {
 			memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
-			if (wanted && n == 1)
-				got = fd;
+			if (got < most)
+				pass[got++] = fd;
 			else
-				close_passed(fd);
+				sock_close_passed(fd);
 		}
-		if (n > 1)
+		if (n > most && most > 0)
 			m->msg_flags |= MSG_CTRUNC;
 	}
 	return got;
 }
 
-enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass,
-		  int flags, struct err *e)
+enum rc sock_recv_all(int fd, void *buf, size_t cap, size_t *n, int *pass, size_t most,
+		      size_t *npass, int flags, struct err *e)
 {
 	struct iovec io = {buf, cap};
 	union passed c;
@@ -195,7 +200,7 @@ enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass,
 			   .msg_iovlen = 1,
 			   .msg_control = c.space,
 			   .msg_controllen = sizeof c.space};
-	int got;
+	size_t got;
 	ssize_t r;
 
 	do
@@ -203,12 +208,10 @@ enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass,
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return err_errno(e, RC_STALE, "receive", NULL, "a message");
-	got = take_passed(&m, pass != NULL);
-	if (r == 0 || m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-		if (got >= 0)
-			close_passed(got);
-		got = -1;
-	}
+	got = take_passed(&m, pass, most);
+	if (r == 0 || m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		while (got > 0)
+			sock_close_passed(pass[--got]);
 	if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		return err_set(e, RC_USAGE, "receive", "the message is too long",
 			       NULL, "at most %zu bytes", cap);
@@ -216,9 +219,21 @@ enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass,
 		return err_set(e, RC_STALE, "receive",
 			       "the other side closed the connection", NULL,
 			       "a message");
-	if (pass)
-		*pass = got;
 	*n = num_size(r);
+	*npass = got;
+	return RC_OK;
+}
+
+enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass, int flags,
+		  struct err *e)
+{
+	size_t npass = 0;
+	int one = -1;
+
+	if (sock_recv_all(fd, buf, cap, n, &one, pass ? 1 : 0, &npass, flags, e) != RC_OK)
+		return e->rc;
+	if (pass)
+		*pass = one;
 	return RC_OK;
 }
 
@@ -243,7 +258,7 @@ void sock_hang_up(int fd)
 				    .msg_controllen = sizeof c.space};
 		if (recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
 			break;
-		(void)take_passed(&m, false);
+		(void)take_passed(&m, NULL, 0);
 	} while (m.msg_controllen > 0);
 	fd_close(fd);
 }

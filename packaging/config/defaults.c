@@ -4,6 +4,7 @@
 #include "conf.h"
 #include "config.h"
 #include "tables.h"
+#include "tvsconf.h"
 #include "vault/vault.h"
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,9 @@ static const struct file {
 	 {{"[door]", front_door_rows, false},
 	  {"[nodes]", front_node_rows, false},
 	  {"[alerts]", front_alert_rows, false}}},
+	{"tvs.conf", "what answers phones that ask about certificates",
+	 "itlkeeper-tvs(8)",
+	 {{"[tvs]", tvs_rows, false}, {"[listener n1]", tvs_listener_rows, true}}},
 	{"vault.conf", "where backups of the recovery key go",
 	 "itlkeeper-vault.conf(5)", {{"[vault offsite]", vault_rows, true}}},
 };

@@ -1,11 +1,13 @@
 # A cluster of real parts in one folder, for packaging/quickstart and the tests:
-# a SoftHSM token, two nodes with an in.tftpd each, itlkeeperd over keyd and
-# front. To be sourced, by root. Descriptors 3, 4 and 9 (bats's, a lock) are not
+# a SoftHSM token, two nodes with an in.tftpd each, itlkeeperd over keyd, front
+# and tvs. To be sourced, by root. Descriptors 3, 4 and 9 (bats's, a lock) are not
 # left to what goes on running.
 #
 #   demo_make DIR BIN   make everything, with the programs of BIN; what is at DIR
 #                       is stopped and removed
 #   demo_start DIR      start the nodes' servers and itlkeeperd, wait until it answers
+#   demo_phone_files DIR NAME   a configuration file for each of a node's phones
+#   demo_tvs_wait DIR   wait until tvs has taken renewed certificates up
 #   demo_stop DIR       stop exactly what demo_start started
 #   demo_ctl DIR ARG... itlctl, for this cluster
 #   demo_vault DIR ARG... itlvault, for this cluster
@@ -26,11 +28,12 @@ demo_random() { # BYTES
 	od -An -N"$1" -tx1 /dev/urandom | tr -d ' \n'
 }
 
-# Two UDP ports of the loopback that are free now, both taken at once.
+# Two UDP ports of the loopback that are free now, both taken at once, then two of TCP.
 demo_ports() {
 	perl -MSocket -e '
-		for my $i (0, 1) {
-			socket($s[$i], PF_INET, SOCK_DGRAM, 0) or die "socket: $!";
+		for my $i (0 .. 3) {
+			my $type = $i < 2 ? SOCK_DGRAM : SOCK_STREAM;
+			socket($s[$i], PF_INET, $type, 0) or die "socket: $!";
 			bind($s[$i], sockaddr_in(0, INADDR_LOOPBACK)) or die "bind: $!";
 			print((sockaddr_in(getsockname($s[$i])))[0], "\n");
 		}'
@@ -99,6 +102,7 @@ demo_config() { # DIR
 			address = 127.0.0.1
 			folder = $dir/tftp/$name
 			tftp-port = $port
+			tvs-port = $(<"$dir/node/$name/tvs-port")
 			restart = $dir/bin/tftp restart $dir/node/$name
 		END
 	done
@@ -130,7 +134,7 @@ demo_make() { # DIR BIN
 	install -d -m 0711 "$dir" "$dir/secret"
 	install -d -m 0755 "$dir/bin" "$dir/etc" "$dir/tftp" "$dir/node"
 	install -m 0755 -t "$dir/bin" \
-		"$bin"/{itlkeeperd,keyd,front,carry,itlctl,itlvault,itlphone} \
+		"$bin"/{itlkeeperd,keyd,front,tvs,carry,itlctl,itlvault,itlphone} \
 		"$demo_here/tftp"
 	(umask 077 && demo_random 12 >"$dir/secret/admin-password" &&
 		demo_random 12 >"$dir/secret/security-password" &&
@@ -143,12 +147,21 @@ demo_make() { # DIR BIN
 		install -d -m 0755 "$dir/node/$name"
 		install -d -m 0755 -o itlkeeper-front -g itlkeeper-front "$dir/tftp/$name"
 		echo "${ports[0]}" >"$dir/node/$name/port"
+		echo "${ports[2]}" >"$dir/node/$name/tvs-port"
 		echo "$dir/tftp/$name" >"$dir/node/$name/folder"
 		install -m 0644 "$demo_here/../tftpd.map" "$dir/node/$name/map"
 		ports=("${ports[@]:1}")
 	done
 	demo_config "$dir"
 	demo_wrappers "$dir"
+}
+
+# The TVSs that a node's phones ask: the node's own first.
+demo_tvs() { # DIR NAME
+	local name
+	for name in "$2" "${demo_nodes[@]}"; do
+		echo "--tvs 127.0.0.1:$(<"$1/node/$name/tvs-port")"
+	done | awk '!seen[$0]++' | head -n 3 | tr '\n' ' '
 }
 
 demo_wrappers() { # DIR: what people type
@@ -163,12 +176,13 @@ demo_wrappers() { # DIR: what people type
 	} >"$dir/itlvault"
 	{
 		echo '#!/bin/sh'
-		echo "# $demo_phones phones a node: phones reset|show|erase [itlphone's options]"
+		echo "# $demo_phones phones a node: phones reset|show|erase|--https URL [itlphone's options]"
 		echo 'worst=0'
 		for name in "${demo_nodes[@]}"; do
 			echo "$dir/bin/itlphone --state $dir/phones.d --count $demo_phones" \
 				"--mac 0011223300${i}0 --server 127.0.0.1" \
-				"--tftp-port $(<"$dir/node/$name/port") \"\$@\" ||" \
+				"--tftp-port $(<"$dir/node/$name/port")" \
+				"$(demo_tvs "$dir" "$name")\"\$@\" ||" \
 				"{ rc=\$?; [ \$rc -lt \$worst ] || worst=\$rc; }"
 			((++i))
 		done
@@ -176,6 +190,19 @@ demo_wrappers() { # DIR: what people type
 	} >"$dir/phones"
 	chmod 0755 "$dir/itlctl" "$dir/itlvault" "$dir/phones"
 	install -d -m 0755 "$dir/phones.d"
+}
+
+# A small configuration file for each phone of a node, unsigned as yet.
+demo_phone_files() { # DIR NAME
+	local dir=$1 i j mac
+	for ((i = 0; i < ${#demo_nodes[@]}; i++)); do
+		[[ ${demo_nodes[i]} == "$2" ]] || continue
+		for ((j = 0; j < demo_phones; j++)); do
+			mac=$(printf '0011223300%X%X' "$i" "$j")
+			printf '<device>\n<name>SEP%s</name>\n<callManager>%s</callManager>\n</device>\n' \
+				"$mac" "$2" >"$dir/tftp/$2/SEP$mac.cnf.xml"
+		done
+	done
 }
 
 demo_ctl() { # DIR ARG...
@@ -231,6 +258,24 @@ demo_start() { # DIR
 		tail -n 20 "$dir/log" >&2
 		return 1
 	}
+}
+
+# Until tvs shows each node's present certificate: it takes a renewed one up within two
+# seconds.
+demo_tvs_wait() { # DIR
+	local dir=$1 sha1 missing
+	for _ in {1..200}; do
+		missing=
+		for sha1 in $(demo_ctl "$dir" show cert list own |
+			awk '$1 == "TVS" && / current / { print $NF }'); do
+			grep -qsF "\"certificate\":\"$sha1\"" "$dir/run/tvs/status.json" ||
+				missing=$sha1
+		done
+		[[ -n $missing ]] || return 0
+		sleep 0.1
+	done
+	echo "tvs does not show the certificate $missing" >&2
+	return 1
 }
 
 demo_stop() { # DIR

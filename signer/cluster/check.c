@@ -13,7 +13,7 @@
 #define MAX_O 64
 #define MAX_L 128
 #define MAX_ST 128
-#define MAX_FOLDER (CLUSTER_PATH_MAX - sizeof "/front/front.sock")
+#define MAX_FOLDER (CLUSTER_PATH_MAX - sizeof "/trust/TrustFile.tlv")
 #define MAX_USER 31
 
 struct where {
@@ -272,7 +272,8 @@ enum rc cluster_check(struct cluster *c, const char *path, struct err *e)
 	struct err ignored;
 
 	if (!c->name)
-		return bad(&w, "[cluster]", "the section is missing", NULL);
+		return err_set(e, RC_USAGE, "configuration", "the section is missing",
+			       NULL, "%s: [cluster]", path);
 	if (!cluster_id_ok(c->name, strlen(c->name)))
 		return bad(&w, "name",
 			   "must be 1 to 32 letters, digits, '-', '_'", c->name);

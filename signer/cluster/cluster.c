@@ -108,6 +108,14 @@ const struct cluster_node *cluster_node_by_id(const struct cluster *c, const cha
 	return NULL;
 }
 
+bool cluster_has_tvs(const struct cluster *c)
+{
+	for (size_t i = 0; i < c->nnodes; i++)
+		if (c->nodes[i].tvs)
+			return true;
+	return false;
+}
+
 const struct cluster_node *cluster_publisher(const struct cluster *c)
 {
 	return cluster_node_at(c, 0);
@@ -204,6 +212,8 @@ void cluster_path(const struct cluster *c, enum cluster_path which,
 		[PATH_AUDIT_LOG] = {false, "keyd/audit.log"},
 		[PATH_FRONT_STATE] = {false, "front"},
 		[PATH_STATE_DB] = {false, "front/state.db"},
+		[PATH_TRUST_FILE] = {false, "trust/TrustFile.tlv"},
+		[PATH_TVS_STATUS] = {true, "tvs/status.json"},
 	};
 
 	(void)snprintf(to, CLUSTER_PATH_MAX, "%s/%s",

@@ -2,6 +2,7 @@
 
 static const char *const policies[] = {"callmanager", "itlrecovery", NULL};
 static const char *const hashes[] = {"sha1", "sha256", "sha512", NULL};
+static const char *const file_hashes[] = {"sha1", "sha512", NULL};
 
 #define C(member) offsetof(struct cluster, member)
 
@@ -42,6 +43,12 @@ const struct conf_row cluster_rows[] = {
 	{.key = "list-hash", .type = CONF_ENUM, .at = C(list_hash), .def = "sha1",
 	 .names = hashes,
 	 .help = "hash of lists' signatures: sha1 (every phone), sha256, sha512"},
+	{.key = "file-hash", .type = CONF_ENUM, .at = C(file_hash), .def = "sha1",
+	 .names = file_hashes,
+	 .help = "hash of signed files' signatures: sha1 (every phone), sha512"},
+	{.key = "file-bytes", .type = CONF_UINT, .at = C(file_bytes), .def = "16777216",
+	 .min = 1, .max = 16777216,
+	 .help = "a larger file is not signed"},
 	{.key = "cert-years", .type = CONF_UINT, .at = C(cert_years), .def = "5",
 	 .min = 1, .max = 20,
 	 .help = "validity of new certificates"},

@@ -11,7 +11,7 @@
  * its severity, the severity of a certificate's last day, and the form of the
  * line. All else here is (?): no source says it.
  */
-enum { BACKUP, VAULT, EXPIRED, LAST_DAY, WEEK, MONTH, QUARTER };
+enum { BACKUP, VAULT, TVS, CTL, EXPIRED, LAST_DAY, WEEK, MONTH, QUARTER };
 #define BACKUP_NAME "ITLRecoveryNotBackedUp"
 
 static const struct alert_kind kinds[] = {
@@ -19,6 +19,10 @@ static const struct alert_kind kinds[] = {
 		    "The recovery key is the only way back for locked phones and has no backup that counts"},
 	[VAULT] = {"ITLRecoveryVaultCheck", 3, ALERT_DAILY,
 		   "The daily check did not find the backup of the recovery key as it was proved"},
+	[TVS] = {"TVSNotAnswering", 3, ALERT_DAILY,
+		 "Phones that meet a list of a signer whom they do not know ask it, and are not answered"},
+	[CTL] = {"CTLOutdated", 4, ALERT_DAILY,
+		 "Phones in mixed mode trust the CTL first, and it names other certificates than the present ones"},
 	[EXPIRED] = {"CertExpired", 0, ALERT_HOURLY,
 		     "Certificate has Expired and needs to be changed at the earliest"},
 	[LAST_DAY] = {"CertValidLessThanADay", 1, ALERT_HOURLY,
@@ -111,9 +115,26 @@ static bool about_backup(const struct alert_facts *f, struct alert *a)
 	return true;
 }
 
+static void about_tvs(const struct alert_tvs *t, struct alert *a)
+{
+	char why[ALERT_TEXT_MAX - 80];
+
+	begin(a, TVS, t->host);
+	(void)snprintf(a->name, sizeof a->name, "%s/%s", a->kind->name, t->node);
+	(void)snprintf(a->text, sizeof a->text, "TVS of %.60s: %s", t->host,
+		       err_text(t->error, why, sizeof why));
+}
+
+/* All nodes serve the same. */
+static void about_ctl(const struct alert_facts *f, struct alert *a)
+{
+	begin(a, CTL, f->ctl_host);
+	(void)snprintf(a->text, sizeof a->text, "CTL of %.60s: %s", f->ctl_host, f->ctl);
+}
+
 size_t alerts_max(const struct alert_facts *f)
 {
-	return 1 + f->nvaults + f->ncerts;
+	return 2 + f->nvaults + f->ncerts + f->ntvs;
 }
 
 size_t alerts_stand(const struct alert_facts *f, struct alert *out)
@@ -125,6 +146,12 @@ size_t alerts_stand(const struct alert_facts *f, struct alert *out)
 	for (size_t i = 0; i < f->nvaults; i++)
 		if (f->vaults[i].error->rc != RC_OK)
 			about_vault(f, &f->vaults[i], &out[n++]);
+	for (size_t i = 0; i < f->ntvs; i++)
+		if (f->tvs[i].error->rc != RC_OK &&
+		    f->now - f->tvs[i].since >= ALERT_TVS_AFTER)
+			about_tvs(&f->tvs[i], &out[n++]);
+	if (f->ctl_host)
+		about_ctl(f, &out[n++]);
 	for (size_t i = 0; i < f->ncerts; i++)
 		if (about_cert(f, &f->certs[i], &out[n]))
 			n++;

@@ -37,6 +37,13 @@ struct alert_vault {
 	const struct err *error; /* rc RC_OK: it is well */
 };
 
+/* A node's TVS that has answered, once. */
+struct alert_tvs {
+	const char *node, *host;
+	int64_t since;
+	const struct err *error; /* rc RC_OK: it answers */
+};
+
 enum alert_backup {
 	ALERT_BACKUP_UNKNOWN, /* keyd could not be asked: what stood, stands */
 	ALERT_BACKUP_GOOD,    /* or there is no key yet */
@@ -54,7 +61,13 @@ struct alert_facts {
 	size_t ncerts;
 	const struct alert_vault *vaults;
 	size_t nvaults;
+	const struct alert_tvs *tvs;
+	size_t ntvs;
+	const char *ctl_host; /* of a node that serves an old CTL; NULL: none does */
+	const char *ctl;      /* what is old of it */
 };
+
+#define ALERT_TVS_AFTER 300 /* seconds; a restart of it is nobody's alarm */
 
 /* The name of the alert whose text is facts' `stood`. */
 extern const char *const alert_backup_name;

@@ -185,8 +185,7 @@ static json_t *show_backup(const struct backup_state *st, const struct backup *b
 			 (json_int_t)b->security, "route", b->route, "made",
 			 (json_int_t)b->made, "proved", (json_int_t)b->proved,
 			 "checked", (json_int_t)b->checked, "error",
-			 b->error.rc ? err_json(&b->error) : json_null(), "counts",
-			 backup_counts(st, b));
+			 err_json(&b->error), "counts", backup_counts(st, b));
 }
 
 static json_t *show_recovery_key(const struct backup_state *st)
@@ -217,12 +216,12 @@ enum rc show_backups(struct call *c, json_t **result, struct err *e)
 	for (size_t i = 0; i < st.nbackups; i++)
 		(void)json_array_append_new(backups,
 					    show_backup(&st, &st.backups[i]));
-	*result = json_pack("{s:o, s:{s:b, s:I, s:I}, s:b, s:s, s:o, s:o, s:o}", "key",
+	*result = json_pack("{s:o, s:{s:b, s:I, s:I}, s:b, s:o, s:o, s:o, s:o}", "key",
 			    show_recovery_key(&st), "security", "set",
 			    st.security != 0, "number",
 			    (json_int_t)st.security, "set_at",
 			    (json_int_t)st.security_set, "good", st.good, "why",
-			    st.why, "vaults", names, "backups", backups, "error",
+			    json_words(st.why), "vaults", names, "backups", backups, "error",
 			    st.known ? json_null() : err_json(&st.away));
 	return RC_OK;
 }

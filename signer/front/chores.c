@@ -2,12 +2,14 @@
 #include "base/log.h"
 #include "phones.h"
 #include "retired.h"
+#include "trust.h"
 #include <errno.h>
 
 static void do_chores(struct service *s)
 {
 	phones_later(s);
 	retired_prune(s);
+	trust_keep(s);
 }
 
 static void *run(void *arg)

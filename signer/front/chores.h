@@ -1,5 +1,5 @@
 /* What nobody asks for, every minute: the phones' reset for a node that healed by
- * itself, and the history's old end. */
+ * itself, the history's old end, and the trust file. */
 #ifndef FRONT_CHORES_H
 #define FRONT_CHORES_H
 

@@ -2,6 +2,7 @@
 #include "base/errjson.h"
 #include "base/sock.h"
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -59,7 +60,14 @@ static enum rc connect_again(struct front *f, struct err *e)
 	return RC_OK;
 }
 
-static enum rc send_request(struct front *f, json_t *request, struct err *e)
+/* One who is turned away at the door is told so, and not heard. */
+static bool was_turned_away(const struct err *e)
+{
+	return e->rc == RC_STALE && e->code == EPIPE;
+}
+
+static enum rc send_request(struct front *f, json_t *request, const int *files, size_t n,
+			    struct err *e)
 {
 	char CLEANUP_FREE *text = json_dumps(request, JSON_COMPACT);
 
@@ -68,24 +76,25 @@ static enum rc send_request(struct front *f, json_t *request, struct err *e)
 			       NULL, "%s", f->path);
 	if (connect_again(f, e) != RC_OK)
 		return e->rc;
-	return sock_send(f->fd, bytes_of_text(text), -1, 0, e);
+	return sock_send_all(f->fd, bytes_of_text(text), files, n, 0, e);
 }
 
 /* A peer that hangs up without having read makes the first call fail, even if
  * it said why before. */
-static enum rc receive_message(struct front *f, size_t *n, struct err *e)
+static enum rc receive_message(struct front *f, size_t *n, int *pass, struct err *e)
 {
-	enum rc rc = sock_recv(f->fd, f->message, sizeof f->message, n, NULL, 0,
+	enum rc rc = sock_recv(f->fd, f->message, sizeof f->message, n, pass, 0,
 			       e);
 
 	if (rc != RC_OK && e->code == ECONNRESET)
-		rc = sock_recv(f->fd, f->message, sizeof f->message, n, NULL, 0,
+		rc = sock_recv(f->fd, f->message, sizeof f->message, n, pass, 0,
 			       e);
 	return rc;
 }
 
-/* One answer: pieces that a '+' leads, then the last one. */
-static enum rc receive(struct front *f, json_t **out, struct err *e)
+/* One answer: pieces that a '+' leads, then the last one. pass: NULL, or what comes
+ * beside it, -1 if nothing does. */
+static enum rc receive(struct front *f, json_t **out, int *pass, struct err *e)
 {
 	char CLEANUP_FREE *text = NULL;
 	size_t total = 0, n = 0;
@@ -95,7 +104,11 @@ static enum rc receive(struct front *f, json_t **out, struct err *e)
 	do {
 		char *grown;
 
-		if (receive_message(f, &n, e) != RC_OK)
+		if (pass) {
+			fd_close(*pass);
+			*pass = -1;
+		}
+		if (receive_message(f, &n, pass, e) != RC_OK)
 			return err_hint(e, "what was asked may go on: see `show status`, and front's log");
 		more = n > 0 && f->message[0] == '+';
 		if (total + n > MAX_ANSWER)
@@ -117,18 +130,42 @@ static enum rc receive(struct front *f, json_t **out, struct err *e)
 	return RC_OK;
 }
 
+enum rc front_call_files(struct front *f, json_t *request, const int *files, size_t n,
+			 json_t **result, int *out, struct err *e)
+{
+	int CLEANUP(fd_close) pass = -1;
+	json_t *answer = NULL, *j;
+	enum rc rc = RC_OK;
+
+	if (send_request(f, request, files, n, e) != RC_OK && !was_turned_away(e))
+		return e->rc;
+	if (receive(f, &answer, &pass, e) != RC_OK)
+		return e->rc;
+	j = json_object_get(answer, "result");
+	if (!j)
+		rc = err_from_json(json_object_get(answer, "error"), e);
+	else if (pass < 0)
+		rc = err_set(e, RC_ERROR, "front", "the answer has no descriptor",
+			     "are both programs of one version?", "%s", f->path);
+	if (rc == RC_OK) {
+		*result = json_incref(j);
+		*out = pass;
+		pass = -1;
+	}
+	json_decref(answer);
+	return rc;
+}
+
 enum rc front_call(struct front *f, json_t *request,
 		   void (*event)(void *arg, json_t *event), void *arg,
 		   json_t **result, struct err *e)
 {
-	/* One who is turned away at the door is told so, and not heard. */
-	if (send_request(f, request, e) != RC_OK &&
-	    (e->rc != RC_STALE || e->code != EPIPE))
+	if (send_request(f, request, NULL, 0, e) != RC_OK && !was_turned_away(e))
 		return e->rc;
 	for (;;) {
 		json_t *answer = NULL, *j;
 
-		if (receive(f, &answer, e) != RC_OK)
+		if (receive(f, &answer, NULL, e) != RC_OK)
 			return e->rc;
 		if ((j = json_object_get(answer, "result"))) {
 			*result = json_incref(j);

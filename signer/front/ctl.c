@@ -2,6 +2,7 @@
  * holds). */
 #include "lists.h"
 #include "ops.h"
+#include "phone_accepts.h"
 #include "probe.h"
 #include "publish.h"
 #include <string.h>
@@ -87,10 +88,10 @@ static struct bytes content(const struct list *l)
 	return bytes_of(l->bytes, l->n);
 }
 
-static bool accepts(const struct service *s, const struct list *ctl,
+static bool accepts(struct call *c, const struct list *ctl,
 		    const struct list *itl, const struct list *offered, char why[256])
 {
-	return list_accepted(s, content(ctl), content(itl), content(offered), why);
+	return phone_accepts(c, content(ctl), content(itl), content(offered), why);
 }
 
 static void warn(json_t *warnings, const struct cluster_node *n,
@@ -112,7 +113,7 @@ static enum rc ask_phones(struct call *c, const struct cluster_node *n,
 
 	if (read_held(c->service->store, n, &held, e) != RC_OK)
 		return e->rc;
-	if (!accepts(c->service, &held.ctl, &held.itl, fresh, why)) {
+	if (!accepts(c, &held.ctl, &held.itl, fresh, why)) {
 		if (held.ctl.n && !force)
 			return err_set(e, RC_REFUSED, c->name,
 				       "phones that hold the CTL and ITL served there would not accept the new CTL",
@@ -122,7 +123,7 @@ static enum rc ask_phones(struct call *c, const struct cluster_node *n,
 		     "phones that hold the lists served there accept the new CTL only through a TVS",
 		     why);
 	}
-	if (held.itl.n && !accepts(c->service, fresh, &none, &held.itl, why))
+	if (held.itl.n && !accepts(c, fresh, &none, &held.itl, why))
 		warn(warnings, n,
 		     "a phone without lists takes the new CTL, and then the ITL served there only through a TVS",
 		     why);

@@ -4,11 +4,14 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "confcheck.h"
+#include "ctl_diff.h"
 #include "heads.h"
 #include "ops.h"
 #include "probe.h"
 #include "retired.h"
 #include "show.h"
+#include "sign.h"
+#include "trust.h"
 #include "vaults.h"
 #include "watch.h"
 #include <errno.h>
@@ -18,11 +21,10 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define MAX_REQUEST 24576u /* bytes; requests carry no files, but certificates */
 #define SEND_SECONDS 5     /* that a client may leave its answers unread */
 
 enum who { ALL, GROUP };
-enum needs { NODE = 1, PUBLISHER = 2, KEYD = 4 };
+enum needs { NODE = 1, PUBLISHER = 2, KEYD = 4, FILES = 8 };
 
 /* Everything that may be asked (front/client.h has the members). */
 static const struct command {
@@ -50,6 +52,7 @@ static const struct command {
 	{"backup-removed", GROUP, 0, op_backup_removed},
 	{"vault-check", GROUP, 0, op_vault_check},
 	{"alerts-check", GROUP, 0, op_alerts_check},
+	{"ctl-plan", ALL, NODE | PUBLISHER | KEYD, op_ctl_plan},
 	{"ctl-update", GROUP, NODE | PUBLISHER | KEYD, op_ctl_update},
 	{"conf-check", GROUP, KEYD, op_conf_check},
 	{"node-check", GROUP, 0, op_node_check},
@@ -59,6 +62,10 @@ static const struct command {
 	{"reset", GROUP, NODE | PUBLISHER | KEYD, op_reset},
 	{"rollback-plan", GROUP, NODE | PUBLISHER, op_rollback_plan},
 	{"rollback", GROUP, NODE | PUBLISHER | KEYD, op_rollback},
+	{"trust", ALL, 0, show_trust},
+	{"trust-plan", GROUP, 0, op_trust_plan},
+	{"trust-set", GROUP, KEYD, op_trust_set},
+	{"sign", GROUP, NODE | FILES, sign_files},
 };
 
 /* ---- one request ---- */
@@ -79,8 +86,8 @@ enum rc call_members(struct call *c, struct err *e, const char *fmt, ...)
 	return RC_OK;
 }
 
-/* A message, or several that a '+' leads and one without. */
-static enum rc send_text(int fd, const char *text, struct err *e)
+/* A message, or several that a '+' leads and one without, which `pass` goes with. */
+static enum rc send_text(int fd, const char *text, int pass, struct err *e)
 {
 	char piece[SOCK_MESSAGE_MAX / 2];
 	size_t left = strlen(text);
@@ -94,7 +101,7 @@ static enum rc send_text(int fd, const char *text, struct err *e)
 		text += sizeof piece - 1;
 		left -= sizeof piece - 1;
 	}
-	return sock_send(fd, bytes_of(text, left), -1, 0, e);
+	return sock_send(fd, bytes_of(text, left), pass, 0, e);
 }
 
 /* Takes the answer over. A client that is gone hears nothing more. */
@@ -104,7 +111,7 @@ static void call_send(struct call *c, json_t *answer)
 					 : NULL;
 	struct err e;
 
-	if (!c->gone && (!text || send_text(c->fd, text, &e) != RC_OK))
+	if (!c->gone && (!text || send_text(c->fd, text, c->give, &e) != RC_OK))
 		c->gone = true;
 	json_decref(answer);
 }
@@ -114,11 +121,15 @@ void call_event(void *arg, json_t *event)
 	call_send(arg, event);
 }
 
+static bool is_administrator(const struct call *c)
+{
+	return c->peer.uid == 0 || sock_peer_in_group(&c->peer, c->service->group);
+}
+
 static enum rc may(const struct call *c, const struct command *cmd,
 		   struct err *e)
 {
-	if (cmd->who == ALL || c->peer.uid == 0 ||
-	    sock_peer_in_group(&c->peer, c->service->group))
+	if (cmd->who == ALL || is_administrator(c))
 		return RC_OK;
 	return err_set(e, RC_REFUSED, c->name,
 		       "only root and the cluster's group may ask this",
@@ -165,28 +176,36 @@ static enum rc meet_needs(struct call *c, const struct command *cmd,
 	return RC_OK;
 }
 
+static void close_files(struct call *c)
+{
+	while (c->nfiles > 0)
+		sock_close_passed(c->files[--c->nfiles]);
+}
+
 static enum rc dispatch(struct call *c, json_t **result, struct err *e)
 {
+	const char *name = json_string_value(json_object_get(c->request, "do"));
 	const struct command *cmd = NULL;
 
-	c->name = json_string_value(json_object_get(c->request, "do"));
-	for (size_t i = 0; c->name && i < COUNT_OF(commands); i++)
-		if (!strcmp(commands[i].name, c->name))
+	for (size_t i = 0; name && i < COUNT_OF(commands); i++)
+		if (!strcmp(commands[i].name, name))
 			cmd = &commands[i];
 	if (!cmd)
 		return err_set(e, RC_USAGE, "request",
-			       c->name ? "no such request"
-				       : "is no JSON object with a \"do\"",
+			       name ? "no such request"
+				    : "is no JSON object with a \"do\"",
 			       "are both programs of one version?", "%s",
-			       c->name ? c->name : "a message");
-	c->name = cmd->name; /* "do" goes */
+			       name ? name : "a message");
+	c->name = cmd->name; /* never the client's word: it stands in the log */
 	(void)json_object_del(c->request, "do");
+	if (!(cmd->needs & FILES))
+		close_files(c);
 	if (may(c, cmd, e) != RC_OK || meet_needs(c, cmd, e) != RC_OK)
 		return e->rc;
 	return cmd->run(c, result, e);
 }
 
-static void answer(struct call *c, const char *text, size_t n)
+void door_answer(struct call *c, const char *text, size_t n)
 {
 	json_t *result = NULL;
 	json_error_t je;
@@ -195,13 +214,18 @@ static void answer(struct call *c, const char *text, size_t n)
 
 	c->node = NULL;
 	c->name = NULL;
+	c->tvs_asked = false;
+	c->give = -1;
 	c->request = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
 	rc = c->request ? dispatch(c, &result, &e)
 			: err_set(&e, RC_USAGE, "request", je.text, NULL,
 				  "a message of %zu bytes", n);
 	if (rc == RC_OK && result)
 		call_send(c, json_pack("{s:o}", "result", result));
-	else {
+	fd_close(c->give);
+	c->give = -1;
+	close_files(c);
+	if (rc != RC_OK || !result) {
 		if (rc == RC_OK)
 			err_set(&e, RC_ERROR, c->name, "out of memory", NULL, "%s",
 				"front");
@@ -231,16 +255,18 @@ struct door {
 static void converse(struct connection *n)
 {
 	int ms = (int)n->door->service->conf.silent_seconds * 1000;
-	char *buf = malloc(MAX_REQUEST);
+	/* A stranger's descriptors would only take up our room for them. */
+	size_t most = is_administrator(&n->call) ? FRONT_FILES_MAX : 0;
+	char *buf = malloc(FRONT_REQUEST_MAX);
 	struct err e = {0};
 	size_t got = 0;
 
 	while (buf && !n->call.gone && sock_wait(n->call.fd, ms, &e) == RC_OK) {
-		enum rc rc = sock_recv(n->call.fd, buf, MAX_REQUEST, &got, NULL,
-				       0, &e);
+		enum rc rc = sock_recv_all(n->call.fd, buf, FRONT_REQUEST_MAX, &got,
+					   n->call.files, most, &n->call.nfiles, 0, &e);
 
 		if (rc == RC_OK)
-			answer(&n->call, buf, got);
+			door_answer(&n->call, buf, got);
 		else if (rc == RC_USAGE) /* too long: it was thrown away whole */
 			call_send(&n->call, json_pack("{s:o}", "error",
 						      err_json(&e)));
@@ -332,6 +358,7 @@ static void welcome(struct door *d, int fd)
 	n->door = d;
 	n->call.service = d->service;
 	n->call.fd = fd;
+	n->call.give = -1;
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
 			 sizeof patience);
 	if (sock_peer(fd, &n->call.peer, &e) != RC_OK ||

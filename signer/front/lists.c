@@ -1,5 +1,4 @@
 #include "lists.h"
-#include "itl/accept.h"
 #include <string.h>
 
 /* The key that the list names as its signer, or NULL. */
@@ -134,14 +133,6 @@ enum rc list_signed(struct service *s, const struct cluster_node *n,
 	*out = l;
 	l.bytes = NULL;
 	return RC_OK;
-}
-
-bool list_accepted(const struct service *s, struct bytes ctl, struct bytes itl,
-		   struct bytes offered, char why[256])
-{
-	enum itl_verdict v = itl_accept(ctl, itl, offered, NULL, NULL, why);
-
-	return itl_accepted(v) || (v == ITL_UNKNOWN_SIGNER && service_tvs_answers(s));
 }
 
 bool list_same_contents(const struct list *a, const struct list *b)

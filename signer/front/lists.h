@@ -38,11 +38,6 @@ enum rc list_signed(struct service *s, const struct cluster_node *n,
 enum rc list_fits_phones(const char *op, const struct cluster_node *n,
 			 const struct itl *l, bool force, struct err *e) MUST_CHECK;
 
-/* Would phones that hold these files (of length 0: none) take the offered one, of
- * themselves or, if they answer, through TVSs? why: as itl_accept() has it. */
-bool list_accepted(const struct service *s, struct bytes ctl, struct bytes itl,
-		   struct bytes offered, char why[256]);
-
 /* True if a and b differ in nothing but timestamp and signature. */
 bool list_same_contents(const struct list *a, const struct list *b);
 

@@ -1,5 +1,6 @@
 #include "lockout.h"
 #include "base/num.h"
+#include "tvs_answers.h"
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -97,7 +98,7 @@ static enum rc hold_present(struct service *s, struct view *v, const char *node,
 	    kept_before(s, &t.itl, &kept, e) != RC_OK)
 		return e->rc;
 	/* TVS may have vouched for it all the same. */
-	const char *lists[] = {kept && !v->now.tvs ? "" : t.itl.want,
+	const char *lists[] = {kept && v->now.tvs == JUDGE_TVS_NONE ? "" : t.itl.want,
 			       strcmp(t.itl.have, t.itl.want) != 0 ? t.itl.have : "",
 			       kept ? t.itl.before : ""};
 
@@ -124,11 +125,13 @@ static enum rc hold_past(struct service *s, struct view *v, struct err *e)
 }
 
 /* node: its present phones alone; NULL: all, and those that were off. */
-static enum rc look(struct service *s, const char *node, struct view *v, struct err *e)
+static enum rc look(struct call *c, const char *node, struct view *v, struct err *e)
 {
+	struct service *s = c->service;
+
 	if (service_keys(s, &v->keys, &v->nkeys, e) != RC_OK)
 		return e->rc;
-	judge_next_of(s->cluster, v->keys, v->nkeys, service_tvs_answers(s), UNIT_COUNT, NULL,
+	judge_next_of(s->cluster, v->keys, v->nkeys, tvs_answers_now(c), UNIT_COUNT, NULL,
 		      &v->now);
 	if (node)
 		return hold_present(s, v, node, e);
@@ -165,11 +168,37 @@ static const char *const remedies[] = {
 	[JUDGE_NONE] = "--force does it, if no phone holds that list any more",
 	[JUDGE_RESTART_FIRST] =
 		"first `utils service restart Cisco Tftp` there, whose list these phones accept, and let them fetch it",
+	[JUDGE_TVS_FIRST] =
+		"first let each TVS answer: `systemctl restart itlkeeper-tvs`; `show cluster` says which one does not; if it cannot, --force, then `utils itl reset localkey`",
 	[JUDGE_RESET_FIRST] =
 		"first `utils itl reset localkey`, and let the phones fetch its list",
 	[JUDGE_POLICY_FIRST] =
 		"first set the other policy in cluster.conf, and `utils service restart Cisco Tftp` on each node: then let phones fetch, do this, restart again, and set the policy back",
 };
+
+/* Why phones that must ask are not answered: the TVS that is missing, or their list. */
+static const char *no_answer(struct service *s, char to[TVS_ANSWERS_TEXT])
+{
+	tvs_answers_missing(s, to);
+	if (!to[0])
+		(void)snprintf(to, TVS_ANSWERS_TEXT,
+			       "it names no TVS that is sure to vouch for it");
+	return to;
+}
+
+static void say_locked(struct call *c, const struct judge_finding *f,
+		       const struct judge_next *after, char *why, size_t cap)
+{
+	const char *beyond = f->verdict == JUDGE_BEYOND
+				     ? "; nor would `utils itl reset localkey` help"
+				     : "";
+	char no[TVS_ANSWERS_TEXT];
+
+	(void)snprintf(why, cap,
+		       "its phones would be locked: their list does not hold the %s that would sign their next one, and %.*s%s",
+		       after->policy == POLICY_ITLRECOVERY ? "ITLRecovery" : "CallManager",
+		       *beyond ? 90 : 130, no_answer(c->service, no), beyond);
+}
 
 static enum rc refuse(struct call *c, const struct judge_finding *f,
 		      const struct judge_next *before, const struct judge_next *after,
@@ -187,13 +216,7 @@ static enum rc refuse(struct call *c, const struct judge_finding *f,
 			       "phones that were off since %s may hold its list %.8s, and then not even `utils itl reset localkey` would help them",
 			       day, f->held->sha1);
 	else
-		(void)snprintf(why, sizeof why,
-			       "its phones would be locked: the %s that would sign their next list is not in the list that they hold, and no TVS of that list would vouch for it%s",
-			       after->policy == POLICY_ITLRECOVERY ? "ITLRecovery"
-								   : "CallManager",
-			       f->verdict == JUDGE_BEYOND
-				       ? "; nor would `utils itl reset localkey` help"
-				       : "");
+		say_locked(c, f, after, why, sizeof why);
 	return err_set(e, RC_REFUSED, c->name, why, hint, "%s",
 		       host_of(before->cluster, f->held->node));
 }
@@ -232,7 +255,7 @@ enum rc lockout_generate(struct call *c, enum unit unit, const char *node,
 
 	if (unit == UNIT_AUDIT)
 		return RC_OK; /* it is in no list */
-	if (look(s, NULL, &v, e) != RC_OK)
+	if (look(c, NULL, &v, e) != RC_OK)
 		return e->rc;
 	judge_next_of(s->cluster, v.keys, v.nkeys, v.now.tvs, unit, node, &after);
 	f = judge_change(v.held, v.nheld, &v.now, &after);
@@ -248,7 +271,7 @@ enum rc lockout_conf(struct call *c, const struct cluster *next, struct err *loc
 
 	*locks = (struct err){0};
 	finding[0] = '\0';
-	if (look(c->service, NULL, &v, e) != RC_OK)
+	if (look(c, NULL, &v, e) != RC_OK)
 		return e->rc;
 	judge_next_of(next, v.keys, v.nkeys, v.now.tvs, UNIT_COUNT, NULL, &after);
 	f = judge_change(v.held, v.nheld, &v.now, &after);
@@ -259,27 +282,38 @@ enum rc lockout_conf(struct call *c, const struct cluster *next, struct err *loc
 	return RC_OK;
 }
 
+/* What an operator does about a list that phones would not take. */
+static const char *before_restart(struct call *c, const struct judge_finding *f,
+				  const struct judge_next *now)
+{
+	if (judge_remedy(f, now, now) == JUDGE_TVS_FIRST)
+		return remedies[JUDGE_TVS_FIRST];
+	if (f->verdict == JUDGE_BEYOND)
+		return remedies[JUDGE_NONE];
+	if (c->node != cluster_publisher(c->service->cluster))
+		return "leave the reset list in place until each TVS answers (`systemctl restart itlkeeper-tvs`, `show cluster`); or --force, and reset afterwards";
+	return "`utils itl reset localkey` first, then the phones; or --force, if no phone holds that list";
+}
+
 enum rc lockout_restart(struct call *c, struct err *locks,
 			char finding[LOCKOUT_FINDING_MAX], struct err *e)
 {
 	struct view v CLEANUP(view_clear) = {0};
 	struct judge_finding f;
-	const char *hint;
+	char why[sizeof locks->why], no[TVS_ANSWERS_TEXT];
 
 	*locks = (struct err){0};
 	finding[0] = '\0';
-	if (look(c->service, c->node->id, &v, e) != RC_OK)
+	if (look(c, c->node->id, &v, e) != RC_OK)
 		return e->rc;
 	f = judge_publish(v.held, v.nheld, &v.now);
 	if (!f.held)
 		return RC_OK;
 	put_finding(&f, finding);
-	hint = c->node != cluster_publisher(c->service->cluster)
-		       ? "leave the reset list in place until there is TVS (`utils itl reset localkey` puts one); or --force, and reset afterwards"
-		       : "`utils itl reset localkey` first, then the phones; or --force, if no phone holds that list";
-	err_set(locks, RC_REFUSED, c->name,
-		"its phones hold a list that does not name who signs its own list now, and no TVS of that list vouches for it: they would be locked",
-		f.verdict == JUDGE_BEYOND ? remedies[JUDGE_NONE] : hint, "%s",
+	(void)snprintf(why, sizeof why,
+		       "its phones' list does not name who signs its own list now, so they would ask, and %.130s: they would be locked",
+		       no_answer(c->service, no));
+	err_set(locks, RC_REFUSED, c->name, why, before_restart(c, &f, &v.now), "%s",
 		c->node->host);
 	return RC_OK;
 }
@@ -295,8 +329,8 @@ enum rc lockout_reset_source(struct call *c, enum keyd_how how,
 	judge_trust_add(&t, served);
 	if (service_keys(c->service, &v.keys, &v.nkeys, e) != RC_OK)
 		return e->rc;
-	judge_next_of(c->service->cluster, v.keys, v.nkeys, service_tvs_answers(c->service),
-		      UNIT_COUNT, NULL, &v.now);
+	judge_next_of(c->service->cluster, v.keys, v.nkeys, tvs_answers_now(c), UNIT_COUNT, NULL,
+		      &v.now);
 	*fresh = judge_reset_fresh(how, &t, &v.now);
 	return RC_OK;
 }
@@ -307,7 +341,7 @@ enum rc lockout_reset(struct call *c, const struct itl *source, const X509 *sign
 	struct view v CLEANUP(view_clear) = {0};
 	struct judge_finding f;
 
-	if (look(c->service, NULL, &v, e) != RC_OK)
+	if (look(c, NULL, &v, e) != RC_OK)
 		return e->rc;
 	f = judge_reset(v.held, v.nheld, true, source, judge_cert_of(signer), &v.now);
 	if (!f.held ||
@@ -331,7 +365,7 @@ enum rc lockout_reset_warning(struct call *c, const struct itl *source,
 	char day[16];
 
 	to[0] = '\0';
-	if (look(c->service, NULL, &v, e) != RC_OK)
+	if (look(c, NULL, &v, e) != RC_OK)
 		return e->rc;
 	f = judge_reset(v.held, v.nheld, false, source, judge_cert_of(signer), &v.now);
 	if (!f.held)

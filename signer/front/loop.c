@@ -5,6 +5,7 @@
 #include "base/proc.h"
 #include "lists.h"
 #include "node.h"
+#include "sign_again.h"
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -129,10 +130,30 @@ static enum rc put_wanted(struct loop *l, const struct target *t, struct err *e)
 	return RC_OK;
 }
 
+static void tell_files(void *arg, json_t *files)
+{
+	emit(arg, "files", "files", files);
+}
+
+/* Phones that fetch the list ask for signed files next. That takes as long as it takes:
+ * what follows has its own time. */
+static enum rc sign_files_again(struct loop *l, const struct target *t, struct err *e)
+{
+	struct service *s = l->service;
+	struct signed_files done;
+	enum rc rc = sign_again(s, l->node, t, tell_files, l, &done, e);
+
+	pthread_mutex_lock(&s->lock);
+	l->again = done;
+	pthread_mutex_unlock(&s->lock);
+	node_attempt(node_attempt_seconds(s->cluster));
+	return rc;
+}
+
 static enum rc put_and_prove(struct loop *l, const struct target *t,
 			     struct err *e)
 {
-	if (put_wanted(l, t, e) != RC_OK)
+	if (put_wanted(l, t, e) != RC_OK || sign_files_again(l, t, e) != RC_OK)
 		return e->rc;
 	emit(l, "restarting", NULL, NULL);
 	if (node_bounce(l->service, l->node, e) != RC_OK)

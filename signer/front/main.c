@@ -95,6 +95,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "front: %s\n", err_text(&e, text, sizeof text));
 		return err_exit_code(RC_USAGE);
 	}
+	/* Each connection may bring files. */
+	(void)proc_room_for_files(256 + conf.connections * (FRONT_FILES_MAX + 4ul));
 	warn_slow_return(cluster, &conf, o.check);
 	if (o.check) {
 		rc = folders_check(o.config, cluster, &e);

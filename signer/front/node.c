@@ -104,6 +104,16 @@ enum rc node_put(struct service *s, const struct cluster_node *n,
 	return job_end(s, n, rc, e);
 }
 
+enum rc node_talk(struct service *s, const struct cluster_node *n, const char *what,
+		  size_t max, const struct carry_talk *talk, struct err *e)
+{
+	enum rc rc;
+
+	job_begin(s, n);
+	rc = node_ssh_talk(s, n, what, max, talk, s->cluster->put_seconds, e);
+	return job_end(s, n, rc, e);
+}
+
 /* Root has its whole time: it would not know that nobody waits any more. */
 enum rc node_bounce(struct service *s, const struct cluster_node *n,
 		    struct err *e)

@@ -18,6 +18,12 @@ enum rc node_put(struct service *s, const struct cluster_node *n,
 		 const char *name, struct bytes content,
 		 struct err *e) MUST_CHECK;
 
+/* A dialogue with carry about the folder on the SSH server (a job of SSH, folder, max: bytes
+ * of a file). It has put-seconds from one message to the next. */
+struct carry_talk;
+enum rc node_talk(struct service *s, const struct cluster_node *n, const char *what,
+		  size_t max, const struct carry_talk *talk, struct err *e) MUST_CHECK;
+
 /* Run the node's restart command, if it has one. */
 enum rc node_bounce(struct service *s, const struct cluster_node *n,
 		    struct err *e) MUST_CHECK;

@@ -90,6 +90,22 @@ enum rc node_ssh_put(struct service *s, const struct cluster_node *n,
 	return RC_OK;
 }
 
+enum rc node_ssh_talk(struct service *s, const struct cluster_node *n, const char *what,
+		      size_t max, const struct carry_talk *talk, unsigned seconds,
+		      struct err *e)
+{
+	struct carry_job job = CARRY_JOB(.talk = talk, .max = MAX_NOTE);
+	uint8_t CLEANUP_FREE *text = NULL;
+	size_t len = 0;
+
+	if (run(s, n, NULL, what,
+		json_pack("{s:s, s:I}", "folder", n->ssh.path, "max", (json_int_t)max),
+		seconds, job, &text, &len, e) != RC_OK)
+		return e->rc;
+	tell_note(n, text, len);
+	return RC_OK;
+}
+
 enum rc node_ssh_restart(struct service *s, const struct cluster_node *n,
 			 unsigned seconds, struct err *e)
 {

@@ -8,6 +8,10 @@
 enum rc node_ssh_put(struct service *s, const struct cluster_node *n,
 		     const char *name, struct bytes content, unsigned seconds,
 		     struct err *e) MUST_CHECK;
+/* The job's members: SSH, folder, max. */
+enum rc node_ssh_talk(struct service *s, const struct cluster_node *n, const char *what,
+		      size_t max, const struct carry_talk *talk, unsigned seconds,
+		      struct err *e) MUST_CHECK;
 enum rc node_ssh_restart(struct service *s, const struct cluster_node *n,
 			 unsigned seconds, struct err *e) MUST_CHECK;
 enum rc node_ssh_probe(struct service *s, const struct cluster_node *n,

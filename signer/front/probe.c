@@ -128,13 +128,11 @@ enum rc op_node_check(struct call *c, json_t **result, struct err *e)
 		const struct probe *p = &all->p[i];
 
 		(void)json_array_append_new(
-			nodes, json_pack("{s:s, s:s, s:s, s:b, s:o, s:o}", "id",
+			nodes, json_pack("{s:s, s:s, s:o, s:b, s:o, s:o}", "id",
 					 p->node->id, "host", p->node->host,
-					 "folder", p->node->folder, "ok",
+					 "folder", json_words(p->node->folder), "ok",
 					 p->error.rc == RC_OK, "error",
-					 p->error.rc ? err_json(&p->error)
-						     : json_null(),
-					 "key", show_key(p)));
+					 err_json(&p->error), "key", show_key(p)));
 	}
 	*result = json_pack("{s:o}", "nodes", nodes);
 	return RC_OK;

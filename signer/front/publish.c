@@ -1,6 +1,7 @@
 #include "publish.h"
 #include "base/errjson.h"
 #include "loop.h"
+#include "sign_again.h"
 
 void publish_tell(struct call *c)
 {
@@ -52,9 +53,10 @@ json_t *publish_outcomes(struct service *s, struct loop *const *loops, size_t n,
 
 		(void)json_array_insert_new(
 			nodes, 0,
-			json_pack("{s:s, s:s, s:b, s:o}", "id", l->node->id, "host",
+			json_pack("{s:s, s:s, s:b, s:o, s:o}", "id", l->node->id, "host",
 				  l->node->host, "ok", ok, "error",
-				  ok ? json_null() : err_json(&l->last)));
+				  ok ? json_null() : err_json(&l->last), "files",
+				  sign_again_show(&l->again)));
 		if (!ok) {
 			*e = l->last;
 			*rc = l->last.rc;

@@ -6,6 +6,7 @@
 #include "loop.h"
 #include "ops.h"
 #include "phones.h"
+#include "sign_again.h"
 #include <string.h>
 #include <time.h>
 
@@ -143,6 +144,18 @@ static enum rc restart_node(struct call *c, int64_t op, const struct order *o,
 	return work_on_node(c, e);
 }
 
+/* What was signed again by the way. */
+static json_t *files_of(struct call *c)
+{
+	struct loop *l = loop_of(c->service, c->node);
+	json_t *files;
+
+	pthread_mutex_lock(&c->service->lock);
+	files = sign_again_show(&l->again);
+	pthread_mutex_unlock(&c->service->lock);
+	return files;
+}
+
 enum rc op_tftp_restart(struct call *c, json_t **result, struct err *e)
 {
 	struct list CLEANUP(list_clear) list = {0};
@@ -172,9 +185,10 @@ enum rc op_tftp_restart(struct call *c, json_t **result, struct err *e)
 	phones_end(c->service);
 	op_end(c, op, rc, e);
 	if (rc == RC_OK)
-		*result = json_pack("{s:s, s:s, s:s, s:b, s:o}", "node", c->node->id,
+		*result = json_pack("{s:s, s:s, s:s, s:b, s:o, s:o}", "node", c->node->id,
 				    "sha1", list.sha1, "kind",
 				    list_kind_name(list.kind), "built", built,
-				    "phones", phones_show(units, did, &phones));
+				    "phones", phones_show(units, did, &phones), "files",
+				    files_of(c));
 	return rc;
 }

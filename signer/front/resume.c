@@ -10,6 +10,7 @@
 #include "heads.h"
 #include "ops.h"
 #include "publish.h"
+#include "trust.h"
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -137,6 +138,18 @@ static bool tell_remove(struct service *s, const struct op *o, char *note)
 	return gone;
 }
 
+static bool tell_trust(struct service *s, const struct op *o, char *note)
+{
+	uint32_t timestamp = 0;
+	bool done = sscanf(o->params, "timestamp=%u", &timestamp) == 1 &&
+		    trust_is_of(s, timestamp);
+
+	(void)snprintf(note, NOTE_MAX, "the service ended meanwhile; %s",
+		       done ? "the trust file was made all the same"
+			    : "the trust file is as it was: give the command again");
+	return done;
+}
+
 static bool tell_nothing(struct service *s, const struct op *o, char *note)
 {
 	(void)s;
@@ -155,6 +168,7 @@ static const struct {
 	{"cert-import", tell_generate},
 	{"csr", tell_csr},
 	{"key-remove", tell_remove},
+	{"trust-set", tell_trust},
 };
 
 static void give_up(struct service *s, const struct op *o)

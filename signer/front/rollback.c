@@ -5,7 +5,9 @@
 #include "lists.h"
 #include "loop.h"
 #include "ops.h"
+#include "phone_accepts.h"
 #include "publish.h"
+#include "tvs_answers.h"
 #include <string.h>
 
 /* What a node gets back. */
@@ -103,16 +105,19 @@ static enum rc gather(struct call *c, struct backs **out, struct err *e)
 static enum rc phones_take(struct call *c, const struct back *b, struct err *e)
 {
 	struct list CLEANUP(list_clear) held = {0};
-	char why[256];
+	char why[256], no[TVS_ANSWERS_TEXT], text[sizeof e->why];
 
 	if (store_list(c->service->store, b->target.itl.want, &held, e) != RC_OK)
 		return e->rc;
-	if (list_accepted(c->service, bytes_of(NULL, 0), bytes_of(held.bytes, held.n),
+	if (phone_accepts(c, bytes_of(NULL, 0), bytes_of(held.bytes, held.n),
 			  bytes_of(b->list.bytes, b->list.n), why))
 		return RC_OK;
-	return err_set(e, RC_REFUSED, "rollback",
-		       "phones hold the reset list, and would accept this node's list of before it only through a TVS, and none answers",
-		       "leave the reset list in place, or use --force and reset afterwards",
+	tvs_answers_missing(c->service, no);
+	(void)snprintf(text, sizeof text,
+		       "phones hold the reset list, and would accept this node's list of before only through a TVS, and %.130s",
+		       no[0] ? no : "it names no TVS that is sure to vouch for it");
+	return err_set(e, RC_REFUSED, "rollback", text,
+		       "leave the reset list in place until each TVS answers (`systemctl restart itlkeeper-tvs`, `show cluster`); or use --force, and reset afterwards",
 		       "%s: %s, signed by %s", b->node->host, b->list.sha1,
 		       b->list.signer);
 }
@@ -132,7 +137,7 @@ static json_t *plan_node(struct call *c, const struct back *b)
 
 	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "id", b->node->id, "host",
 			 b->node->host, "sha1", b->target.itl.want, "then", then,
-			 "kept", goes ? json_null() : err_json(&b->kept), "locks",
+			 "kept", err_json(&b->kept), "locks",
 			 locked ? err_json(&locks) : json_null());
 }
 

@@ -24,6 +24,7 @@ struct loop {
 	unsigned running;  /* `asked` when the present attempt began */
 	unsigned answered; /* `asked` when the last attempt that ended began */
 	unsigned heard;    /* an operation listens from this attempt on; 0: none */
+	struct signed_files again; /* what it signed again (sign_again.h); cert "": nothing */
 	struct err last;   /* of the last attempt; rc RC_OK: it went well */
 	unsigned failures; /* attempts in a row; the thread's own, as the next */
 	bool looked;       /* `have` is what the node served since we began */
@@ -42,6 +43,7 @@ struct service {
 	char keyd[CLUSTER_PATH_MAX]; /* its socket */
 	int stop_fd;           /* readable for good once the service ends */
 	struct watch *watch;   /* alerts (watch.c) */
+	struct tvs_answers *tvs; /* of the nodes' TVSs (tvs_answers.c) */
 	struct checks *checks; /* of the vaults (vaults.c) */
 	pthread_mutex_t phones; /* their reset: who expects or runs it (phones.h) */
 	pthread_t chores;      /* chores.c */
@@ -74,14 +76,18 @@ struct service_setup {
 	const char *dir; /* the folder that the configuration was read from */
 };
 
+/* ---- its start and end (start.c) ---- */
+
 /* Opens the state and starts the threads, which service_stop() ends; state and
  * operations stay. */
 enum rc service_start(const struct service_setup *setup, struct service **out,
 		      struct err *e) MUST_CHECK;
+void service_stop(struct service *s); /* NULL is fine; halts it first */
+
+/* ---- for all that runs in it (service.c) ---- */
+
 /* Everything that waits gives up; what was begun goes on with the next start. */
 void service_halt(struct service *s);
-void service_stop(struct service *s); /* NULL is fine */
-
 /* With the lock held: until something changed, at most until `due` by proc_now()
  * (0: for ever). */
 void service_wait(struct service *s, double due);
@@ -91,10 +97,6 @@ void service_each_minute(struct service *s, void (*run)(struct service *s));
 
 /* A text that stands between quotes in the log must not end them. Returns text. */
 char *service_quotable(char *text);
-
-/* Whether the cluster's TVSs answer phones, with the certificates in force. This is
- * the one place that says so. */
-bool service_tvs_answers(const struct service *s);
 
 enum rc service_keyd_status(struct service *s, struct keyd_status *out,
 			    struct err *e) MUST_CHECK;

@@ -1,9 +1,12 @@
 #include "show.h"
-#include "loop.h"
 #include "base/errjson.h"
 #include "base/num.h"
+#include "ctl_diff.h"
 #include "holds.h"
 #include "lists.h"
+#include "loop.h"
+#include "sign_again.h"
+#include "tvs_answers.h"
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <sodium.h>
@@ -31,7 +34,7 @@ static json_t *show_name(const X509_NAME *name)
 
 	if (itl_name(name, text, &n, &ignored) != RC_OK)
 		return json_null();
-	return json_string(text);
+	return json_words(text);
 }
 
 static json_t *show_serial(X509 *cert)
@@ -76,26 +79,36 @@ static json_t *show_pem(X509 *cert)
 	return j ? j : json_null();
 }
 
+json_t *show_certificate(const X509 *cert)
+{
+	X509 *c = (X509 *)(uintptr_t)cert; /* libcrypto keeps what it computed */
+
+	return json_pack("{s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "bits",
+			 EVP_PKEY_get_bits(X509_get0_pubkey(c)), "subject",
+			 show_name(X509_get_subject_name(c)), "issuer",
+			 show_name(X509_get_issuer_name(c)), "serial", show_serial(c),
+			 "not_before", (json_int_t)show_time(X509_get0_notBefore(c)),
+			 "not_after", (json_int_t)show_time(X509_get0_notAfter(c)), "sha1",
+			 show_digest(c, EVP_sha1()), "sha256",
+			 show_digest(c, EVP_sha256()), "pem", show_pem(c));
+}
+
 json_t *show_key(const struct keyd_key *k)
 {
 	char id[2 * sizeof k->id + 1], label[LABEL_MAX];
 	const char *node =
 		unit_is_of_node(k->label.unit) ? k->label.node : NULL;
-	X509 *c = k->cert;
+	json_t *cert = show_certificate(k->cert), *j;
 
 	label_text(&k->label, label);
-	return json_pack(
-		"{s:s, s:s, s:s?, s:i, s:b, s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
-		"label", label, "unit", unit_name(k->label.unit), "node", node,
-		"generation", (int)k->label.generation, "current", k->current, "id",
-		hex_of(bytes_of(k->id, sizeof k->id), id, sizeof id), "bits",
-		EVP_PKEY_get_bits(X509_get0_pubkey(c)), "subject",
-		show_name(X509_get_subject_name(c)), "issuer",
-		show_name(X509_get_issuer_name(c)), "serial", show_serial(c),
-		"not_before", (json_int_t)show_time(X509_get0_notBefore(c)), "not_after",
-		(json_int_t)show_time(X509_get0_notAfter(c)), "sha1",
-		show_digest(c, EVP_sha1()), "sha256",
-		show_digest(c, EVP_sha256()), "pem", show_pem(c));
+	j = json_pack("{s:s, s:s, s:s?, s:i, s:b, s:s}", "label", label, "unit",
+		      unit_name(k->label.unit), "node", node, "generation",
+		      (int)k->label.generation, "current", k->current, "id",
+		      hex_of(bytes_of(k->id, sizeof k->id), id, sizeof id));
+	if (j && cert)
+		(void)json_object_update(j, cert);
+	json_decref(cert);
+	return j;
 }
 
 enum rc show_certs(struct call *c, json_t **result, struct err *e)
@@ -120,8 +133,7 @@ enum rc show_certs(struct call *c, json_t **result, struct err *e)
 		(void)json_array_append_new(certs, show_key(&keys[i]));
 	}
 	keyd_keys_free(keys, n);
-	*result = json_pack("{s:o, s:o}", "certs", certs, "error",
-			    away.rc ? err_json(&away) : json_null());
+	*result = json_pack("{s:o, s:o}", "certs", certs, "error", err_json(&away));
 	return RC_OK;
 }
 
@@ -146,6 +158,14 @@ static json_t *show_served(struct store *s, const struct served *f)
 			 (json_int_t)f->since);
 }
 
+static json_t *show_ctl(struct service *s, const struct served *f)
+{
+	json_t *j = show_served(s->store, f);
+
+	(void)json_object_set_new(j, "old", ctl_diff_show(s, f->have));
+	return j;
+}
+
 /* Was the node asked what it serves since front began? Until then what state says of
  * it is from before. */
 static bool was_asked(struct service *s, const struct cluster_node *n)
@@ -161,19 +181,26 @@ static bool was_asked(struct service *s, const struct cluster_node *n)
 	return asked;
 }
 
+static json_t *show_files(struct store *s, const struct cluster_node *n)
+{
+	struct signed_files f;
+	struct err ignored;
+
+	return store_signed(s, n->id, &f, &ignored) == RC_OK ? sign_again_show(&f) : json_null();
+}
+
 static json_t *show_node(struct service *s, const struct cluster_node *n,
 			 const struct target *t)
 {
-	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:I}",
+	return json_pack("{s:b, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I}",
 			 "asked", was_asked(s, n), "id", n->id, "host", n->host,
 			 "address", n->address, "publisher", n == cluster_publisher(s->cluster), "tftp",
-			 n->tftp, "tvs", n->tvs, "want",
+			 n->tftp, "tvs", n->tvs, "tvs_answers", tvs_answers_show(s, n), "want",
 			 show_stored(s->store, t->itl.want), "have",
 			 show_stored(s->store, t->itl.have), "have_since",
 			 (json_int_t)t->itl.since, "ctl",
-			 show_served(s->store, &t->ctl), "error",
-			 t->error.rc ? err_json(&t->error) : json_null(),
-			 "next_try", (json_int_t)t->next_try);
+			 show_ctl(s, &t->ctl), "files", show_files(s->store, n), "error",
+			 err_json(&t->error), "next_try", (json_int_t)t->next_try);
 }
 
 static json_t *show_keyd(struct service *s)
@@ -183,9 +210,10 @@ static json_t *show_keyd(struct service *s)
 
 	if (service_keyd_status(s, &st, &e) != RC_OK)
 		return json_pack("{s:o}", "error", err_json(&e));
-	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:b, s:I, s:I, s:s}",
-			 "token", st.token, "manufacturer", st.manufacturer,
-			 "model", st.model, "serial", st.serial, "sessions",
+	return json_pack("{s:o, s:o, s:o, s:o, s:i, s:i, s:b, s:I, s:I, s:s}",
+			 "token", json_words(st.token), "manufacturer",
+			 json_words(st.manufacturer), "model", json_words(st.model),
+			 "serial", json_words(st.serial), "sessions",
 			 (int)st.sessions, "keys", (int)st.keys, "password_set",
 			 st.password_set, "audit_entries",
 			 (json_int_t)st.audit_entries, "started",
@@ -211,10 +239,11 @@ static json_t *show_last(struct service *s)
 
 	if (store_op_last(s->store, &o, &ignored) != RC_OK)
 		return json_null();
-	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:b, s:s}", "id",
+	return json_pack("{s:I, s:s, s:s, s:I, s:I, s:b, s:o}", "id",
 			 (json_int_t)o.op.id, "kind", o.op.kind, "who", o.op.who,
 			 "started", (json_int_t)o.op.started, "ended",
-			 (json_int_t)o.ended, "well", o.well, "note", o.note);
+			 (json_int_t)o.ended, "well", o.well, "note",
+			 json_words(o.note));
 }
 
 enum rc show_status(struct call *c, json_t **result, struct err *e)
@@ -289,45 +318,6 @@ enum rc show_list(struct call *c, json_t **result, struct err *e)
 	return RC_OK;
 }
 
-static json_t *service_line(const char *name, const char *node, bool started,
-			    const char *detail)
-{
-	return json_pack("{s:s, s:s?, s:s, s:s}", "name", name, "node", node,
-			 "state", started ? "STARTED" : "FAILED", "detail",
-			 detail);
-}
-
-enum rc show_services(struct call *c, json_t **result, struct err *e)
-{
-	struct service *s = c->service;
-	struct keyd_status st;
-	struct target t;
-	json_t *services;
-	char text[1200];
-	struct err why;
-	bool up;
-
-	if (call_members(c, e, "{}") != RC_OK)
-		return e->rc;
-	services = json_array();
-	for (size_t i = 0; i < s->nloops; i++) {
-		const struct cluster_node *n = s->loops[i].node;
-
-		up = store_target(s->store, n->id, &t, &t.error) == RC_OK &&
-		     t.error.rc == RC_OK;
-		(void)json_array_append_new(
-			services,
-			service_line("Cisco Tftp", n->id, up,
-				     up ? "" : err_text(&t.error, text, sizeof text)));
-	}
-	up = service_keyd_status(s, &st, &why) == RC_OK;
-	(void)json_array_append_new(
-		services, service_line("itlkeeper keyd", NULL, up,
-				       up ? "" : err_text(&why, text, sizeof text)));
-	*result = json_pack("{s:o}", "services", services);
-	return RC_OK;
-}
-
 /* A node's CallManager signs as its TFTP server. */
 static bool runs(const struct cluster_node *node, enum unit u)
 {
@@ -377,6 +367,17 @@ static bool serves_foreign(struct service *s, const struct cluster_node *n,
 	       (list_identify(s, n, FILE_ITL, &l, &ignored) != RC_OK || l.kind == LIST_OTHER);
 }
 
+/* Right after the start nobody knows yet what the nodes serve: a list of before must
+ * not be overwritten unseen. Each loop begins with a look. */
+static void wait_for_looks(struct service *s)
+{
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->nloops; i++)
+		while (s->loops[i].answered == 0 && !s->stopping)
+			service_wait(s, 0);
+	pthread_mutex_unlock(&s->lock);
+}
+
 enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
 {
 	struct service *s = c->service;
@@ -385,9 +386,9 @@ enum rc show_init_plan(struct call *c, json_t **result, struct err *e)
 	struct target t;
 	size_t n = 0;
 
-	if (call_members(c, e, "{}") != RC_OK ||
-	    service_keys(s, &keys, &n, e) != RC_OK)
+	if (call_members(c, e, "{}") != RC_OK || service_keys(s, &keys, &n, e) != RC_OK)
 		return e->rc;
+	wait_for_looks(s);
 	plan = plan_keys(s->cluster, keys, n);
 	keyd_keys_free(keys, n);
 	nodes = json_array();

@@ -10,6 +10,8 @@ enum rc show_certs(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc show_services(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 enum rc show_init_plan(struct call *c, json_t **result, struct err *e) MUST_CHECK;
 
+/* What "certs" says of a certificate: bits, subject, ..., pem. */
+json_t *show_certificate(const X509 *cert);
 /* A key and its certificate, as in "certs". */
 json_t *show_key(const struct keyd_key *k);
 json_t *show_base64(const uint8_t *p, size_t n);

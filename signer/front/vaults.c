@@ -129,9 +129,7 @@ static enum rc check_all(struct service *s, json_t *out, struct err *e)
 				json_pack("{s:s, s:s?, s:b, s:o}", "vault",
 					  entry->name, "name",
 					  seen.name[0] ? seen.name : NULL,
-					  "ok", seen.error.rc == RC_OK, "error",
-					  seen.error.rc ? err_json(&seen.error)
-							: json_null()));
+					  "ok", seen.error.rc == RC_OK, "error", err_json(&seen.error)));
 	}
 	pthread_mutex_unlock(&c->one);
 	if (checked && rc == RC_OK)

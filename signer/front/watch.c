@@ -3,8 +3,10 @@
 #include "backups.h"
 #include "base/errjson.h"
 #include "base/log.h"
+#include "ctl_diff.h"
 #include "send.h"
 #include "show.h"
+#include "tvs_answers.h"
 #include <errno.h>
 #include <string.h>
 
@@ -39,6 +41,9 @@ struct facts {
 	struct alert_cert *certs;
 	struct vault_seen seen[VAULTS_MAX];
 	struct alert_vault vaults[VAULTS_MAX];
+	struct alert_tvs tvs[CLUSTER_MAX_NODES];
+	struct tvs_answer answers[CLUSTER_MAX_NODES]; /* what tvs borrows */
+	char ctl[CTL_OUTDATED_TEXT];
 	struct alert_row *rows; /* what stood until now */
 	size_t nrows;
 };
@@ -75,6 +80,32 @@ static enum rc gather_vaults(struct service *s, struct facts *x, struct err *e)
 	return RC_OK;
 }
 
+/* Of one that never answered nobody can say that it is down. */
+static void gather_tvs(struct service *s, struct facts *x)
+{
+	const struct cluster_node *n;
+
+	for (size_t i = 0; (n = cluster_node_at(s->cluster, i)); i++) {
+		struct tvs_answer *a = &x->answers[x->f.ntvs];
+
+		tvs_answers_of(s, n, a);
+		if (a->seen)
+			x->tvs[x->f.ntvs++] = (struct alert_tvs){n->id, n->host, a->since,
+								 &a->error};
+	}
+	x->f.tvs = x->tvs;
+}
+
+static void gather_ctl(struct service *s, struct facts *x)
+{
+	const struct cluster_node *n;
+
+	if (!ctl_outdated(s, &n, x->ctl))
+		return;
+	x->f.ctl_host = n->host;
+	x->f.ctl = x->ctl;
+}
+
 static enum rc gather_certs(const struct cluster *c, struct facts *x, struct err *e)
 {
 	const struct backup_state *st = &x->backups;
@@ -100,6 +131,8 @@ static enum rc gather(struct service *s, struct facts *x, struct err *e)
 	    backup_state_get(s, &x->backups, e) != RC_OK ||
 	    gather_vaults(s, x, e) != RC_OK || gather_certs(s->cluster, x, e) != RC_OK)
 		return e->rc;
+	gather_tvs(s, x);
+	gather_ctl(s, x);
 	x->f.cluster = s->cluster;
 	x->f.now = clock_now(&s->clock).wall;
 	x->f.backup = ALERT_BACKUP_UNKNOWN;
@@ -457,11 +490,6 @@ void watch_join(struct service *s)
 
 /* ---- the door ---- */
 
-static json_t *show_failure(const struct err *e)
-{
-	return e->rc ? err_json(e) : json_null();
-}
-
 static enum rc answer(struct service *s, json_t **result, struct err *e)
 {
 	struct alert_row CLEANUP_FREE *rows = NULL;
@@ -475,16 +503,15 @@ static enum rc answer(struct service *s, json_t **result, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		(void)json_array_append_new(
 			alerts,
-			json_pack("{s:s, s:i, s:s, s:I, s:I, s:I}", "name",
+			json_pack("{s:s, s:i, s:o, s:I, s:I, s:I}", "name",
 				  rows[i].name, "severity", rows[i].severity,
-				  "text", rows[i].text, "since",
+				  "text", json_words(rows[i].text), "since",
 				  (json_int_t)rows[i].since, "sent",
 				  (json_int_t)rows[i].sent, "times",
 				  (json_int_t)rows[i].times));
 	pthread_mutex_lock(&w->lock);
 	*result = json_pack("{s:o, s:o, s:o}", "alerts", alerts, "syslog",
-			    show_failure(&w->syslog), "mail",
-			    show_failure(&w->mail));
+			    err_json(&w->syslog), "mail", err_json(&w->mail));
 	pthread_mutex_unlock(&w->lock);
 	return RC_OK;
 }

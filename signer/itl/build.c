@@ -81,7 +81,7 @@ static int modulus_of(X509 *signer)
 static enum rc write_signer_id(struct writer *w, X509 *signer, struct err *e)
 {
 	char subject[ITL_MAX_NAME], issuer[ITL_MAX_NAME];
-	uint8_t buf[MAX_SERIAL];
+	uint8_t buf[ITL_MAX_SERIAL];
 	struct bytes serial;
 	size_t nsubject, nissuer;
 
@@ -183,7 +183,7 @@ static enum rc write_record(struct writer *w, const struct record *r, struct err
 {
 	char subject[ITL_MAX_NAME], issuer[ITL_MAX_NAME];
 	size_t start = w->n, nsubject, nissuer;
-	uint8_t buf[MAX_SERIAL];
+	uint8_t buf[ITL_MAX_SERIAL];
 	struct bytes serial;
 
 	if (itl_name(X509_get_subject_name(r->cert), subject, &nsubject, e) ||
@@ -213,8 +213,13 @@ static enum rc write_record(struct writer *w, const struct record *r, struct err
 	return RC_OK;
 }
 
-static enum rc too_long(struct err *e, size_t record, size_t of)
+static enum rc too_long(struct err *e, bool store, size_t record, size_t of)
 {
+	if (store)
+		return err_set(e, RC_REFUSED, "build list",
+			       "over what a trust store may hold: 1048576 bytes, 1024 records",
+			       "remove certificates that nobody needs any more",
+			       "record %zu of %zu", record, of);
 	return err_set(e, RC_REFUSED, "build list",
 		       "over 65535 bytes, which takes phones out of service",
 		       "about 39 whole certificates fit: list fewer nodes, or use "
@@ -287,14 +292,16 @@ static enum rc finish(struct draft *d, unsigned digest, const struct itl_signer 
 enum rc itl_build(const struct itl_plan *plan, const struct itl_signer *signer,
 		  uint8_t **out, size_t *n, struct err *e)
 {
-	uint8_t CLEANUP_FREE *buf = malloc(ITL_MAX);
-	struct draft d = {.w = writer_of(buf, ITL_MAX)};
+	const size_t cap = plan->store ? ITL_MAX_STORE : ITL_MAX;
+	const size_t most = plan->store ? ITL_MAX_STORE_RECORDS : ITL_MAX_RECORDS;
+	uint8_t CLEANUP_FREE *buf = malloc(cap);
+	struct draft d = {.w = writer_of(buf, cap)};
 	struct head h = head_of(plan);
 
 	if (!buf)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "list");
-	if (plan->nentries > ITL_MAX_RECORDS)
-		return too_long(e, ITL_MAX_RECORDS + 1, plan->nentries);
+	if (plan->nentries > most)
+		return too_long(e, plan->store, most + 1, plan->nentries);
 	if (write_header(&d, &h, e))
 		return e->rc;
 	for (size_t i = 0; i < plan->nentries; i++) {
@@ -303,7 +310,7 @@ enum rc itl_build(const struct itl_plan *plan, const struct itl_signer *signer,
 		if (write_record(&d.w, &r, e))
 			return e->rc;
 		if (d.w.bad)
-			return too_long(e, i + 1, plan->nentries);
+			return too_long(e, plan->store, i + 1, plan->nentries);
 	}
 	return finish(&d, plan->digest, signer, &buf, out, n, e);
 }
@@ -385,7 +392,7 @@ static enum rc copy_records(struct draft *d, const struct itl *source,
 		else if (write_record(&d->w, &new, e))
 			return e->rc;
 		if (d->w.bad)
-			return too_long(e, i + 1, source->nrecords);
+			return too_long(e, false, i + 1, source->nrecords);
 	}
 	return RC_OK;
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_LINES (16 + ITL_MAX_RECORDS)
+#define MAX_LINES (16 + ITL_MAX_STORE_RECORDS) /* the longest that parses */
 
 struct text {
 	char *all; /* lines that end in NULs, malloc()ed */

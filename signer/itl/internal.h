@@ -6,8 +6,6 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define MAX_SERIAL 64 /* bytes; X.509 allows 20 */
-
 CLEANUP_DEFINE(X509 *, X509_free);
 CLEANUP_DEFINE(EVP_PKEY *, EVP_PKEY_free);
 CLEANUP_DEFINE(EVP_MD_CTX *, EVP_MD_CTX_free);
@@ -26,10 +24,6 @@ static inline bool itl_is_sast(const struct itl_record *r)
 
 /* Exactly one DER certificate, or NULL with *why. */
 X509 *itl_x509(struct bytes der, const char **why);
-
-/* A certificate's serial as the format has it: no leading zero byte. False if
- * it is longer than MAX_SERIAL. */
-bool itl_serial(const X509 *cert, uint8_t buf[MAX_SERIAL], struct bytes *out);
 
 /* What tag 7 holds: the content of the certificate's BIT STRING, which is the
  * RSAPublicKey, or the EC point. */

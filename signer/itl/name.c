@@ -18,17 +18,37 @@ static const struct {
 
 #define MAX_ENTRIES 32 /* parts of a name; real ones have six */
 
-static bool in_format(int nid)
-{
-	for (size_t i = 0; i < COUNT_OF(parts); i++)
-		if (parts[i].nid == nid)
-			return true;
-	return false;
-}
-
 static int entry_nid(const X509_NAME_ENTRY *entry)
 {
 	return OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
+}
+
+/* The entry's place in the format's order; COUNT_OF(parts): it has none. */
+static size_t rank_of(const X509_NAME_ENTRY *entry)
+{
+	int nid = entry_nid(entry);
+	size_t i = 0;
+
+	while (i < COUNT_OF(parts) && parts[i].nid != nid)
+		i++;
+	return i;
+}
+
+/* The entry's value, if it is ASCII that is UTF-8 as it stands, as nearly all are; else
+ * of length 0. */
+static struct bytes plain_text(const X509_NAME_ENTRY *entry)
+{
+	const ASN1_STRING *value = X509_NAME_ENTRY_get_data(entry);
+	struct bytes text = bytes_of(ASN1_STRING_get0_data(value),
+				     num_size(ASN1_STRING_length(value)));
+	int type = ASN1_STRING_type(value);
+
+	if (type != V_ASN1_UTF8STRING && type != V_ASN1_PRINTABLESTRING)
+		return bytes_of(NULL, 0);
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+			return bytes_of(NULL, 0);
+	return text;
 }
 
 /* The entry's value in UTF-8, OPENSSL_free() it; NULL if it is no text. */
@@ -47,34 +67,38 @@ static uint8_t *entry_text(const X509_NAME_ENTRY *entry, size_t *n)
 
 static bool put_part(struct writer *w, const char *label, const X509_NAME_ENTRY *entry)
 {
-	size_t n = 0;
-	uint8_t CLEANUP(openssl_free) *text = entry_text(entry, &n);
+	struct bytes text = plain_text(entry);
+	uint8_t CLEANUP(openssl_free) *copy = NULL;
 
+	if (!text.n)
+		text.p = copy = entry_text(entry, &text.n);
 	/* A NUL within would cut the name short for its readers. */
-	if (!text || memchr(text, 0, n))
+	if (!text.p || memchr(text.p, 0, text.n))
 		return false;
 	if (w->n)
 		write_u8(w, ';');
 	write_bytes(w, bytes_of_text(label));
 	write_u8(w, '=');
-	write_bytes(w, bytes_of(text, n));
+	write_bytes(w, text);
 	return true;
 }
 
 enum rc itl_name(const X509_NAME *name, char to[ITL_MAX_NAME], size_t *n, struct err *e)
 {
 	struct writer w = writer_of(to, ITL_MAX_NAME);
-	bool ok = true;
+	int count = X509_NAME_entry_count(name);
+	bool fits = count <= MAX_ENTRIES, ok = true;
+	size_t rank[MAX_ENTRIES];
 
-	for (size_t i = 0; i < COUNT_OF(parts); i++)
-		for (int j = 0; j < X509_NAME_entry_count(name); j++) {
-			const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, j);
-
-			if (entry_nid(entry) == parts[i].nid)
-				ok = ok && put_part(&w, parts[i].label, entry);
-		}
+	for (int j = 0; fits && j < count; j++)
+		rank[j] = rank_of(X509_NAME_get_entry(name, j));
+	for (size_t i = 0; fits && i < COUNT_OF(parts); i++)
+		for (int j = 0; j < count; j++)
+			if (rank[j] == i)
+				ok = ok && put_part(&w, parts[i].label,
+						    X509_NAME_get_entry(name, j));
 	write_u8(&w, 0);
-	if (!ok || w.bad)
+	if (!fits || !ok || w.bad)
 		return err_set(e, RC_ERROR, "write name",
 			       ok ? "longer than a list's names can be"
 				  : "a part of it is no text",
@@ -163,7 +187,7 @@ bool itl_name_is(struct bytes text, const X509_NAME *name)
 	}
 	/* Parts that the format does not know may be left out. */
 	for (int i = 0; i < count; i++)
-		if (!used[i] && in_format(entry_nid(X509_NAME_get_entry(name, i))))
+		if (!used[i] && rank_of(X509_NAME_get_entry(name, i)) < COUNT_OF(parts))
 			return false;
 	return true;
 }

@@ -260,12 +260,14 @@ static enum rc count_records(struct parser *p, size_t *count)
 	struct reader start = p->r;
 	size_t n = 0, length;
 
+	const unsigned most = p->flags & ITL_STORE ? ITL_MAX_STORE_RECORDS
+						   : ITL_MAX_RECORDS;
+
 	p->section = &itl_record_section;
 	for (; reader_left(&p->r); n++) {
 		p->record = n + 1;
-		if (n == ITL_MAX_RECORDS)
-			return bad(p, p->r.pos, NULL, "more than %u records",
-				   ITL_MAX_RECORDS);
+		if (n == most)
+			return bad(p, p->r.pos, NULL, "more than %u records", most);
 		if (record_length(p, &length))
 			return p->e->rc;
 		(void)read_bytes(&p->r, length);
@@ -343,17 +345,28 @@ static enum rc parse_record(struct parser *p, struct itl_record *rec)
 	return RC_OK;
 }
 
+static enum rc check_size(struct bytes file, unsigned flags, struct err *e)
+{
+	if (flags & ITL_SGN || file.n <= ITL_MAX)
+		return RC_OK;
+	if (!(flags & ITL_STORE))
+		return err_set(e, RC_VERIFY, "parse list",
+			       "phones cannot load more than 65535 bytes", NULL,
+			       "a list of %zu bytes (itl-format, Limits)", file.n);
+	if (file.n > ITL_MAX_STORE)
+		return err_set(e, RC_VERIFY, "parse list",
+			       "a trust store has at most 1048576 bytes", NULL,
+			       "a list of %zu bytes", file.n);
+	return RC_OK;
+}
+
 enum rc itl_parse(struct bytes file, unsigned flags, struct itl **out, struct err *e)
 {
 	struct parser p = {.r = reader_of(file), .flags = flags, .e = e};
 	struct itl head = {.file = file};
 	struct parsed CLEANUP_FREE *l = NULL;
 
-	if (!(flags & ITL_SGN) && file.n > ITL_MAX)
-		return err_set(e, RC_VERIFY, "parse list",
-			       "phones cannot load more than 65535 bytes", NULL,
-			       "a list of %zu bytes (itl-format, Limits)", file.n);
-	if (parse_header(&p, &head))
+	if (check_size(file, flags, e) || parse_header(&p, &head))
 		return e->rc;
 	if (flags & ITL_SGN)
 		head.content = read_bytes(&p.r, reader_left(&p.r));

@@ -28,13 +28,13 @@ X509 *itl_x509(struct bytes der, const char **why)
 	return out;
 }
 
-bool itl_serial(const X509 *cert, uint8_t buf[MAX_SERIAL], struct bytes *out)
+bool itl_serial(const X509 *cert, uint8_t buf[ITL_MAX_SERIAL], struct bytes *out)
 {
 	const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
 	uint8_t *p = buf;
 	int n = i2d_ASN1_INTEGER(serial, NULL);
 
-	if (n <= 2 || n > MAX_SERIAL)
+	if (n <= 2 || n > ITL_MAX_SERIAL)
 		return false;
 	n = i2d_ASN1_INTEGER(serial, &p); /* two bytes of tag and length */
 	*out = bytes_of(buf + 2, (size_t)n - 2);
@@ -85,7 +85,7 @@ enum rc itl_record_x509(const struct itl_record *r, X509 **out, struct err *e)
 /* Other writers may keep the leading zero byte. */
 static bool serial_is(struct bytes wire, const X509 *cert)
 {
-	uint8_t buf[MAX_SERIAL];
+	uint8_t buf[ITL_MAX_SERIAL];
 	struct bytes serial;
 
 	if (wire.n > 1 && wire.p[0] == 0)
@@ -93,10 +93,14 @@ static bool serial_is(struct bytes wire, const X509 *cert)
 	return itl_serial(cert, buf, &serial) && bytes_equal(wire, serial);
 }
 
+bool itl_names_cert(struct bytes issuer, struct bytes serial, const X509 *cert)
+{
+	return serial_is(serial, cert) && itl_name_is(issuer, X509_get_issuer_name(cert));
+}
+
 bool itl_signed_by(const struct itl *l, const X509 *cert)
 {
-	return serial_is(l->signer_serial, cert) &&
-	       itl_name_is(l->signer_issuer, X509_get_issuer_name(cert));
+	return itl_names_cert(l->signer_issuer, l->signer_serial, cert);
 }
 
 const struct itl_record *itl_find_signer(const struct itl *in,

@@ -26,11 +26,12 @@ static enum rc take_lock(const char *run, int *lock, struct err *e)
 enum rc folders_make(const struct cluster *c, int *lock, struct err *e)
 {
 	int CLEANUP(fd_close) fd = -1;
-	uid_t keyd, front;
-	gid_t keyd_own, front_own, group;
+	uid_t keyd, front, tvs;
+	gid_t keyd_own, front_own, tvs_own, group;
 
 	if (proc_user(c->keyd_user, &keyd, &keyd_own, e) != RC_OK ||
 	    proc_user(c->front_user, &front, &front_own, e) != RC_OK ||
+	    proc_user(c->tvs_user, &tvs, &tvs_own, e) != RC_OK ||
 	    proc_group(c->group, &group, e) != RC_OK)
 		return e->rc;
 	const struct {
@@ -43,9 +44,12 @@ enum rc folders_make(const struct cluster *c, int *lock, struct err *e)
 		{c->run, "front", front, front_own, 0755},
 		{c->run, "restart", front, front_own, 0755},
 		{c->run, "restarted", 0, 0, 0755},
+		{c->run, "tvs", tvs, tvs_own, 0755},
 		/* Set-group-ID: the administrators read the audit log there. */
 		{c->state_dir, "keyd", keyd, group, 02750},
 		{c->state_dir, "front", front, group, 0750},
+		/* tvs reads the trust file there. */
+		{c->state_dir, "trust", front, front_own, 0755},
 	};
 
 	if (file_make_dir(c->run, 0755, 0, 0, e) != RC_OK ||

@@ -1,4 +1,4 @@
-/* itlkeeperd: starts keyd and front, keeps them alive, and runs the restart
+/* itlkeeperd: starts keyd, front and tvs, keeps them alive, and runs the restart
  * commands that they may not run themselves. See itlkeeperd.8. */
 #include "base/log.h"
 #include "base/proc.h"
@@ -32,7 +32,7 @@ static void following_clear_at(struct following *f)
 }
 
 /* What was asked for waits in its folder while the bouncers change. */
-static void follow(struct following *f, double *deadline)
+static void follow(struct following *f, struct services *s, double *deadline)
 {
 	struct cluster CLEANUP(cluster_free) *next = NULL;
 	struct cluster *old = f->now;
@@ -55,6 +55,7 @@ static void follow(struct following *f, double *deadline)
 	}
 	log_info("event=config-changed from=%.12s to=%.12s nodes=%zu",
 		 f->watch.now->sha256, next->sha256, next->nnodes);
+	services_follow(s, next);
 	bouncer_free(f->b);
 	f->b = b;
 	f->watch.now = f->now = next;
@@ -80,7 +81,7 @@ static void serve(struct services *s, struct following *f, int signals)
 		size_t n;
 
 		services_work(s, &deadline);
-		follow(f, &deadline);
+		follow(f, s, &deadline);
 		bouncer_work(f->b);
 		n = bouncer_poll(f->b, fds + 1, &deadline);
 		if (!ready)

@@ -15,6 +15,7 @@ struct service_kind {
 	size_t user; /* its user's place in struct cluster */
 	const char *const *keep; /* of the environment */
 	const char *pin_hint;
+	bool (*wanted)(const struct cluster *c); /* NULL: always */
 };
 
 #define KEEP_ALL "PATH", "LANG", "TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"
@@ -26,28 +27,59 @@ static const char *const keep_front[] = {KEEP_ALL, NULL};
 
 static const struct service_kind kinds[SERVICE_COUNT] = {
 	{"keyd", offsetof(struct cluster, keyd_user), keep_keyd,
-	 "see keyd's message above, write the right PIN where keyd.conf says, then restart itlkeeperd"},
-	{"front", offsetof(struct cluster, front_user), keep_front, ""},
+	 "see keyd's message above, write the right PIN where keyd.conf says, then restart itlkeeperd",
+	 NULL},
+	{"front", offsetof(struct cluster, front_user), keep_front, "", NULL},
+	{"tvs", offsetof(struct cluster, tvs_user), keep_front, "", cluster_has_tvs},
 };
+
+/* Its program and its user. */
+static enum rc find(const struct service_kind *kind, const struct cluster *c,
+		    struct service *out, struct err *e)
+{
+	struct service v = {.kind = kind, .wanted = true};
+
+	v.user = *(char *const *)(const void *)((const char *)c + kind->user);
+	if (proc_sibling(kind->name, v.path, sizeof v.path, e) != RC_OK ||
+	    proc_user(v.user, &v.uid, &v.gid, e) != RC_OK)
+		return e->rc;
+	*out = v;
+	return RC_OK;
+}
 
 enum rc services_open(const struct cluster *c, const char *config,
 		      struct services *out, struct err *e)
 {
-	struct services s = {.config = config};
+	struct services s = {.config = config, .cluster = c};
 
 	for (size_t i = 0; i < SERVICE_COUNT; i++) {
-		struct service *v = &s.all[i];
-
-		v->kind = &kinds[i];
-		v->user = *(char *const *)(const void *)((const char *)c +
-							 kinds[i].user);
-		if (proc_sibling(kinds[i].name, v->path, sizeof v->path, e) !=
-			    RC_OK ||
-		    proc_user(v->user, &v->uid, &v->gid, e) != RC_OK)
+		s.all[i].kind = &kinds[i];
+		if ((!kinds[i].wanted || kinds[i].wanted(c)) &&
+		    find(&kinds[i], c, &s.all[i], e) != RC_OK)
 			return e->rc;
 	}
 	*out = s;
 	return RC_OK;
+}
+
+/* Users stay what they were at the start; `c` may not live as long as they. */
+void services_follow(struct services *s, const struct cluster *c)
+{
+	for (size_t i = 0; i < SERVICE_COUNT; i++) {
+		struct service *v = &s->all[i];
+		struct err e;
+
+		if (!kinds[i].wanted || kinds[i].wanted(c) == v->wanted)
+			continue;
+		if (!v->wanted && !v->user) {
+			if (find(&kinds[i], s->cluster, v, &e) != RC_OK)
+				log_error("start", &e);
+			continue;
+		}
+		v->wanted = !v->wanted;
+		if (!v->wanted && v->pid)
+			(void)kill(v->pid, SIGTERM);
+	}
 }
 
 static enum rc start(const struct services *s, const struct service *v,
@@ -75,6 +107,8 @@ enum rc services_check(struct services *s, int *status, struct err *e)
 		int w = 0;
 		pid_t pid;
 
+		if (!s->all[i].wanted)
+			continue;
 		if (start(s, &s->all[i], true, &pid, e) != RC_OK)
 			return e->rc;
 		while (waitpid(pid, &w, 0) < 0)
@@ -106,7 +140,7 @@ void services_work(struct services *s, double *deadline)
 		double now = proc_now();
 		struct err e;
 
-		if (v->pid || v->given_up)
+		if (v->pid || v->given_up || !v->wanted)
 			continue;
 		if (now >= v->next_start) {
 			v->started = now;
@@ -133,6 +167,11 @@ bool services_ended(struct services *s, pid_t pid, int w)
 	if (v == s->all + SERVICE_COUNT)
 		return false;
 	v->pid = 0;
+	if (!v->wanted) {
+		log_info("event=stopped program=%s pid=%d msg=\"cluster.conf has no use for it\"",
+			 v->kind->name, pid);
+		return true;
+	}
 	if (WIFEXITED(w) && WEXITSTATUS(w) == PROGRAM_EXIT_PIN) {
 		v->given_up = true;
 		log_warn("event=given-up program=%s status=%d msg=\"the token refused the PIN; it is not started again, so that no PIN is sent twice\" hint=\"%s\"",

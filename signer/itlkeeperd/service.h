@@ -5,7 +5,7 @@
 #include "cluster/cluster.h"
 #include <sys/types.h>
 
-#define SERVICE_COUNT 2
+#define SERVICE_COUNT 3
 #define SERVICE_MAX_PAUSE 10.0   /* seconds */
 #define SERVICE_STABLE 30.0      /* alive so long: the next end is a first one */
 #define SERVICE_STOP_SECONDS 5.0 /* between SIGTERM and SIGKILL */
@@ -20,17 +20,23 @@ struct service {
 	double started;    /* proc_now()'s clock */
 	double next_start;
 	double pause;      /* before the start after the next one */
+	bool wanted;       /* the cluster has a use for it: tvs, with a node that runs one */
 	bool given_up;     /* it ended with PROGRAM_EXIT_PIN: never started again */
 };
 
 struct services {
 	const char *config; /* folder, absolute */
+	const struct cluster *cluster; /* of the start */
 	struct service all[SERVICE_COUNT];
 };
 
-/* Find the programs and their users; starts nothing. */
+/* Find the programs and their users; starts nothing. Borrows c. */
 enum rc services_open(const struct cluster *c, const char *config,
 		      struct services *out, struct err *e) MUST_CHECK;
+
+/* The cluster changed: what it has no use for any more is stopped, and what it has
+ * found a use for is due. */
+void services_follow(struct services *s, const struct cluster *c);
 
 /* Run each with -n, one after the other: the first failure's exit status. */
 enum rc services_check(struct services *s, int *status,

@@ -5,6 +5,23 @@
 #include "keyd/client.h"
 #include "keyd/wire.h"
 
+#define CALL_ANSWER_MS 60000 /* longer than keyd's own deadline */
+
+struct keyd {
+	char path[CLUSTER_PATH_MAX];
+	int fd; /* -1: not connected */
+	double come_back; /* seconds; keyd_set_patience() */
+	int answer_ms;    /* of a call and its tries; 0: see patience() */
+	uint32_t next_id;
+	uint8_t *answer; /* SOCK_MESSAGE_MAX bytes, of the last call */
+	size_t answered; /* of them in use */
+};
+
+/* Connect, unless it is connected; a keyd that is starting is waited for. RC_TOKEN
+ * if none comes. */
+enum rc call_dial(struct keyd *k, struct err *e) MUST_CHECK;
+void call_hang_up(struct keyd *k);
+
 /*
  * Ask; if keyd went away meanwhile, connect and, where `again` says that it is
  * safe, ask once more. *r reads the answer's body, which stays until the next

@@ -5,17 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-#define ANSWER_MS 60000       /* longer than keyd's own deadline */
 #define GENERATE_MS 900000    /* RSA-4096 on a slow token */
 #define COME_BACK_SECONDS 5.0 /* how long a restarting keyd is waited for */
-
-struct keyd {
-	char path[CLUSTER_PATH_MAX];
-	int fd; /* -1: not connected */
-	uint32_t next_id;
-	uint8_t *answer; /* SOCK_MESSAGE_MAX bytes, of the last call */
-	size_t answered; /* of them in use */
-};
+#define KEYS_MAX 65536u       /* more than a token holds */
+#define KEYS_AGAIN 8          /* times that a list of keys may change while it is read */
 
 enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
 {
@@ -28,12 +21,19 @@ enum rc keyd_open(const char *path, struct keyd **out, struct err *e)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "keyd's client");
 	}
 	k->fd = -1;
+	k->come_back = COME_BACK_SECONDS;
 	(void)snprintf(k->path, sizeof k->path, "%s", path);
 	*out = k;
 	return RC_OK;
 }
 
-static void hang_up(struct keyd *k)
+void keyd_set_patience(struct keyd *k, double come_back, int answer_ms)
+{
+	k->come_back = come_back;
+	k->answer_ms = answer_ms;
+}
+
+void call_hang_up(struct keyd *k)
 {
 	fd_close(k->fd);
 	k->fd = -1;
@@ -43,16 +43,16 @@ void keyd_free(struct keyd *k)
 {
 	if (!k)
 		return;
-	hang_up(k);
+	call_hang_up(k);
 	call_forget(k);
 	free(k->answer);
 	free(k);
 }
 
-static enum rc dial(struct keyd *k, struct err *e)
+enum rc call_dial(struct keyd *k, struct err *e)
 {
 	const struct timespec pause = {.tv_nsec = 20000000};
-	double end = proc_now() + COME_BACK_SECONDS;
+	double end = proc_now() + k->come_back;
 	enum rc rc = RC_OK;
 
 	if (k->fd >= 0)
@@ -74,6 +74,7 @@ static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int ms,
 	struct wire_frame CLEANUP(wire_frame_free) f = {0};
 	uint32_t id = ++k->next_id, got_id;
 	struct writer w;
+	double end = proc_now() + ms / 1000.0, left;
 	unsigned rc;
 
 	if (wire_frame_new(KEYD_HEADER_LEN + body.n, wire_is_secret(what), &f,
@@ -85,7 +86,9 @@ static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int ms,
 	if (sock_send(k->fd, writer_bytes(&w), -1, 0, e) != RC_OK)
 		return e->rc;
 	do {
-		if (sock_wait(k->fd, ms, e) != RC_OK ||
+		/* in all: answers to others do not make it longer */
+		left = end - proc_now();
+		if (sock_wait(k->fd, left > 0 ? (int)(left * 1000) : 0, e) != RC_OK ||
 		    sock_recv(k->fd, k->answer, SOCK_MESSAGE_MAX, &k->answered,
 			      NULL, 0, e) != RC_OK)
 			return e->rc;
@@ -106,26 +109,36 @@ void call_forget(struct keyd *k)
 	k->answered = 0;
 }
 
+/* For this try's answer, in milliseconds. */
+static int patience(const struct keyd *k, unsigned what, double since)
+{
+	double left = k->answer_ms - (proc_now() - since) * 1000;
+
+	if (k->answer_ms)
+		return left > 0 ? (int)left : 0;
+	return what == KEYD_GENERATE ? GENERATE_MS : CALL_ANSWER_MS;
+}
+
 /* A ticket is good for one try, so what needs one is not sent again. */
 enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 		  bool again, struct reader *r, struct err *e)
 {
-	int ms = what == KEYD_GENERATE ? GENERATE_MS : ANSWER_MS;
+	double since = proc_now();
 	enum rc rc = RC_STALE;
 
 	if (body->bad)
 		return err_set(e, RC_USAGE, "keyd", "the request is too large",
 			       NULL, "%zu bytes", body->cap);
 	if (!again)
-		hang_up(k); /* an old connection may be to a keyd that has ended */
+		call_hang_up(k); /* an old connection may be to a keyd that has ended */
 	/* The second one may be to the same keyd: one that is ending still takes
 	 * connections. More than that would feed a keyd that dies of the request. */
 	for (int tries = again ? 3 : 1; rc == RC_STALE && tries > 0; tries--) {
-		if (dial(k, e) != RC_OK)
+		if (call_dial(k, e) != RC_OK)
 			return e->rc;
-		rc = ask(k, what, writer_bytes(body), ms, r, e);
+		rc = ask(k, what, writer_bytes(body), patience(k, what, since), r, e);
 		if (rc == RC_STALE)
-			hang_up(k);
+			call_hang_up(k);
 	}
 	if (rc == RC_STALE && !again)
 		return err_hint(e, "it may have been done or not: look at `show status` and `show cert list own`, then repeat it");
@@ -136,7 +149,7 @@ enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 
 enum rc call_malformed(struct keyd *k, struct err *e)
 {
-	hang_up(k);
+	call_hang_up(k);
 	return err_set(e, RC_ERROR, "keyd", "the answer cannot be read",
 		       "do the programs have one version?", "%s", k->path);
 }
@@ -164,6 +177,7 @@ enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 	head = read_bytes(&r, sizeof s.audit_head);
 	s.started = (int64_t)read_u64(&r);
 	read_text(&r, s.config, sizeof s.config);
+	s.trust = read_u32(&r);
 	if (!reader_done(&r))
 		return call_malformed(k, e);
 	memcpy(s.audit_head, head.p, head.n);
@@ -187,6 +201,10 @@ bool call_read_key(struct reader *r, struct keyd_key *out)
 	memcpy(out->id, id.p, id.n);
 	p = der.p;
 	out->cert = d2i_X509(NULL, &p, (long)der.n);
+	if (out->cert && p != der.p + der.n) {
+		X509_free(out->cert);
+		out->cert = NULL;
+	}
 	return out->cert != NULL;
 }
 
@@ -197,36 +215,56 @@ void keyd_keys_free(struct keyd_key *keys, size_t n)
 	free(keys);
 }
 
+/* One page: what follows the *n that are there. *total: how many keyd says it has. */
+static enum rc ask_keys(struct keyd *k, struct keyd_key **keys, size_t *n, size_t *total,
+			struct err *e)
+{
+	uint8_t from[4];
+	struct writer w = writer_of(from, sizeof from);
+	struct keyd_key *more;
+	size_t before = *n;
+	struct reader r;
+
+	write_u32(&w, num_u32(*n));
+	if (call_keyd(k, KEYD_KEYS, &w, true, &r, e) != RC_OK)
+		return e->rc;
+	*total = read_u32(&r);
+	if (*total > KEYS_MAX)
+		return call_malformed(k, e);
+	more = *total < *n ? *keys : reallocarray(*keys, *total + 1, sizeof *more);
+	if (!more)
+		return err_errno(e, RC_ERROR, "realloc", NULL, "the keys");
+	*keys = more;
+	while (*n < *total && reader_left(&r) > 0 && call_read_key(&r, &more[*n]))
+		++*n;
+	return reader_done(&r) && (*n > before || *n >= *total) ? RC_OK
+								 : call_malformed(k, e);
+}
+
 enum rc keyd_keys(struct keyd *k, struct keyd_key **out, size_t *out_n,
 		  struct err *e)
 {
 	struct keyd_key *keys = NULL;
 	size_t n = 0, total = 1;
+	unsigned again = 0;
 
 	while (n < total) {
-		uint8_t from[4];
-		struct writer w = writer_of(from, sizeof from);
-		struct keyd_key *more;
-		struct reader r;
-		size_t before = n;
+		size_t before = n, was = total;
 
-		write_u32(&w, num_u32(n));
-		if (call_keyd(k, KEYD_KEYS, &w, true, &r, e) != RC_OK) {
+		if (ask_keys(k, &keys, &n, &total, e) != RC_OK) {
 			keyd_keys_free(keys, n);
 			return e->rc;
 		}
-		total = read_u32(&r);
-		more = total > 65536 ? NULL
-				     : reallocarray(keys, total + 1, sizeof *keys);
-		if (more)
-			keys = more;
-		while (more && n < total && reader_left(&r) > 0 &&
-		       call_read_key(&r, &keys[n]))
-			n++;
-		if (!more || !reader_done(&r) || (n == before && n < total)) {
-			keyd_keys_free(keys, n);
+		if (before == 0 || total == was)
+			continue;
+		/* One was made or removed between two pages: who knows which ones
+		 * these are. From the begin. */
+		keyd_keys_free(keys, n);
+		keys = NULL;
+		n = 0;
+		total = 1;
+		if (++again == KEYS_AGAIN)
 			return call_malformed(k, e);
-		}
 	}
 	*out = keys;
 	*out_n = n;
@@ -244,10 +282,9 @@ static enum rc take_list(struct keyd *k, struct reader *r, uint8_t **list,
 
 	if (!reader_done(r) || b.n == 0)
 		return call_malformed(k, e);
-	copy = malloc(b.n);
+	copy = bytes_copy(b);
 	if (!copy)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "a list");
-	memcpy(copy, b.p, b.n);
 	*list = copy;
 	*n = b.n;
 	return RC_OK;

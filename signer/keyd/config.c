@@ -35,6 +35,8 @@ const struct conf_row keyd_service_rows[] = {
 	{.key = "audit-rotate-mib", .type = CONF_UINT, .at = AT(rotate_mib),
 	 .def = "64", .min = 0, .max = 65536,
 	 .help = "a new file of the audit log begins at this size; 0: never"},
+	{.key = "verify", .type = CONF_BOOL, .at = AT(verify), .def = "yes",
+	 .help = "each signature is verified in software before it is given out; no: for measurements alone"},
 	{0},
 };
 

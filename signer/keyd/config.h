@@ -14,6 +14,7 @@ struct keyd_config {
 	unsigned sessions;
 	unsigned deadline_seconds, generate_seconds;
 	unsigned checkpoint_seconds, rotate_mib; /* of the audit log */
+	bool verify; /* each signature, in software */
 	uid_t keyd_uid, front_uid, tvs_uid;
 	gid_t group;
 };

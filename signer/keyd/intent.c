@@ -110,6 +110,24 @@ struct keyd_intent keyd_intent_remove(const char *label)
 	return i;
 }
 
+struct keyd_intent keyd_intent_trust(const struct keyd_trust *t)
+{
+	struct keyd_intent i = {.op = KEYD_OP_TRUST};
+	crypto_hash_sha256_state s;
+
+	crypto_hash_sha256_init(&s);
+	hash_u32(&s, t->timestamp);
+	hash_bytes(&s, bytes_of_text(t->change));
+	hash_u32(&s, (uint32_t)t->n);
+	for (size_t at = 0; at < t->n; at++) {
+		hash_u32(&s, t->entries[at].roles);
+		hash_u32(&s, t->entries[at].ttl);
+		hash_bytes(&s, t->entries[at].cert);
+	}
+	crypto_hash_sha256_final(&s, i.params);
+	return i;
+}
+
 /* As KEYD_OVERRIDE has the text. */
 struct keyd_intent keyd_intent_override(const char *text)
 {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* What a full disk, a limit, or a file system that went read-only says, and what to
@@ -174,6 +175,18 @@ enum logfile_end logfile_append(struct logfile *f, struct bytes lines, struct er
 	stuck = next_step(errno) != NULL;
 	fault(f, "write", e);
 	return ftruncate(f->fd, f->size) == 0 && stuck ? LOGFILE_STUCK : LOGFILE_LOST;
+}
+
+bool logfile_is_scarce(const struct logfile *f)
+{
+	struct statvfs fs;
+	uint64_t all, left;
+
+	if (statvfs(f->path, &fs) != 0) /* the descriptor is the writing thread's */
+		return false;
+	all = (uint64_t)fs.f_blocks * fs.f_frsize;
+	left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return left < (all / 20 < LOGFILE_RESERVE ? all / 20 : LOGFILE_RESERVE);
 }
 
 /* ---- rotation ---- */

@@ -4,6 +4,7 @@
 
 #include "audit/audit.h"
 #include <limits.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct logfile {
@@ -29,6 +30,11 @@ void logfile_close(struct logfile *f);
 enum logfile_end { LOGFILE_DONE, LOGFILE_STUCK, LOGFILE_LOST };
 enum logfile_end logfile_append(struct logfile *f, struct bytes lines,
 				struct err *e) MUST_CHECK;
+
+/* Little is left of the file system's room: LOGFILE_RESERVE bytes, or a twentieth of
+ * it. Not where that cannot be known. Any thread. */
+#define LOGFILE_RESERVE (64u << 20)
+bool logfile_is_scarce(const struct logfile *f);
 
 /* Begin a new file, if this one is large enough; the chain's last line must be its
  * last. A failure is no harm: it is tried again, later; LOGFILE_LOST alone ends

@@ -41,7 +41,8 @@ static enum rc login(struct service *s, struct hsm_module **module,
 	const struct keyd_config *c = s->config;
 	char path[4096], keep[CLUSTER_PATH_MAX + sizeof KEYD_COPIES];
 	const struct hsm_place place = {.module = c->module, .uri = c->uri,
-					.sessions = c->sessions, .keep = keep,
+					.sessions = c->sessions,
+					.unverified = !c->verify, .keep = keep,
 					.say = say, .arg = s};
 
 	cluster_path(c->cluster, PATH_KEYD_STATE, keep);
@@ -94,14 +95,18 @@ static void note_start(struct service *s)
 	};
 
 	(void)snprintf(detail, sizeof detail,
-		       "version=%s token=\"%s\" serial=%s keys=%zu%s config=%s",
+		       "version=%s token=\"%s\" serial=%s keys=%zu%s%s config=%s",
 		       ITLKEEPER_VERSION, t->label, t->serial,
 		       keyring_count(&s->keys),
-		       s->put_back ? " token-put-back=1" : "", s->config->cluster->sha256);
+		       s->put_back ? " token-put-back=1" : "",
+		       s->config->verify ? "" : " verify=no",
+		       s->config->cluster->sha256);
 	/* keyd lives without it, and signs nothing until the log can be written. */
 	if (release_note(s->release, &entry, &e) != RC_OK)
 		log_error("start", &e);
 	log_info("event=start %s", detail);
+	if (!s->config->verify)
+		log_warn("event=unverified hint=\"signatures leave as the token makes them, right or wrong: `verify = no` in keyd.conf is for measurements alone\"");
 }
 
 /* One keyd for one state: two writers would break the chain. The lock lasts as
@@ -176,8 +181,8 @@ static enum rc run(struct service *s, const char *dir, struct err *e)
 	tickets_init(&s->tickets);
 	proofs_init(&s->proofs);
 	limit_init(&s->limit);
-	requests_init(s);
-	if (login(s, &module, e) != RC_OK ||
+	if (requests_init(s, e) != RC_OK ||
+	    login(s, &module, e) != RC_OK ||
 	    provider_context(&s->provider, e) != RC_OK ||
 	    load_keys(s, e) != RC_OK ||
 	    open_log(s, e) != RC_OK)

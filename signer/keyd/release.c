@@ -4,6 +4,7 @@
 #include "base/proc.h"
 #include "logfile.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,19 +38,21 @@ struct coverage {
 
 struct release {
 	struct logfile file; /* the release thread's own */
+	atomic_int in_flight;  /* requests that are not appended yet */
+	atomic_bool stuck;     /* set under the lock */
 	pthread_mutex_t lock;  /* of all that follows */
 	pthread_cond_t work;   /* something was appended */
 	pthread_cond_t synced; /* a batch is on disk, or is given up */
 	struct audit_chain chain, on_disk;
 	struct batch open;
 	bool flushing;           /* a batch was taken, and is on its way */
-	int in_flight;           /* requests that are not appended yet */
 	uint64_t appended, done; /* entries; done counts those given up too */
 	uint64_t faults;         /* batches given up */
-	bool stuck;
 	struct err why;          /* stuck */
 	double probe;            /* stuck: proc_now() of the next try */
 	unsigned long refused;   /* stuck: requests */
+	bool scarce;             /* there is little room */
+	double looked;           /* proc_now() of when that was looked at */
 	struct coverage cover;
 };
 
@@ -183,13 +186,37 @@ static enum rc still_stuck(const struct release *r, struct err *e)
 	return e->rc;
 }
 
-enum rc release_open_for(struct release *r, struct err *e)
+/* Called locked. */
+static enum rc is_spare(struct release *r, struct err *e)
+{
+	bool was = r->scarce;
+	double now = proc_now();
+
+	if (now - r->looked >= 1) {
+		r->looked = now;
+		r->scarce = logfile_is_scarce(&r->file);
+	}
+	if (!r->scarce)
+		return RC_OK;
+	err_set(e, RC_REFUSED, "request", "little room is left for the audit log",
+		"free space where keyd's state is; what is left is kept for administrators' work",
+		"%s", r->file.path);
+	if (!was)
+		log_error("log-scarce", e);
+	return e->rc;
+}
+
+enum rc release_open_for(struct release *r, bool many, struct err *e)
 {
 	enum rc rc;
 
+	if (!many && !atomic_load(&r->stuck))
+		return RC_OK;
 	(void)pthread_mutex_lock(&r->lock);
 	rc = still_stuck(r, e);
 	r->refused += rc != RC_OK;
+	if (rc == RC_OK && many)
+		rc = is_spare(r, e);
 	(void)pthread_mutex_unlock(&r->lock);
 	return rc;
 }
@@ -228,12 +255,20 @@ static void wait_for_work(struct release *r)
 	}
 }
 
+/* As many wait as are still being worked on: who asks again after an answer then never
+ * leaves the workers without work. Called locked. */
+static bool is_enough(const struct release *r)
+{
+	return (int)r->open.n >= atomic_load(&r->in_flight) ||
+	       r->open.n >= RELEASE_BATCH || r->open.last;
+}
+
 /* Others are on their way: let them share the sync. Called locked. */
 static void wait_for_more(struct release *r)
 {
 	struct timespec until = in_seconds(RELEASE_WAIT_MS / 1000.0);
 
-	while (r->in_flight > 0 && r->open.n < RELEASE_BATCH && !r->open.last)
+	while (!is_enough(r))
 		if (pthread_cond_timedwait(&r->work, &r->lock, &until) != 0)
 			return;
 }
@@ -337,7 +372,7 @@ static void append_answer(struct release *r, const struct answer *a)
 	b->answers = grow(b->answers, &b->cap, b->n + 1, sizeof *b->answers);
 	b->answers[b->n++] = *a;
 	/* Wake the release thread for what it waits for, and not for each. */
-	if (b->n == 1 || b->n == RELEASE_BATCH || r->in_flight == 0 || b->last)
+	if (b->n == 1 || is_enough(r))
 		(void)pthread_cond_signal(&r->work);
 }
 
@@ -359,9 +394,7 @@ static void append(struct release *r, const struct answer *a,
 
 void release_expect(struct release *r)
 {
-	(void)pthread_mutex_lock(&r->lock);
-	r->in_flight++;
-	(void)pthread_mutex_unlock(&r->lock);
+	atomic_fetch_add(&r->in_flight, 1);
 }
 
 void release_answer(struct release *r, struct conn *conn, uint32_t id,
@@ -374,7 +407,7 @@ void release_answer(struct release *r, struct conn *conn, uint32_t id,
 
 	*frame = (struct wire_frame){0};
 	(void)pthread_mutex_lock(&r->lock);
-	r->in_flight--;
+	atomic_fetch_sub(&r->in_flight, 1);
 	r->open.last |= last;
 	stuck = r->stuck && entry;
 	why = r->why;

@@ -4,7 +4,7 @@
  *
  * Workers append entry and answer to the open batch and go on; one thread takes
  * the batch, writes and syncs its entries once, and sends its answers. It waits
- * up to RELEASE_WAIT_MS for more only while other requests are in flight.
+ * up to RELEASE_WAIT_MS for more only while more requests are in flight than wait.
  *
  * A log that has no room (or is read-only now) is *stuck*: what waits is answered
  * with that error and forgotten, and so is all that comes, before anything is done
@@ -25,7 +25,7 @@
 #include "keyd/wire.h"
 
 #define RELEASE_WAIT_MS 8
-#define RELEASE_BATCH 32 /* answers that are worth a sync of their own */
+#define RELEASE_BATCH 64 /* answers that are worth a sync of their own */
 #define RELEASE_UNCOVERED 1000u /* entries that want a checkpoint at once */
 
 struct release;
@@ -42,8 +42,10 @@ struct release_setup {
 enum rc release_open(const struct release_setup *setup, struct release **out,
 		     struct err *e) MUST_CHECK;
 
-/* RC_ERROR while the log is stuck: do nothing that would have to be recorded. */
-enum rc release_open_for(struct release *r, struct err *e) MUST_CHECK;
+/* RC_ERROR while the log is stuck: do nothing that would have to be recorded.
+ * many: there may be any number of them, and anybody's, as handshakes; RC_REFUSED when
+ * there is little room left, which is for administrators' work. */
+enum rc release_open_for(struct release *r, bool many, struct err *e) MUST_CHECK;
 
 /* A request came in that will be answered through release_answer(). */
 void release_expect(struct release *r);

@@ -4,12 +4,14 @@
 #include "base/proc.h"
 #include "hsm/sign.h"
 #include "keyd/intent.h"
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
 #define ANY (ROLE_FRONT | ROLE_TVS | ROLE_ADMIN)
+
+static EVP_MD *sha256; /* looked up once: that costs as much as the hash */
 
 static const struct row {
 	const char *name;
@@ -46,6 +48,7 @@ static const struct row {
 	[KEYD_CSR]         = {"csr", ROLE_FRONT, true, request_csr},
 	[KEYD_CSR_SHOW]    = {"csr-show", ROLE_FRONT, false, request_csr_show},
 	[KEYD_CERT_IMPORT] = {"cert-import", ROLE_FRONT, true, request_cert_import},
+	[KEYD_TRUST]       = {"trust", ROLE_FRONT, true, request_trust},
 };
 
 bool request_allowed(unsigned what, enum role role)
@@ -126,16 +129,20 @@ void request_unlock(struct request *q)
 	(void)pthread_mutex_unlock(&q->service->generating);
 }
 
-void requests_init(struct service *s)
+enum rc requests_init(struct service *s, struct err *e)
 {
 	pthread_rwlockattr_t a;
 
+	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (!sha256)
+		return err_set(e, RC_ERROR, "EVP_MD_fetch", "failed", NULL, "SHA256");
 	(void)pthread_mutex_init(&s->generating, NULL);
 	(void)pthread_rwlockattr_init(&a);
 	/* Else who waits to be alone waits for ever while others keep coming. */
 	(void)pthread_rwlockattr_setkind_np(&a, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	(void)pthread_rwlock_init(&s->keys_used, &a);
 	(void)pthread_rwlockattr_destroy(&a);
+	return RC_OK;
 }
 
 void request_alone_begin(struct request *q)
@@ -207,9 +214,10 @@ void note_key(struct note *n, const struct held_key *k)
 
 void note_digest(struct note *n, struct bytes signed_bytes)
 {
-	/* OpenSSL's uses the processor's instructions for it. */
-	(void)SHA256(signed_bytes.p, signed_bytes.n, n->digest);
-	n->digest_len = SHA256_DIGEST_LENGTH;
+	unsigned length = 0;
+
+	if (EVP_Digest(signed_bytes.p, signed_bytes.n, n->digest, &length, sha256, NULL))
+		n->digest_len = length;
 }
 
 void note_ticket(struct note *n, struct bytes ticket)

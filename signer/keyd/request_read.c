@@ -27,6 +27,7 @@ enum rc request_status(struct request *q, struct err *e)
 	write_bytes(&q->out, bytes_of(p.head, sizeof p.head));
 	write_u64(&q->out, (uint64_t)q->service->started);
 	write_text(&q->out, q->service->config->cluster->sha256);
+	write_u32(&q->out, keyd_state_trust(&q->service->state));
 	return RC_OK;
 }
 

@@ -3,8 +3,8 @@
  * check, because nothing foreign is signed.
  */
 #include "service.h"
-#include "base/num.h"
-#include <errno.h>
+#include "base/file.h"
+#include "base/text.h"
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
@@ -94,10 +94,14 @@ static enum rc check_name(const char *name, struct err *e)
 	size_t n = strlen(name);
 
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+		if (text_control(name + i))
 			return err_set(e, RC_REFUSED, "sgn",
 				       "control characters in a file name", NULL,
 				       "byte %zu", i);
+	/* Quotes would end the audit log's word for it. */
+	if (strpbrk(name, "\"\\"))
+		return err_set(e, RC_REFUSED, "sgn",
+			       "quotes or backslashes in a file name", NULL, "%s", name);
 	if (n == 0 || name[0] == '/' || strstr(name, "..") ||
 	    name[n - 1] == '/')
 		return err_set(e, RC_REFUSED, "sgn",
@@ -129,14 +133,7 @@ static enum rc read_sealed(int fd, uint8_t **out, size_t *n, struct err *e)
 			       KEYD_CONTENT_MAX);
 	*n = (size_t)st.st_size;
 	buf = malloc(*n + 1);
-	while (buf && got < *n) {
-		ssize_t r = pread(fd, buf + got, *n - got, (off_t)got);
-
-		if (r <= 0)
-			break;
-		got += num_size(r);
-	}
-	if (!buf || got < *n)
+	if (!buf || !file_read_start(fd, buf, *n, &got) || got < *n)
 		return err_errno(e, RC_ERROR, "pread", NULL, "the content");
 	*out = buf;
 	buf = NULL;

@@ -50,17 +50,18 @@ enum rc request_tls_sign(struct request *q, struct err *e)
 	return RC_OK;
 }
 
-/* A number above the modulus is no ciphertext: the client's fault, which some
- * tokens answer as if they were broken. Both sides of this are public. */
-static bool below_modulus(struct bytes in, EVP_PKEY *key)
+/* 0, 1, n - 1 and what is no less than the modulus n are nobody's ciphertext: the
+ * client's fault, which some tokens answer as if they were broken. Both sides of this
+ * are public. */
+static bool is_ciphertext(struct bytes in, EVP_PKEY *key)
 {
 	BIGNUM *n = NULL, *c = BN_bin2bn(in.p, num_int(in.n), NULL);
-	bool below = c && EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) &&
-		     BN_cmp(c, n) < 0;
+	bool is = c && EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n) &&
+		  BN_sub_word(n, 1) && BN_cmp(c, BN_value_one()) > 0 && BN_cmp(c, n) < 0;
 
 	BN_free(c);
 	BN_free(n);
-	return below;
+	return is;
 }
 
 enum rc request_tls_decrypt(struct request *q, struct err *e)
@@ -80,7 +81,7 @@ enum rc request_tls_decrypt(struct request *q, struct err *e)
 		return e->rc;
 	note_digest(&q->note, in);
 	n = (size_t)EVP_PKEY_get_size(k->key->public_key);
-	if (in.n != n)
+	if (in.n != n || n > sizeof block)
 		return err_set(e, RC_REFUSED, "tls-decrypt",
 			       "is not as long as the key", NULL, "%zu bytes",
 			       in.n);
@@ -88,7 +89,7 @@ enum rc request_tls_decrypt(struct request *q, struct err *e)
 	randombytes_buf(random, sizeof random);
 	/* Any fault of the client's leaves a block of zeros, which has no padding
 	 * and so looks like any other. */
-	if (below_modulus(in, k->key->public_key) &&
+	if (is_ciphertext(in, k->key->public_key) &&
 	    hsm_decrypt_raw(q->session, k->key, in, block, n, e) != RC_OK)
 		return e->rc;
 	tls_unpad(bytes_of(block, n), version, random, premaster);

@@ -29,12 +29,19 @@ struct worker {
 	_Atomic unsigned what;
 };
 
+/* Handshakes wait apart: however many there are, every other job is another's. */
+enum { QUEUE_TVS, QUEUE_OTHERS, QUEUES };
+struct queue {
+	struct job *first, **last;
+};
+
 struct server {
 	struct service *service;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	struct job *first, **last;
+	struct queue queues[QUEUES];
 	size_t queued;
+	size_t next_queue; /* who is served next */
 	struct worker *workers;
 	size_t nworkers;
 	struct conn *conns[SERVER_MAX_CONNECTIONS];
@@ -48,15 +55,20 @@ struct server {
 
 static struct job *take(struct server *v)
 {
+	struct queue *q;
 	struct job *j;
 
 	(void)pthread_mutex_lock(&v->lock);
-	while (!v->first)
+	while (!v->queued)
 		(void)pthread_cond_wait(&v->work, &v->lock);
-	j = v->first;
-	v->first = j->next;
-	if (!v->first)
-		v->last = &v->first;
+	if (!v->queues[v->next_queue].first)
+		v->next_queue = (v->next_queue + 1) % QUEUES;
+	q = &v->queues[v->next_queue];
+	v->next_queue = (v->next_queue + 1) % QUEUES;
+	j = q->first;
+	q->first = j->next;
+	if (!q->first)
+		q->last = &q->first;
 	v->queued--;
 	(void)pthread_mutex_unlock(&v->lock);
 	return j;
@@ -64,9 +76,12 @@ static struct job *take(struct server *v)
 
 static void put(struct server *v, struct job *j)
 {
+	bool tvs = j->conn && j->conn->role == ROLE_TVS;
+	struct queue *q = &v->queues[tvs ? QUEUE_TVS : QUEUE_OTHERS];
+
 	(void)pthread_mutex_lock(&v->lock);
-	*v->last = j;
-	v->last = &j->next;
+	*q->last = j;
+	q->last = &j->next;
 	v->queued++;
 	(void)pthread_cond_signal(&v->work);
 	(void)pthread_mutex_unlock(&v->lock);
@@ -135,6 +150,12 @@ static void answer(struct worker *w, struct job *j, const struct request *q,
 		       rc != RC_OK && request_is_fatal(e));
 }
 
+/* Phones' handshakes, and files, which can wait. */
+static bool is_of_many(const struct job *j)
+{
+	return j->conn->role == ROLE_TVS || j->what == KEYD_SGN;
+}
+
 static void work(struct worker *w, struct job *j)
 {
 	struct service *s = w->server->service;
@@ -156,7 +177,8 @@ static void work(struct worker *w, struct job *j)
 
 	atomic_store(&w->what, j->what);
 	atomic_store(&w->deadline, proc_now() + request_deadline(s, j->what));
-	rc = request_is_audited(j->what) ? release_open_for(s->release, &e) : RC_OK;
+	rc = request_is_audited(j->what) ? release_open_for(s->release, is_of_many(j), &e)
+					 : RC_OK;
 	if (rc == RC_OK)
 		rc = request_handle(&q, &e);
 	if (rc == RC_OK && q.out.bad)
@@ -282,19 +304,18 @@ static struct room *room_of(struct server *v, enum role role, uid_t uid)
 
 static bool too_many(const struct server *v, enum role role, uid_t uid)
 {
-	size_t same = 0;
-
+	size_t same = 0, most = role == ROLE_TVS ? SERVER_MAX_OF_TVS : SERVER_MAX_OF_USER;
 	size_t reserve = role == ROLE_FRONT || role == ROLE_TVS || uid == 0
 				 ? 0
 				 : SERVER_RESERVED;
 
 	if (v->nconns >= SERVER_MAX_CONNECTIONS - reserve)
 		return true;
-	if (role == ROLE_FRONT || role == ROLE_TVS)
+	if (role == ROLE_FRONT)
 		return false;
 	for (size_t i = 0; i < v->nconns; i++)
 		same += v->conns[i]->peer.uid == uid;
-	return same >= SERVER_MAX_OF_USER;
+	return same >= most;
 }
 
 static void accept_one(struct server *v, int listener)
@@ -416,8 +437,8 @@ static bool read_one(struct server *v, struct conn *c, bool *more)
 /* A connection with much in flight waits, and one whose room is full. */
 static bool may_read(const struct conn *c)
 {
-	int most = c->role == ROLE_ADMIN ? SERVER_MAX_OF_ADMIN
-					 : SERVER_MAX_OF_CONNECTION;
+	int most = c->role == ROLE_FRONT ? SERVER_MAX_OF_CONNECTION
+					 : SERVER_MAX_OF_OTHERS;
 
 	return atomic_load(&c->in_flight) < most &&
 	       (!c->room || atomic_load(&c->room->used) < c->room->most);
@@ -496,7 +517,8 @@ enum rc server_run(struct service *s, int listener, struct takeup *t, struct err
 		.root.most = SERVER_SECRETS_OF_ROOT,
 		.tvs.most = SERVER_SECRETS_OF_TVS,
 	};
-	v.last = &v.first;
+	for (size_t i = 0; i < QUEUES; i++)
+		v.queues[i].last = &v.queues[i].first;
 	if (wire_frame_new(KEYD_FRAME_MAX, true, &v.frame, e) != RC_OK)
 		return e->rc;
 	(void)pthread_mutex_init(&v.lock, NULL);

@@ -10,8 +10,9 @@
 #define SERVER_MAX_OF_USER 8       /* for others than front and tvs */
 #define SERVER_MAX_QUEUE 1024      /* requests that wait for a worker */
 #define SERVER_FRAMES_A_TURN 8     /* of one connection, before the next */
-#define SERVER_MAX_OF_CONNECTION 256 /* in flight; further ones stay unread */
-#define SERVER_MAX_OF_ADMIN 4        /* the same of an administrator */
+#define SERVER_MAX_OF_TVS 80       /* its threads (64 at most), and one that watches */
+#define SERVER_MAX_OF_CONNECTION 256 /* in flight, of front; further ones stay unread */
+#define SERVER_MAX_OF_OTHERS 4       /* the same of all others, who wait for each */
 
 /* Frames in locked memory (KEYD_SECRET_MAX each) at once; further ones stay unread.
  * Together below 3 MiB: the limit of locked memory is 8, and the workers need some

@@ -105,6 +105,7 @@ request_handler request_generate;                             /* request_generat
 request_handler request_incomplete, request_tidy;              /* request_tidy.c */
 request_handler request_remove;                               /* request_remove.c */
 request_handler request_csr, request_csr_show, request_cert_import; /* request_csr.c */
+request_handler request_trust;                                /* request_trust.c */
 request_handler request_tls_sign, request_tls_decrypt;        /* request_tls.c */
 
 /* ---- what several of them need ---- */
@@ -144,7 +145,7 @@ enum rc request_lock(struct request *q, struct err *e) MUST_CHECK;
 void request_unlock(struct request *q);
 
 /* Once, before the first request. */
-void requests_init(struct service *s);
+enum rc requests_init(struct service *s, struct err *e) MUST_CHECK;
 
 /*
  * Between the two no other request is being handled: what the ring does not give

@@ -11,9 +11,11 @@ static const struct format {
 	uint32_t magic;   /* "IKS" and the version */
 	size_t passwords; /* how many, in enum order */
 	bool counted;     /* each with its number and time */
+	bool trust;
 } formats[] = {
-	{0x494b5332u, PASSWORD_COUNT, true},
-	{0x494b5331u, 1, false},
+	{0x494b5333u, PASSWORD_COUNT, true, true},
+	{0x494b5332u, PASSWORD_COUNT, true, false},
+	{0x494b5331u, 1, false, false},
 };
 
 static void write_password(struct writer *w, const struct keyd_password *p)
@@ -37,6 +39,7 @@ static void write_state(struct writer *w, const struct keyd_state *s)
 	write_u64(w, s->pin.inode);
 	write_u64(w, (uint64_t)s->pin.seconds);
 	write_u32(w, s->pin.nanoseconds);
+	write_u32(w, s->trust);
 }
 
 static void read_into(struct reader *r, uint8_t *to, size_t n)
@@ -78,6 +81,8 @@ static bool read_state(struct reader *r, struct keyd_state *s)
 	s->pin.inode = read_u64(r);
 	s->pin.seconds = (int64_t)read_u64(r);
 	s->pin.nanoseconds = read_u32(r);
+	if (f->trust)
+		s->trust = read_u32(r);
 	return reader_done(r);
 }
 
@@ -171,6 +176,36 @@ enum rc keyd_state_set_password(struct keyd_state *s, enum which_password which,
 	rc = keyd_state_save(s, e);
 	if (rc != RC_OK)
 		*slot = before;
+	(void)pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+uint32_t keyd_state_trust(struct keyd_state *s)
+{
+	uint32_t at;
+
+	(void)pthread_mutex_lock(&s->lock);
+	at = s->trust;
+	(void)pthread_mutex_unlock(&s->lock);
+	return at;
+}
+
+enum rc keyd_state_set_trust(struct keyd_state *s, uint32_t at, struct err *e)
+{
+	enum rc rc = RC_OK;
+	uint32_t before;
+
+	(void)pthread_mutex_lock(&s->lock);
+	before = s->trust;
+	if (at < before && (time_t)before <= time(NULL)) {
+		rc = err_set(e, RC_REFUSED, "trust", "a newer set was signed meanwhile",
+			     "give the command again", "of %u, not %u", before, at);
+	} else if (at != before) {
+		s->trust = at;
+		rc = keyd_state_save(s, e);
+		if (rc != RC_OK)
+			s->trust = before;
+	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return rc;
 }

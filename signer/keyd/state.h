@@ -1,6 +1,7 @@
 /*
  * keyd.state: what keyd must remember that neither token nor configuration
- * has: hashes of the derived passwords, and the PIN file that the token refused.
+ * has: hashes of the derived passwords, the PIN file that the token refused, and of
+ * when the newest trust file is.
  * Written whole and atomically. Thread-safe.
  */
 #ifndef KEYD_STATE_H
@@ -41,6 +42,7 @@ struct keyd_state {
 	pthread_mutex_t lock;
 	struct keyd_password passwords[PASSWORD_COUNT];
 	struct keyd_pin_mark pin;
+	uint32_t trust; /* the newest trust file's time; 0: none was signed */
 };
 
 /* A missing file is an empty state. Files of older versions are read. */
@@ -63,5 +65,10 @@ void keyd_state_password(struct keyd_state *s, enum which_password which,
 enum rc keyd_state_set_password(struct keyd_state *s, enum which_password which,
 				const struct keyd_password *p,
 				struct err *e) MUST_CHECK;
+
+/* The time of the newest trust file, which is to be signed. RC_REFUSED if a newer one was
+ * (but not of a time that has not come yet: a clock was wrong). */
+enum rc keyd_state_set_trust(struct keyd_state *s, uint32_t at, struct err *e) MUST_CHECK;
+uint32_t keyd_state_trust(struct keyd_state *s);
 
 #endif

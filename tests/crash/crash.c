@@ -67,7 +67,7 @@ static void configure(struct crash *c)
 	for (unsigned i = 0; i < CRASH_NODES; i++)
 		n += snprintf(text + n, sizeof text - num_size(n),
 			      "[node n%u]\nhost = node%u\naddress = 127.0.0.1\n"
-			      "folder = %s/n%u\ntftp-port = %u\nrestart = true\n",
+			      "folder = %s/n%u\ntftp-port = %u\nrestart = true\ntvs = no\n",
 			      i + 1, i + 1, c->dir, i + 1, c->tftpd[i].port);
 	write_file(c, "etc/cluster.conf", text, 0644, 0);
 	(void)snprintf(text, sizeof text,

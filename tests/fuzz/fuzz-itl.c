@@ -1,5 +1,6 @@
 /* A list from a stranger: whatever a program does with one before it trusts it. */
 #include "itl/accept.h"
+#include "itl/trust.h"
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -38,9 +39,21 @@ static void use(const struct itl *l)
 	(void)itl_warnings(l, ignore, NULL);
 }
 
+/* What is taken for a trust file passes all that a new one must. */
+static void use_trust(struct bytes file)
+{
+	struct trust *t = NULL;
+	struct err e;
+
+	if (trust_read_unverified(file, &t, &e) == RC_OK &&
+	    trust_check(t->entries, t->n, &e) != RC_OK)
+		abort();
+	trust_free(t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const unsigned flags[] = {0, ITL_LENIENT, ITL_SGN};
+	static const unsigned flags[] = {0, ITL_LENIENT, ITL_SGN, ITL_STORE};
 	struct bytes file = bytes_of(data, n), none = bytes_of(NULL, 0);
 	char why[256];
 	struct err e;
@@ -54,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	(void)itl_accept(none, none, file, NULL, NULL, why);
 	(void)itl_accept(file, none, file, NULL, NULL, why);
+	use_trust(file);
 	(void)itl_accept(none, file, file, gullible, NULL, why);
 	return 0;
 }

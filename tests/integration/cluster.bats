@@ -68,6 +68,7 @@ served() { # NODE: SHA-1 of what a phone gets there
 }
 
 @test "a reset, the subscriber's own list, and why it waits" {
+	without_tvs
 	run ctl --password-file "$password" utils itl reset localkey --yes
 	[ "$status" = 0 ]
 	[ "$(served test10pub)" = "$(served test10sub)" ]
@@ -79,6 +80,7 @@ served() { # NODE: SHA-1 of what a phone gets there
 	[ "$(served test10sub)" != "$standing" ]
 	ctl utils service restart Cisco Tftp
 	[ "$(served test10pub)" != "$standing" ]
+	with_tvs
 }
 
 @test "a publisher that serves another list is not reset" {

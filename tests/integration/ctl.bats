@@ -210,6 +210,7 @@ reconfigure() { # SED-SCRIPT: with all programs stopped
 }
 
 @test "a CTL that phones would not follow wants a reset first" {
+	without_tvs # which would let them follow
 	fetch test10pub CTLFile.tlv >"$dir/old"
 	ctl set cert regen CallManager --force --yes
 	run ctl utils ctl update CTLFile
@@ -219,7 +220,16 @@ reconfigure() { # SED-SCRIPT: with all programs stopped
 	ctl utils itl reset localkey
 	# The reset signs the ITL alone.
 	cmp "$dir/old" "$dir/tftp/test10sub/CTLFile.tlv"
+	# Who looks sees that it is old, and what would change.
+	show show cluster | grep -A 1 'the CTL lacks CallManager/n1/2 as SAST'
+	show show alerts | grep CTLOutdated
+	run show utils ctl update CTLFile --dry-run
+	[ "$status" = 0 ]
+	[[ $output == *"+ CallManager/n1/2 as SAST"*"- CallManager/n1/1 as SAST"* ]]
+	cmp "$dir/old" "$dir/tftp/test10sub/CTLFile.tlv"
 	ctl utils ctl update CTLFile
+	run show show cluster
+	[[ $output != *"the CTL lacks"* ]]
 	# What a phone does that held the CTL and took the reset list.
 	fetch test10sub CTLFile.tlv >"$dir/new"
 	show file accept --ctl "$dir/old" --itl "$dir/tftp/test10sub/ITLFile.tlv" "$dir/new"

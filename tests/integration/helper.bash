@@ -27,6 +27,30 @@ start_cluster() { # ARG... of cluster init
 	demo_ctl "$dir" --password-file "$dir/secret/admin-password" "$@" cluster init --yes
 }
 
+# A cluster whose TVS answers nobody: before start_cluster, or while it runs.
+without_tvs() {
+	rm -f "$dir/bin/tvs"
+	printf '#!/bin/sh\nexec sleep 1000000\n' >"$dir/bin/tvs"
+	chmod 0755 "$dir/bin/tvs"
+	end_tvs
+}
+
+with_tvs() {
+	rm -f "$dir/bin/tvs"
+	install -m 0755 -t "$dir/bin" "$bin/tvs"
+	end_tvs
+}
+
+# What runs as tvs; itlkeeperd starts what now has its name.
+end_tvs() {
+	local launcher pid
+	launcher=$(demo_running "$dir") || return 0
+	for pid in $(pgrep -P "$launcher" -u itlkeeper-tvs); do
+		kill "$pid"
+		wait_until is_gone "$pid"
+	done
+}
+
 remove_cluster() {
 	[[ -z ${dir-} ]] || {
 		demo_stop "$dir"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The launcher over stand-ins for keyd and front.
+# The launcher over stand-ins for keyd, front and tvs.
 
 setup() {
 	load helper
@@ -7,7 +7,7 @@ setup() {
 	mkdir -p "$dir"/{bin,etc,told}
 	chmod 0777 "$dir/told"
 	cp "$bin/itlkeeperd" "$dir/bin"
-	for program in keyd front; do
+	for program in keyd front tvs; do
 		cat >"$dir/bin/$program" <<-END
 			#!/bin/sh
 			# Says who it is, then does what the test wrote down for it.
@@ -53,11 +53,11 @@ teardown() {
 launch() {
 	"$dir/bin/itlkeeperd" --config "$dir/etc" >"$dir/log" 2>&1 3>&- &
 	launcher=$!
-	wait_until both_started
+	wait_until all_started
 }
 
-both_started() {
-	[[ -s $dir/told/keyd.pids && -s $dir/told/front.pids ]]
+all_started() {
+	[[ -s $dir/told/keyd.pids && -s $dir/told/front.pids && -s $dir/told/tvs.pids ]]
 }
 
 newest() { # PROGRAM
@@ -81,12 +81,13 @@ ask() { # NODE: as front does
 	[ "${lines[2]}" = / ]
 	[ "${lines[3]}" = "--config $dir/etc" ]
 	[ "$(head -n 1 "$dir/told/front.who")" = itlkeeper-front ]
+	[ "$(head -n 1 "$dir/told/tvs.who")" = itlkeeper-tvs ]
 	grep -q '1$' "$dir/told/keyd.privs"
 	grep -q '^SOFTHSM2_CONF=/a$' "$dir/told/keyd.env"
 	grep -q '^CREDENTIALS_DIRECTORY=/b$' "$dir/told/keyd.env"
-	run grep -E '^(SOFTHSM2_CONF|CREDENTIALS_DIRECTORY)=' "$dir/told/front.env"
+	run grep -hE '^(SOFTHSM2_CONF|CREDENTIALS_DIRECTORY)=' "$dir"/told/{front,tvs}.env
 	[ "$status" = 1 ]
-	run grep -hE '^(SECRET|HOME|USER|NOTIFY_SOCKET)=' "$dir"/told/{keyd,front}.env
+	run grep -hE '^(SECRET|HOME|USER|NOTIFY_SOCKET)=' "$dir"/told/{keyd,front,tvs}.env
 	[ "$status" = 1 ]
 	grep -q '^PATH=' "$dir/told/front.env"
 }
@@ -98,8 +99,10 @@ ask() { # NODE: as front does
 	[ "$(mode_of "$dir/run/front")" = "itlkeeper-front:itlkeeper-front 755" ]
 	[ "$(mode_of "$dir/run/restart")" = "itlkeeper-front:itlkeeper-front 755" ]
 	[ "$(mode_of "$dir/run/restarted")" = "root:root 755" ]
+	[ "$(mode_of "$dir/run/tvs")" = "itlkeeper-tvs:itlkeeper-tvs 755" ]
 	[ "$(mode_of "$dir/state/keyd")" = "itlkeeper-keyd:itlkeeper 2750" ]
 	[ "$(mode_of "$dir/state/front")" = "itlkeeper-front:itlkeeper 750" ]
+	[ "$(mode_of "$dir/state/trust")" = "itlkeeper-front:itlkeeper-front 755" ]
 }
 
 @test "a program that ends is started again, and the other one stays" {
@@ -136,6 +139,7 @@ ask() { # NODE: as front does
 	wait "$launcher"
 	is_gone "$(newest keyd)"
 	is_gone "$(newest front)"
+	is_gone "$(newest tvs)"
 	kill "$other"
 }
 
@@ -188,7 +192,7 @@ ask() { # NODE: as front does
 @test "-n checks all programs and starts nothing" {
 	run "$dir/bin/itlkeeperd" --config "$dir/etc" -n
 	[ "$status" = 0 ]
-	[[ $output == *"keyd checked"*"front checked"* ]]
+	[[ $output == *"keyd checked"*"front checked"*"tvs checked"* ]]
 	[ ! -e "$dir/run" ]
 	[ ! -e "$dir/told/keyd.pids" ]
 	echo 2 >"$dir/told/keyd.check"
@@ -260,4 +264,23 @@ ask() { # NODE: as front does
 	[ "$(grep -c 'neither \[section\]' "$dir/log")" = 1 ]
 	# The programs were left alone.
 	[ "$(wc -l <"$dir/told/keyd.pids")" = 1 ]
+}
+
+@test "tvs runs while a node runs a TVS" {
+	sed -i 's/^folder = .*/&\ntvs = no/' "$dir/etc/cluster.conf"
+	mv "$dir/bin/tvs" "$dir/bin/tvs.away" # it is not even looked for
+	"$dir/bin/itlkeeperd" --config "$dir/etc" >"$dir/log" 2>&1 3>&- &
+	launcher=$!
+	wait_until test -s "$dir/told/front.pids"
+	[ ! -e "$dir/told/tvs.pids" ]
+	mv "$dir/bin/tvs.away" "$dir/bin/tvs"
+	sed -i '0,/^tvs = no/s//tvs = yes/' "$dir/etc/cluster.conf"
+	wait_until test -s "$dir/told/tvs.pids"
+	kill -KILL "$(newest tvs)"
+	wait_until has_starts tvs 2
+	sed -i 's/^tvs = yes/tvs = no/' "$dir/etc/cluster.conf"
+	wait_until contains "$dir/log" 'event=stopped program=tvs'
+	is_gone "$(newest tvs)"
+	sleep 1 # a program that ended is started again after half of it
+	[ "$(wc -l <"$dir/told/tvs.pids")" = 2 ]
 }

@@ -1,10 +1,12 @@
 #!/usr/bin/env bats
-# What would lock phones is refused; the safe order, with phones that judge it. One
+# What would lock phones is refused where no TVS answers them; the safe order, with
+# phones that judge it (answers.bats has those that ask). One
 # cluster for the file; the tests follow each other.
 
 setup_file() {
 	load helper
 	make_cluster
+	without_tvs
 	start_cluster
 }
 
@@ -40,7 +42,7 @@ keys_of() { # UNIT: how many generations
 		run ctl set cert regen CallManager --yes $json
 		echo "$output"
 		[ "$status" = 3 ]
-		[[ $output == *test10pub* && $output == *"phones would be locked"* ]]
+		[[ $output == *test10pub* && $output == *"phones would be locked"*"the TVS of test10pub and of 1 more do not answer"* ]]
 		[[ $output == *--force*"utils itl reset localkey"*phones*TVS* ]]
 	done
 	[ "$(keys_of CallManager)" = 2 ]
@@ -115,7 +117,7 @@ keys_of() { # UNIT: how many generations
 	run restart test10pub --force --password-file "$dir/secret/admin-password"
 	echo "$output"
 	[ "$status" = 0 ]
-	[[ $output == *"warning: --force overrides: its phones hold a list"*"they would be locked"* ]]
+	[[ $output == *"warning: --force overrides: its phones' list does not name"*"they would be locked"* ]]
 	grep -a '"event":"override"' "$log" | tail -n 1 | grep -F 'op=tftp-restart node=n1 overrode='
 	grep -a '"event":"front.tftp-restart"' "$log" | tail -n 1 | grep 'force=yes.*verdict='
 	demo_ctl "$dir" audit verify

@@ -22,7 +22,9 @@ tell() {
 	run "$dir/clone/packaging/quickstart" --build "$ITLKEEPER_BUILD"
 	echo "$output"
 	[ "$status" = 0 ]
-	[[ $output == *"20 of 20 phones report: Trust List Update Failed"*"20 of 20 phones report: Trust List Updated"* ]]
+	[[ $output == *"20 of 20 phones report: Trust List Update Failed"*"20 of 20 phones report: Trust List Updated"*"20 of 20 phones report: Trust List Updated"* ]]
+	[[ $output == *"10 of them, those of test10sub, because TVS vouches for its signer"* ]]
+	[ "$(grep -c '20 of 20 phones accept their signed configuration file' <<<"$output")" = 3 ]
 	[[ $output == *"The reset ITL file was generated successfully"* ]]
 	[ "$(grep -c '^   SEP.*Trust List Updated$' <<<"$output")" = 20 ]
 	[[ $output == *"The ITL file was verified successfully."* ]]
@@ -43,6 +45,11 @@ left_running() { # DIR
 	tell
 	"$dir/clone/build/demo/itlctl" show status
 	"$dir/clone/build/demo/itlctl" audit verify
+	# Each node serves its own list again, and its phones hold it.
+	for name in test10pub test10sub; do
+		list=$(sha1sum <"$dir/clone/build/demo/tftp/$name/ITLFile.tlv")
+		[ "$("$dir/clone/build/demo/phones" show | grep -c " ${list%% *} ")" = 10 ]
+	done
 	[ "$(left_running "$dir/clone/build/demo")" != "" ]
 	tell # while the first one runs
 	"$dir/clone/packaging/quickstart" --stop

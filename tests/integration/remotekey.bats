@@ -170,10 +170,14 @@ recovery_keys() {
 	[ "$(recovery_keys)" = '[[2,true],[1,false]]' ]
 	# The new key has no proved backup under this cluster's password yet.
 	[ "$(demo_ctl "$dir" show backup --json | jq .result.good)" = false ]
+	# TVS too: phones would ask it.
 	for node in test10pub test10sub; do
-		ctl --node "$node" set cert regen CallManager --force --yes
+		for unit in CallManager TVS; do
+			ctl --node "$node" set cert regen "$unit" --force --yes
+		done
 		ctl --node "$node" utils service restart Cisco Tftp --force
 	done
+	demo_tvs_wait "$dir"
 	phones_are "Trust List Update Failed" 5
 	ctl utils itl reset localkey --yes
 	phones_are "Trust List Updated" 0

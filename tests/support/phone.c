@@ -135,8 +135,15 @@ static bool is_tvs(void *arg, const struct tags *r)
 {
 	const struct offer *o = arg;
 
-	return number(r->of[4]) == 21 && r->of[11].n == SHA_DIGEST_LENGTH &&
-	       !memcmp(r->of[11].p, o->tls, SHA_DIGEST_LENGTH);
+	uint8_t of_cert[SHA_DIGEST_LENGTH];
+	struct value held = r->of[11];
+
+	if (number(r->of[4]) != 21)
+		return false;
+	if (r->of[9].n) /* the certificate itself, not its hash */
+		held = (struct value){SHA1(r->of[9].p, r->of[9].n, of_cert),
+				      sizeof of_cert};
+	return same(held, (struct value){o->tls, SHA_DIGEST_LENGTH});
 }
 
 /* TVS's side of a QUERY: the signer's certificate, by its serial. */
@@ -173,11 +180,12 @@ enum phone_says phone_would(const struct phone *p, struct bytes list,
 		uint8_t sha1[SHA_DIGEST_LENGTH];
 		unsigned n;
 
-		/* The handshake: an unknown TVS is not listened to. */
+		/* The handshake: an unknown TVS is not listened to; the first that is
+		 * has the word. */
 		o.tls = sha1;
 		if (X509_digest(tvs[i].tls, EVP_sha1(), sha1, &n) == 1 &&
-		    any_record(held, is_tvs, &o) && vouches(&tvs[i], &o))
-			return PHONE_ASKED;
+		    any_record(held, is_tvs, &o))
+			return vouches(&tvs[i], &o) ? PHONE_ASKED : PHONE_REJECTS;
 	}
 	return PHONE_REJECTS;
 }
@@ -203,4 +211,29 @@ void phone_clear(struct phone *p)
 {
 	free(p->itl);
 	*p = (struct phone){0};
+}
+
+const char *phone_file_fault(struct bytes sgn, const char *name, struct bytes content,
+			     X509 *signer)
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(signer);
+	struct value own = {ASN1_STRING_get0_data(serial),
+			    (size_t)ASN1_STRING_length(serial)};
+	struct tags t;
+	size_t length;
+
+	if (sgn.n < 10 || sgn.p[0] != 1 || sgn.p[5] != 2)
+		return "has no header";
+	length = (size_t)sgn.p[8] << 8 | sgn.p[9];
+	if (length > sgn.n || !read_tags(sgn.p, sgn.p + length, &t, true))
+		return "has a header that is none";
+	if (t.of[1].n != 2 || t.of[1].p[0] != 1 || t.of[1].p[1] != 0)
+		return "has another version";
+	if (t.of[14].n != strlen(name) + 1 || memcmp(t.of[14].p, name, t.of[14].n) != 0)
+		return "has another name";
+	if (sgn.n - length != content.n || memcmp(sgn.p + length, content.p, content.n) != 0)
+		return "has another content";
+	if (!same(own, t.of[5]) || !signed_by(sgn, &t, signer))
+		return "is not signed by this signer";
+	return NULL;
 }

@@ -40,4 +40,9 @@ enum phone_says phone_would(const struct phone *p, struct bytes list,
 			    const struct phone_tvs *tvs, size_t ntvs);
 void phone_clear(struct phone *p);
 
+/* It asked for `name`, and its list holds the signer's certificate as TFTP: NULL if
+ * it takes `content` for the file; or why not. */
+const char *phone_file_fault(struct bytes sgn, const char *name, struct bytes content,
+			     X509 *signer);
+
 #endif

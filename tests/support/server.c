@@ -125,6 +125,19 @@ struct server server_http(const char *folder)
 	return s;
 }
 
+struct server server_https(const char *pem)
+{
+	struct server s = {.port = port_unused(SOCK_STREAM)};
+	char address[32];
+
+	(void)snprintf(address, sizeof address, "127.0.0.1:%u", s.port);
+	s.pid = start((char *[]){"openssl", "s_server", "-accept", address, "-cert",
+				 (char *)pem, "-key", (char *)pem, "-www", "-quiet",
+				 "-cipher", "DEFAULT@SECLEVEL=0", NULL});
+	wait_ready(&s, http_answers);
+	return s;
+}
+
 void server_stop(struct server *s)
 {
 	if (s->pid <= 0)

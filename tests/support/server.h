@@ -15,6 +15,8 @@ struct server server_tftp(const char *folder, unsigned port);
 /* The same, with a --map-file. */
 struct server server_tftp_map(const char *folder, const char *map);
 struct server server_http(const char *folder);
+/* openssl s_server, which answers GET, with a PEM file of certificate and key. */
+struct server server_https(const char *pem);
 void server_stop(struct server *s);
 
 /* A port at which nobody listens. */

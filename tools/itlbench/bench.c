@@ -6,7 +6,13 @@
 #include <stdio.h>
 #include <time.h>
 
-#define TURNS 8
+double bench_clock(clockid_t clock)
+{
+	struct timespec t = {0};
+
+	(void)clock_gettime(clock, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
 
 struct run {
 	bench_step *step;
@@ -94,14 +100,14 @@ enum rc bench_compare(struct bench_side *a, struct bench_side *b,
 	struct bench_side *const sides[] = {a, b};
 
 	a->rate = b->rate = 0;
-	for (int turn = 0; turn < TURNS; turn++)
+	for (int turn = 0; turn < BENCH_TURNS; turn++)
 		for (size_t i = 0; i < COUNT_OF(sides); i++) {
 			double rate;
 
-			if (sides[i]->measure(sides[i]->arg, seconds / TURNS,
+			if (sides[i]->measure(sides[i]->arg, seconds / BENCH_TURNS,
 					      &rate, e))
 				return e->rc;
-			sides[i]->rate += rate / TURNS;
+			sides[i]->rate += rate / BENCH_TURNS;
 		}
 	return RC_OK;
 }

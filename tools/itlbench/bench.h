@@ -6,8 +6,13 @@
 #define BENCH_H
 
 #include "base/err.h"
+#include <time.h>
 
 #define BENCH_THREADS_MAX 256
+/* Seconds of a clock, as a process's of the processor. */
+double bench_clock(clockid_t clock);
+
+#define BENCH_TURNS 8 /* of each side */
 
 /* One operation; called again and again by each of the threads 0 .. n - 1. */
 typedef enum rc bench_step(void *arg, unsigned thread, struct err *e);

@@ -101,6 +101,11 @@ static enum rc sign_step(void *arg, unsigned thread, struct err *e)
 	return RC_OK;
 }
 
+enum rc ceiling_sign(struct ceiling *c, struct err *e)
+{
+	return sign_step(c, 0, e);
+}
+
 enum rc ceiling_rate(struct ceiling *c, unsigned threads, double seconds,
 		     double *rate, struct err *e)
 {

@@ -22,6 +22,9 @@ const char *ceiling_label(const struct ceiling *c);
 unsigned ceiling_bits(const struct ceiling *c);
 unsigned ceiling_sessions(const struct ceiling *c);
 
+/* One signature, in the first session. */
+enum rc ceiling_sign(struct ceiling *c, struct err *e) MUST_CHECK;
+
 /* Signatures per second of so many threads, at most one per session. */
 enum rc ceiling_rate(struct ceiling *c, unsigned threads, double seconds,
 		     double *rate, struct err *e) MUST_CHECK;

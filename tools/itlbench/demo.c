@@ -40,12 +40,18 @@ static int remove_one(const char *path, const struct stat *st, int type,
 	return remove(path);
 }
 
-static void demo_stop(struct demo *d)
+static void stop_keyd(struct demo *d)
 {
 	if (d->keyd > 0) {
 		(void)kill(d->keyd, SIGTERM);
 		(void)waitpid(d->keyd, NULL, 0);
 	}
+	d->keyd = 0;
+}
+
+static void demo_stop(struct demo *d)
+{
+	stop_keyd(d);
 	cluster_free(d->cluster);
 	if (d->dir[0])
 		(void)nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -249,8 +255,11 @@ static enum rc measure(const struct demo *d, char *const argv[], struct err *e)
 	return run(d, 0, argv, e);
 }
 
-static enum rc measure_all(const struct demo *d, const struct settings *s,
-			   struct err *e)
+/* Those that need a keyd, and last the one that starts it itself. */
+static const char *const services[] = {"list", "signatures", "latency", "memory",
+				       "first"};
+
+static enum rc measure_all(struct demo *d, const struct settings *s, struct err *e)
 {
 	char self[PATH_MAX], pin[PATH_MAX], threads[16], window[16], seconds[32];
 	char *module = (char *)(uintptr_t)s->module;
@@ -266,12 +275,19 @@ static enum rc measure_all(const struct demo *d, const struct settings *s,
 	if (measure(d, (char *[]){self, "--module", module, "--uri", DEMO_URI,
 				  "--pin-file", pin, "--threads", threads,
 				  "--seconds", seconds, "token", NULL}, e) ||
-	    measure(d, (char *[]){self, "--config", dir, "--pin-file", pin,
-				  "--window", window, "--seconds", seconds,
-				  "list", NULL}, e) ||
 	    measure(d, (char *[]){self, "--seconds", seconds, "parse", file,
 				  NULL}, e))
 		return e->rc;
+	for (size_t i = 0; i < COUNT_OF(services); i++) {
+		char *command = (char *)(uintptr_t)services[i];
+
+		if (i + 1 == COUNT_OF(services))
+			stop_keyd(d);
+		if (measure(d, (char *[]){self, "--config", dir, "--pin-file", pin,
+					  "--window", window, "--seconds", seconds,
+					  command, NULL}, e))
+			return e->rc;
+	}
 	return RC_OK;
 }
 

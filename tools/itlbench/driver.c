@@ -3,6 +3,7 @@
 #include "base/proc.h"
 #include "base/sock.h"
 #include "bench.h"
+#include "itl/itl.h"
 #include "keyd/wire.h"
 #include <grp.h>
 #include <string.h>
@@ -11,22 +12,35 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What the process answers; both ends are one program. */
+/* What the process is told, and what it answers; both ends are one program. */
+enum what { RATE, TIMES, FIRST };
+
+struct order {
+	enum what what;
+	double seconds; /* RATE; FIRST: to wait at most */
+	unsigned n;     /* TIMES */
+};
+
 struct answer {
 	enum rc rc;
-	double rate;
 	struct err e;
+	struct driver_rate rate;
+	double times[DRIVER_TIMES_MAX]; /* FIRST: proc_now() at the answer */
 };
 
 /* A few connections with many requests on the way on each, as front's bulk work
  * has them. */
 #define CONNECTIONS 4u
+#define REQUEST_MAX 512u
+#define SGN_TIME 1763923200u /* one text for a table of signatures */
 
 struct load {
+	unsigned window;  /* requests in flight */
 	unsigned threads; /* a connection each */
 	unsigned in_flight[CONNECTIONS];
-	int fd[CONNECTIONS];
-	uint8_t request[64]; /* the same frame each time */
+	char path[CLUSTER_PATH_MAX]; /* of keyd's socket */
+	int fd[CONNECTIONS];         /* -1: not connected */
+	uint8_t request[REQUEST_MAX]; /* the same frame each time */
 	struct bytes frame;
 };
 
@@ -50,7 +64,7 @@ static enum rc receive(struct load *l, unsigned thread, struct err *e)
 }
 
 /* One answer in, the next request out: the number on the way stays. */
-static enum rc list_step(void *arg, unsigned thread, struct err *e)
+static enum rc step(void *arg, unsigned thread, struct err *e)
 {
 	struct load *l = arg;
 
@@ -93,60 +107,156 @@ static enum rc become_front(const struct cluster *c, struct err *e)
 	return RC_OK;
 }
 
-static enum rc prepare(struct load *l, const struct cluster *c, unsigned window,
-		       struct err *e)
+static struct bytes frame_of(struct load *l, const struct cluster *c,
+			     enum driver_load what)
 {
 	struct writer w = writer_of(l->request, sizeof l->request);
-	char path[CLUSTER_PATH_MAX];
 
-	wire_header(&w, KEYD_ITL, 1);
-	write_text(&w, cluster_publisher(c)->id);
-	write_u32(&w, (uint32_t)time(NULL));
-	l->frame = writer_bytes(&w);
+	if (what == DRIVER_LIST) {
+		wire_header(&w, KEYD_ITL, 1);
+		write_text(&w, cluster_publisher(c)->id);
+		write_u32(&w, (uint32_t)time(NULL));
+	} else {
+		wire_header(&w, KEYD_SGN, 1);
+		write_text(&w, cluster_publisher(c)->id);
+		write_text(&w, "SEP001122334455.cnf.xml");
+		write_u8(&w, ITL_SHA1);
+		write_u32(&w, SGN_TIME);
+		write_bytes32(&w, bytes_of_text("<device/>"));
+	}
+	return writer_bytes(&w);
+}
+
+static enum rc dial(struct load *l, struct err *e)
+{
+	for (unsigned t = 0; t < l->threads; t++)
+		if (l->fd[t] < 0 && sock_connect(l->path, &l->fd[t], e))
+			return e->rc;
+	return RC_OK;
+}
+
+static void hang_up(struct load *l)
+{
+	for (unsigned t = 0; t < l->threads; t++) {
+		fd_close(l->fd[t]);
+		l->fd[t] = -1;
+	}
+}
+
+static enum rc prepare(struct load *l, const struct cluster *c,
+		       enum driver_load what, unsigned window, struct err *e)
+{
+	l->frame = frame_of(l, c, what);
+	l->window = window;
 	l->threads = window < CONNECTIONS ? window : CONNECTIONS;
-	if (become_front(c, e))
-		return e->rc;
-	cluster_path(c, PATH_KEYD_SOCKET, path);
 	for (unsigned t = 0; t < l->threads; t++) {
 		l->in_flight[t] = window / l->threads +
 				  (t < window % l->threads);
-		if (sock_connect(path, &l->fd[t], e))
-			return e->rc;
+		l->fd[t] = -1;
+	}
+	cluster_path(c, PATH_KEYD_SOCKET, l->path);
+	return become_front(c, e);
+}
+
+/* Of the process that listens: keyd, unless systemd listened for it. */
+static clockid_t keyd_clock(const struct load *l)
+{
+	struct sock_peer peer;
+	clockid_t clock;
+	struct err e;
+
+	return !sock_peer(l->fd[0], &peer, &e) &&
+			       clock_getcpuclockid(peer.pid, &clock) == 0
+		       ? clock
+		       : CLOCK_PROCESS_CPUTIME_ID;
+}
+
+static enum rc rate(struct load *l, const struct order *o, struct answer *a)
+{
+	double keyd, own, answers;
+	clockid_t clock;
+
+	if (dial(l, &a->e))
+		return a->e.rc;
+	clock = keyd_clock(l);
+	keyd = bench_clock(clock);
+	own = bench_clock(CLOCK_PROCESS_CPUTIME_ID);
+	if (fill(l, &a->e) ||
+	    bench_rate(step, l, l->threads, o->seconds, &a->rate.rate, &a->e) ||
+	    drain(l, &a->e))
+		return a->e.rc;
+	answers = a->rate.rate * o->seconds + l->window;
+	a->rate.keyd = (bench_clock(clock) - keyd) / answers;
+	a->rate.own = (bench_clock(CLOCK_PROCESS_CPUTIME_ID) - own) / answers;
+	return RC_OK;
+}
+
+static enum rc one(struct load *l, struct err *e)
+{
+	if (sock_send(l->fd[0], l->frame, -1, 0, e))
+		return e->rc;
+	return receive(l, 0, e);
+}
+
+static enum rc times(struct load *l, const struct order *o, struct answer *a)
+{
+	if (dial(l, &a->e))
+		return a->e.rc;
+	for (unsigned i = 0; i < o->n && i < DRIVER_TIMES_MAX; i++) {
+		double began = proc_now();
+
+		if (one(l, &a->e))
+			return a->e.rc;
+		a->times[i] = proc_now() - began;
 	}
 	return RC_OK;
 }
 
-static enum rc measure(struct load *l, double seconds, double *rate,
-		       struct err *e)
+/* Of a keyd that is about to start. */
+static enum rc first(struct load *l, const struct order *o, struct answer *a)
 {
-	if (fill(l, e) || bench_rate(list_step, l, l->threads, seconds, rate, e))
-		return e->rc;
-	return drain(l, e);
+	const struct timespec pause = {.tv_nsec = 500000};
+	double end = proc_now() + o->seconds;
+	enum rc rc;
+
+	hang_up(l);
+	/* Its socket is there for a moment before it is open to others. */
+	while (((rc = dial(l, &a->e)) == RC_STALE || rc == RC_REFUSED) &&
+	       proc_now() < end)
+		(void)nanosleep(&pause, NULL);
+	if (rc != RC_OK || one(l, &a->e))
+		return a->e.rc;
+	a->times[0] = proc_now();
+	return RC_OK;
 }
 
-/* Until the parent goes: it says how many seconds, we say how many lists. */
-static void serve(int fd, const struct cluster *c, unsigned window)
+/* Until the parent goes. */
+static void serve(int fd, const struct cluster *c, enum driver_load what,
+		  unsigned window)
 {
+	static enum rc (*const handlers[])(struct load *, const struct order *,
+					   struct answer *) = {
+		[RATE] = rate, [TIMES] = times, [FIRST] = first,
+	};
+	static struct answer a;
 	static struct load l;
-	struct answer ready = {0}, a;
-	double seconds;
-	struct err e;
+	struct err failed, e;
+	struct order o;
+	enum rc ready = prepare(&l, c, what, window, &failed);
 	size_t n;
 
-	ready.rc = prepare(&l, c, window, &ready.e);
-	while (!sock_recv(fd, &seconds, sizeof seconds, &n, NULL, 0, &e) &&
-	       n == sizeof seconds) {
-		a = ready;
-		if (a.rc == RC_OK)
-			a.rc = measure(&l, seconds, &a.rate, &a.e);
+	while (!sock_recv(fd, &o, sizeof o, &n, NULL, 0, &e) && n == sizeof o) {
+		a = (struct answer){.rc = ready, .e = failed};
+		if (ready == RC_OK)
+			a.rc = handlers[o.what](&l, &o, &a);
 		if (sock_send(fd, bytes_of(&a, sizeof a), -1, 0, &e))
 			break;
 	}
 	_exit(0);
 }
 
-enum rc driver_start(const struct cluster *c, unsigned window,
-		     struct driver *out, struct err *e)
+enum rc driver_start(const struct cluster *c, enum driver_load load,
+		     unsigned window, struct driver *out, struct err *e)
 {
 	int fds[2];
 	pid_t pid;
@@ -163,7 +273,7 @@ enum rc driver_start(const struct cluster *c, unsigned window,
 	}
 	if (pid == 0) {
 		fd_close(fds[0]);
-		serve(fds[1], c, window);
+		serve(fds[1], c, load, window);
 	}
 	fd_close(fds[1]);
 	*out = (struct driver){.pid = pid, .fd = fds[0]};
@@ -179,22 +289,62 @@ void driver_stop(struct driver *d)
 	d->pid = 0;
 }
 
-enum rc driver_rate(struct driver *d, double seconds, double *rate,
-		    struct err *e)
+static enum rc give_order(struct driver *d, const struct order *o, struct err *e)
 {
-	struct answer a;
+	return sock_send(d->fd, bytes_of(o, sizeof *o), -1, 0, e);
+}
+
+static enum rc take_answer(struct driver *d, struct answer *a, struct err *e)
+{
 	size_t n;
 
-	if (sock_send(d->fd, bytes_of(&seconds, sizeof seconds), -1, 0, e) ||
-	    sock_recv(d->fd, &a, sizeof a, &n, NULL, 0, e))
+	if (sock_recv(d->fd, a, sizeof *a, &n, NULL, 0, e))
 		return e->rc;
-	if (n != sizeof a)
+	if (n != sizeof *a)
 		return err_set(e, RC_ERROR, "driver", "answered in part", NULL,
 			       "%zu bytes", n);
-	if (a.rc != RC_OK) {
-		*e = a.e;
-		return a.rc;
-	}
-	*rate = a.rate;
+	if (a->rc != RC_OK)
+		*e = a->e;
+	return a->rc;
+}
+
+enum rc driver_rate(struct driver *d, double seconds, struct driver_rate *out,
+		    struct err *e)
+{
+	const struct order o = {.what = RATE, .seconds = seconds};
+	struct answer a;
+
+	if (give_order(d, &o, e) || take_answer(d, &a, e))
+		return e->rc;
+	*out = a.rate;
+	return RC_OK;
+}
+
+enum rc driver_times(struct driver *d, double *times, unsigned n, struct err *e)
+{
+	const struct order o = {.what = TIMES, .n = n};
+	struct answer a;
+
+	assert(n <= DRIVER_TIMES_MAX);
+	if (give_order(d, &o, e) || take_answer(d, &a, e))
+		return e->rc;
+	memcpy(times, a.times, n * sizeof *times);
+	return RC_OK;
+}
+
+enum rc driver_first_begin(struct driver *d, double seconds, struct err *e)
+{
+	const struct order o = {.what = FIRST, .seconds = seconds};
+
+	return give_order(d, &o, e);
+}
+
+enum rc driver_first_end(struct driver *d, double *when, struct err *e)
+{
+	struct answer a;
+
+	if (take_answer(d, &a, e))
+		return e->rc;
+	*when = a.times[0];
 	return RC_OK;
 }

@@ -2,16 +2,13 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "itlctl/answer.h"
+#include "itlctl/certs.h"
 #include "itlctl/commands.h"
 #include "itlctl/regen.h"
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <sodium.h>
 #include <string.h>
 
 #define MAX_PEM (64u << 10) /* bytes of a file; text may stand around certificates */
-
-CLEANUP_DEFINE(BIO *, BIO_free);
 
 /* keyd refuses them too; here before a password is asked for. */
 static enum rc read_unit(struct ctl *c, struct regen *r, struct err *e)
@@ -82,56 +79,40 @@ enum rc show_csr_own(struct ctl *c, struct err *e)
 
 /* ---- certificates ---- */
 
-static int no_password(char *buf, int cap, int rwflag, void *arg)
-{
-	(void)buf, (void)cap, (void)rwflag, (void)arg;
-	return -1;
-}
+struct chain {
+	struct writer *to;
+	const char *path;
+};
 
-static enum rc append(X509 *x, struct writer *to, const char *path, struct err *e)
+static enum rc append(void *arg, X509 *x, struct err *e)
 {
+	struct chain *c = arg;
 	unsigned char *der = NULL;
 	int n = i2d_X509(x, &der);
 
 	X509_free(x);
 	if (n > 0)
-		write_bytes(to, bytes_of(der, num_size(n)));
+		write_bytes(c->to, bytes_of(der, num_size(n)));
 	OPENSSL_free(der);
-	if (n <= 0 || to->bad)
+	if (n <= 0 || c->to->bad)
 		return err_set(e, RC_USAGE, "read certificates", "are too many",
 			       "put in what leads to the root, and no more: 16 KiB at most",
-			       "%s", path);
+			       "%s", c->path);
 	return RC_OK;
 }
 
-/* All of a file, in its order, behind what there is: PEM, or one in DER. */
+/* All of a file, in its order, behind what there is. */
 static enum rc read_certs(const char *path, struct writer *to, struct err *e)
 {
 	uint8_t CLEANUP_FREE *bytes = NULL;
-	size_t n = 0, before = to->n;
-	bool ended;
-	X509 *x;
+	struct chain c = {to, path};
+	size_t n = 0;
 
 	if (file_read(path, MAX_PEM, &bytes, &n, e) != RC_OK)
 		return e->rc;
-	BIO CLEANUP(BIO_free) *bio = BIO_new_mem_buf(bytes, num_int(n));
-	const unsigned char *der = bytes;
-
-	while (bio && (x = PEM_read_bio_X509(bio, NULL, no_password, NULL)))
-		if (append(x, to, path, e) != RC_OK)
-			return e->rc;
-	ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-	ERR_clear_error();
-	if (to->n == before && (x = d2i_X509(NULL, &der, (long)n)))
-		return append(x, to, path, e);
-	ERR_clear_error();
-	if (to->n > before && ended)
+	if (certs_read_all(bytes_of(bytes, n), path, append, &c, e) == RC_OK)
 		return RC_OK;
-	return err_set(e, RC_USAGE, "read certificates",
-		       to->n > before ? "one of them cannot be read"
-				      : "holds no certificate (PEM or DER)",
-		       "put the certificate first, then those of its authorities", "%s",
-		       path);
+	return e->hint[0] ? e->rc : err_hint(e, "put the certificate first, then those of its authorities");
 }
 
 static enum rc ask_import(const struct regen *r, struct err *e)

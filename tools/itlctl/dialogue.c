@@ -123,6 +123,16 @@ static void transferred(const struct dialogue *d, const char *file,
 	say(l, "Successfully transferred %s to node %s\n\n", d->what, l->node->host);
 }
 
+/* Signed again; what could not be, the command says at its end. */
+static void files(const json_t *f, struct node_lines *l)
+{
+	int64_t all = answer_int(f, "all"), refused = answer_int(f, "refused");
+
+	if (answer_int(f, "done") == all && all > refused)
+		say(l, "The signed files on host %s are of its new certificate: %lld\n",
+		    l->node->host, (long long)(all - refused));
+}
+
 static void node_event(const struct dialogue *d, const json_t *event,
 		       struct node_lines *l)
 {
@@ -130,6 +140,8 @@ static void node_event(const struct dialogue *d, const json_t *event,
 
 	if (!strcmp(name, "transferred"))
 		transferred(d, answer_text(event, "file"), l);
+	else if (!strcmp(name, "files"))
+		files(json_object_get(event, "files"), l);
 	else if (!strcmp(name, "restarting"))
 		say(l, "Restarting Cisco Tftp service on host %s\n", host);
 	else if (!strcmp(name, "restarted"))

@@ -272,15 +272,23 @@ static enum rc done_restored(struct init *in, const struct restored *r,
 			     json_t *reset, double seconds, struct err *e)
 {
 	struct ctl *c = in->c;
+	json_t *key;
 
-	if (c->json)
-		return done_json(in, recover_imported_json(&r->key),
-				 json_incref(reset), json_real(seconds), e);
+	if (c->json) {
+		key = recover_imported_json(&r->key);
+		if (key)
+			(void)json_object_set_new(key, "trust", json_boolean(r->trust));
+		return done_json(in, key, json_incref(reset), json_real(seconds), e);
+	}
 	(void)fprintf(c->out, "\n");
 	print_ready(in);
 	(void)fprintf(c->out,
 		      "Phones that hold the recovery key's certificate accept the list when they are reset.\n"
 		      "From the backup to lists served: %.1f s\n", seconds);
+	if (r->trust) /* the new Audit key has not signed it */
+		(void)fprintf(c->out,
+			      "The backup has a trust store, whose certificates TVS vouches for again once they are added:\n"
+			      "itlvault --state DIR restore VAULT, then itlctl trust add DIR/TrustFile.tlv\n");
 	return RC_OK;
 }
 
@@ -288,7 +296,7 @@ static enum rc done_restored(struct init *in, const struct restored *r,
 static enum rc init_restored(struct init *in, struct keyfile *from, struct err *e)
 {
 	json_auto_t *reset = NULL;
-	struct restored restored;
+	struct restored restored = {0};
 	double since;
 
 	if (init_password(in, true, e) != RC_OK ||

@@ -49,6 +49,12 @@ const struct ctl_option options[OPT_COUNT] = {
 	[OPT_KEY] = {"key", "LABEL", "only entries about keys whose label begins so"},
 	[OPT_LAST] = {"last", "N", "only the last N of them"},
 	[OPT_CA] = {"ca", "FILE", "certificates of the authorities, that the other file lacks"},
+	[OPT_ROLES] = {"roles", "ROLES", "what the certificates are for: CallManager, ITLRecovery, or roles of lists"},
+	[OPT_TTL] = {"ttl", "SECONDS", "how long phones may keep what TVS says (default: 86400)"},
+	[OPT_DIR] = {"dir", "DIR", "all files of this folder and those below it"},
+	[OPT_PATTERN] = {"pattern", "PATTERN", "only files whose name matches, as '*.cnf.xml'"},
+	[OPT_DIGEST] = {"digest", "HASH", "sha1 or sha512 (default: what cluster.conf says)"},
+	[OPT_VERIFY] = {"verify", NULL, "sign nothing; check the signed files that are there"},
 	[OPT_HELP] = {"help", NULL, "say how the command is used"},
 	[OPT_VERSION] = {"version", NULL, "print the version"},
 };
@@ -119,7 +125,7 @@ enum rc line_parse(int argc, const char *const *argv, struct line *out,
 				return e->rc;
 		} else if (l.nwords == LINE_MAX_WORDS) {
 			return err_set(e, RC_USAGE, NULL, "too many words",
-				       NULL, "%.100s", argv[i]);
+				       "itlctl sign takes a whole folder with --dir", "%.100s", argv[i]);
 		} else {
 			l.words[l.nwords++] = argv[i];
 		}

@@ -11,6 +11,17 @@ void outcome_warnings(const struct ctl *c, const json_t *warnings)
 			      json_is_string(text) ? json_string_value(text) : "");
 }
 
+void outcome_files(const struct ctl *c, const char *host, const json_t *files)
+{
+	char text[1200];
+
+	if (answer_int(files, "refused") > 0)
+		(void)fprintf(c->session->err,
+			      "itlctl: warning: %lld signed files on host %s were not signed again, as: %s\n",
+			      (long long)answer_int(files, "refused"), host,
+			      answer_any(files, "error", text, sizeof text));
+}
+
 void outcome_nodes(struct ctl *c, const json_t *nodes)
 {
 	char text[1200], since[ANSWER_TIME];
@@ -19,6 +30,7 @@ void outcome_nodes(struct ctl *c, const json_t *nodes)
 	size_t i;
 
 	json_array_foreach(nodes, i, node) {
+		outcome_files(c, answer_text(node, "host"), json_object_get(node, "files"));
 		if (json_is_true(json_object_get(node, "ok")))
 			continue;
 		failed = true;

@@ -122,6 +122,7 @@ static void print_watch(const struct ctl *c, const struct overview *o)
 	const json_t *holds = json_object_get(o->status, "holds"), *hold;
 	size_t i, alerts = json_array_size(json_object_get(o->alerts, "alerts"));
 
+	status_tvs(c->out, "", o->status);
 	(void)fprintf(c->out, "Backup     %s\n",
 		      answer_true(o->backups, "good") ? "good" : "none that counts");
 	if (!answer_true(o->backups, "good") && answer_has(o->backups, "why"))
@@ -161,6 +162,8 @@ static void print_node(FILE *out, const json_t *node)
 	if (json_is_object(json_object_get(ctl, "have")))
 		print_file(out, "", "CTL", json_object_get(ctl, "have"),
 			   answer_time(ctl, "have_since", since));
+	status_ctl(out, ctl);
+	status_files(out, json_object_get(node, "files"));
 	if (answer_has(node, "error"))
 		page_wrapped(out, "failing: ",
 			     answer_any(node, "error", why, sizeof why));

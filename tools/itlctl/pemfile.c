@@ -36,13 +36,11 @@ static enum rc read_secret(const char *path, struct secret **out, struct err *e)
 			       NULL, "%s", path);
 	if (secret_new((size_t)st.st_size, &s, e) != RC_OK)
 		return e->rc;
-	while (got < s->n) {
-		ssize_t r = read(fd, s->p + got, s->n - got);
-
-		if (r <= 0)
-			return err_errno(e, RC_ERROR, "read", NULL, "%s", path);
-		got += num_size(r);
-	}
+	if (!file_read_start(fd, s->p, s->n, &got))
+		return err_errno(e, RC_ERROR, "read", NULL, "%s", path);
+	if (got < s->n)
+		return err_set(e, RC_ERROR, "read", "became shorter while it was read",
+			       "give the command again once it is whole", "%s", path);
 	*out = s;
 	s = NULL;
 	return RC_OK;

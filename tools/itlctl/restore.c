@@ -57,6 +57,7 @@ enum rc restore_key(struct ctl *c, struct keyfile *from,
 		(void)fprintf(c->out, "Recovery key: %s as %s, %.1f s\n",
 			      out->key.present ? "in the token already" : "imported",
 			      out->key.label, proc_now() - opened);
+	out->trust = recovery_file_has_trust(f);
 	return adopt(c, pw, &out->security_set, e);
 }
 

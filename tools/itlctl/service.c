@@ -1,6 +1,7 @@
 #include "itlctl/answer.h"
 #include "itlctl/commands.h"
 #include "itlctl/dialogue.h"
+#include "itlctl/outcome.h"
 #include "base/text.h"
 #include <string.h>
 
@@ -20,9 +21,9 @@ enum rc service_list(struct ctl *c, struct err *e)
 	json_array_foreach(list, i, s) {
 		char name[64];
 
-		(void)snprintf(name, sizeof name, "%.30s[%.20s]",
+		(void)snprintf(name, sizeof name, "%.40s[%.20s]",
 			       answer_text(s, "name"), answer_text(s, "state"));
-		(void)fprintf(c->out, "%-36s %-18s %s\n", name,
+		(void)fprintf(c->out, "%-42s %-18s %s\n", name,
 			      ctl_host(c, answer_text(s, "node")),
 			      answer_text(s, "detail"));
 	}
@@ -108,5 +109,6 @@ enum rc service_restart_tftp(struct ctl *c, struct err *e)
 				      : "the list that it had",
 			      answer_text(result, "sha1"));
 	tell_phones(c, json_object_get(result, "phones"));
+	outcome_files(c, c->node->host, json_object_get(result, "files"));
 	return c->json ? ctl_result(c, json_incref(result), e) : RC_OK;
 }

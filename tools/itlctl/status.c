@@ -4,6 +4,8 @@
 #include "itlctl/status.h"
 #include <string.h>
 
+#define WHEN_TEXT (ANSWER_TIME + 16)
+
 /* A list's SHA-1: the door gives the list, or its SHA-1 alone. */
 static const char *list_sha1(const json_t *node, const char *key)
 {
@@ -47,6 +49,7 @@ static void print_ctl(FILE *out, const json_t *ctl)
 				       ? answer_text(have, "signer") : "");
 		page_wrapped(out, "CTL: ", text);
 	}
+	status_ctl(out, ctl);
 	if (differs(ctl))
 		page_wrapped(out, "shall serve the CTL ", list_sha1(ctl, "want"));
 }
@@ -67,6 +70,7 @@ static void print_node(FILE *out, const json_t *node, const char *publisher)
 	if (differs(node) || (answer_has(node, "error") && answer_has(node, "want")))
 		page_wrapped(out, "shall serve ", list_sha1(node, "want"));
 	print_ctl(out, json_object_get(node, "ctl"));
+	status_files(out, json_object_get(node, "files"));
 	if (answer_has(node, "error")) {
 		page_wrapped(out, "error: ",
 			     answer_any(node, "error", text, sizeof text));
@@ -130,6 +134,88 @@ void status_operations(FILE *out, const char *colon, const json_t *status)
 	print_last(out, colon, json_object_get(status, "last"));
 }
 
+/* ", as of ...": the question that lies back the longest; it is asked again in minutes. */
+static const char *asked_when(const json_t *nodes, char text[WHEN_TEXT])
+{
+	const json_t *node, *first = NULL;
+	char when[ANSWER_TIME];
+	size_t i;
+
+	json_array_foreach(nodes, i, node) {
+		const json_t *tvs = json_object_get(node, "tvs_answers");
+		const json_t *at = json_object_get(tvs, "checked");
+
+		if (json_integer_value(at) > 0 &&
+		    (!first || json_integer_value(at) <
+				       json_integer_value(json_object_get(first, "checked"))))
+			first = tvs;
+	}
+	text[0] = '\0';
+	if (first)
+		(void)snprintf(text, WHEN_TEXT, ", as of %s",
+			       answer_time(first, "checked", when));
+	return text;
+}
+
+void status_tvs(FILE *out, const char *colon, const json_t *status)
+{
+	const json_t *nodes = json_object_get(status, "nodes"), *node;
+	size_t i, n = 0, good = 0, seen = 0, said = 0;
+	char why[1200], when[WHEN_TEXT];
+
+	json_array_foreach(nodes, i, node) {
+		const json_t *tvs = json_object_get(node, "tvs_answers");
+
+		n += answer_true(node, "tvs");
+		good += answer_true(tvs, "answers");
+		seen += answer_true(tvs, "seen");
+	}
+	if (n == 0)
+		(void)fprintf(out, "TVS%s        none in cluster.conf\n", colon);
+	else
+		(void)fprintf(out, "TVS%s        answers phones on %zu of %zu nodes%s\n", colon,
+			      good, n, asked_when(nodes, when));
+	json_array_foreach(nodes, i, node) {
+		const json_t *tvs = json_object_get(node, "tvs_answers");
+
+		if (answer_has(tvs, "error") && (seen || said++ == 0))
+			page_wrapped(out, "", answer_any(tvs, "error", why, sizeof why));
+	}
+}
+
+static void print_names(FILE *out, const char *label, const json_t *names)
+{
+	char text[1200];
+	const json_t *name;
+	size_t i, n = 0;
+
+	json_array_foreach(names, i, name)
+		if (n < sizeof text)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s",
+					      i ? ", " : "", json_string_value(name));
+	if (n)
+		page_wrapped(out, label, text);
+}
+
+void status_ctl(FILE *out, const json_t *ctl)
+{
+	const json_t *old = json_object_get(ctl, "old");
+
+	print_names(out, "the CTL lacks ", json_object_get(old, "adds"));
+	print_names(out, "the CTL still names ", json_object_get(old, "drops"));
+	if (json_is_object(old))
+		page_wrapped(out, "", "phones trust it first: itlctl utils ctl update CTLFile");
+}
+
+void status_files(FILE *out, const json_t *files)
+{
+	char text[1200];
+
+	if (answer_int(files, "refused") > 0)
+		page_wrapped(out, "signed files that are of an old certificate, as: ",
+			     answer_any(files, "error", text, sizeof text));
+}
+
 static void print_holds(const struct ctl *c, const json_t *holds)
 {
 	json_t *hold;
@@ -174,6 +260,7 @@ enum rc show_status(struct ctl *c, struct err *e)
 		      publisher_host(nodes, publisher));
 	print_token(c->out, json_object_get(s, "keyd"));
 	status_operations(c->out, ":", s);
+	status_tvs(c->out, ":", s);
 	print_holds(c, json_object_get(s, "holds"));
 	(void)fprintf(c->out, "\n%-19s %-40s %-8s %-16s %s\n", "Node",
 		      "Serves (SHA-1)", "List", "Since", "State");

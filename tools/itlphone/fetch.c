@@ -1,6 +1,7 @@
 #include "fetch.h"
 #include "base/num.h"
 #include <curl/curl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ struct lane {
 struct fetcher {
 	struct fetch_options options;
 	CURLM *multi;
-	unsigned nlanes, nbusy;
+	unsigned nlanes;
+	atomic_bool woken;
 	struct lane *lanes;
 };
 
@@ -165,7 +167,6 @@ static enum rc attempt(struct fetcher *f, struct lane *l, struct err *e)
 		return curl_err(e, "curl_multi_add_handle",
 				curl_multi_strerror(bad));
 	l->busy = true;
-	f->nbusy++;
 	return RC_OK;
 }
 
@@ -261,18 +262,25 @@ enum rc fetcher_wait(struct fetcher *f, unsigned *lane, struct fetched *out,
 	struct lane *l = NULL;
 	CURLcode code = CURLE_OK;
 
-	if (!f->nbusy)
-		return err_set(e, RC_NOTFOUND, "wait", "no transfer runs", NULL,
-			       "fetcher");
-	while (!l)
+	while (!l) {
+		if (atomic_exchange(&f->woken, false)) {
+			*lane = FETCH_WOKEN;
+			return RC_OK;
+		}
 		if (next_done(f, &l, &code, e))
 			return e->rc;
+	}
 	(void)curl_multi_remove_handle(f->multi, l->curl);
 	l->busy = false;
-	f->nbusy--;
 	out->result = result_of(l, code);
 	describe(l, code, out);
 	*again = tries_again(f, l, out->result);
 	*lane = (unsigned)(l - f->lanes);
 	return *again ? attempt(f, l, e) : RC_OK;
+}
+
+void fetcher_wake(struct fetcher *f)
+{
+	f->woken = true;
+	(void)curl_multi_wakeup(f->multi);
 }

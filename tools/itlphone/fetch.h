@@ -56,12 +56,18 @@ void fetcher_begin(struct fetcher *f, unsigned lane);
 enum rc fetcher_start(struct fetcher *f, unsigned lane, const char *name,
 		      struct err *e) MUST_CHECK;
 
+#define FETCH_WOKEN FETCH_LANES_MAX /* no lane */
+
 /*
  * Wait for the next lane that ended and give its result. *again is true if the
  * lane goes on by itself (another try, or TFTP after HTTP): then `out` is the
- * attempt that failed. RC_NOTFOUND if no lane is busy.
+ * attempt that failed. *lane is FETCH_WOKEN if fetcher_wake() ended the wait, or a
+ * call of it came before.
  */
 enum rc fetcher_wait(struct fetcher *f, unsigned *lane, struct fetched *out,
 		     bool *again, struct err *e) MUST_CHECK;
+
+/* From any thread, while the fetcher is there. */
+void fetcher_wake(struct fetcher *f);
 
 #endif

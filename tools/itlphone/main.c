@@ -33,13 +33,20 @@ static const struct option_row options[] = {
 	 .help = "its HTTP port, tried first (default 0: no HTTP)"},
 	{.name = "timeout", .arg = "SECONDS", .type = OPTION_SECONDS, .at = AT(s.timeout),
 	 .min = 1, .max = 600,
-	 .help = "how long one try of a file may take (default 10)"},
+	 .help = "how long one try of a file, or a TVS, may take (default 10)"},
 	{.name = "tries", .arg = "N", .type = OPTION_UINT, .at = AT(s.tries),
 	 .min = 1, .max = 20,
 	 .help = "tries of a file over TFTP (default 3)"},
 	{.name = "parallel", .arg = "K", .type = OPTION_UINT, .at = AT(s.parallel),
 	 .min = 1, .max = FETCH_LANES_MAX,
 	 .help = "phones that fetch at once (default 64)"},
+	{.name = "tvs", .arg = "HOST[:PORT]", .type = OPTION_TEXTS, .at = AT(s.tvs),
+	 .max = TVS_NAMED_MAX,
+	 .help = "a TVS that the phones ask; up to 3, in order (port 2445)"},
+	{.name = "tls-max", .arg = "V", .type = OPTION_TEXT, .at = AT(s.tls_text),
+	 .help = "the newest TLS that the phones speak: 1.0 to 1.3 (default 1.3)"},
+	{.name = "https", .arg = "URL", .type = OPTION_TEXT, .at = AT(s.https),
+	 .help = "open this service, in place of a command"},
 	{.name = "json", .type = OPTION_FLAG, .at = AT(s.json),
 	 .help = "one JSON object per phone and line"},
 	{.name = "help", .type = OPTION_FLAG, .at = AT(help),
@@ -61,7 +68,7 @@ static const struct command {
 
 static void usage(FILE *to)
 {
-	(void)fputs("usage: itlphone [options] COMMAND\n\ncommands:\n", to);
+	(void)fputs("usage: itlphone [options] COMMAND\n       itlphone [options] --https URL\n\ncommands:\n", to);
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		(void)fprintf(to, "  %-24s %s\n", commands[i].name,
 			      commands[i].help);
@@ -91,7 +98,7 @@ static enum rc run(int argc, char **argv, int *code, struct err *e)
 	struct arguments a = {
 		.s = {.state = ".", .mac_text = "001122330000", .count = 1,
 		      .tftp_port = 69, .timeout = 10, .tries = 3,
-		      .parallel = 64},
+		      .parallel = 64, .tls_text = "1.3"},
 	};
 	int words;
 
@@ -105,12 +112,16 @@ static enum rc run(int argc, char **argv, int *code, struct err *e)
 			(void)puts("itlphone " ITLKEEPER_VERSION);
 		return RC_OK;
 	}
-	if (argc - words != 1)
-		return err_set(e, RC_USAGE, "itlphone", "give one command",
+	if (argc - words != (a.s.https ? 0 : 1))
+		return err_set(e, RC_USAGE, "itlphone",
+			       a.s.https ? "--https stands in place of a command"
+					 : "give one command",
 			       "see --help", "%s",
-			       argc > words ? argv[words + 1] : "the command line");
+			       argc > words ? argv[argc - 1] : "the command line");
 	if (read_mac(&a.s, e))
 		return e->rc;
+	if (a.s.https)
+		return phones_https(&a.s, code, e);
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		if (!strcmp(commands[i].name, argv[words]))
 			return commands[i].run(&a.s, code, e);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#define SGN ".sgn"
 #define REPORT_MAX (64u << 10) /* bytes of status.json */
 
 const char *const phone_list_files[PHONE_LISTS] = {
@@ -117,7 +118,25 @@ enum rc phone_offer(struct phone *p, enum phone_list which, struct bytes list,
 	return RC_OK;
 }
 
-/* Verifies with the certificate of a record that may sign configuration. */
+/* ---- who may sign configuration, and who may be asked ---- */
+
+static bool may_sign_files(unsigned role)
+{
+	return role == ITL_TFTP || role == ITL_CCM_TFTP;
+}
+
+/* Its certificate is the one that the header names, and the signature is right. */
+static bool signs(const struct itl_record *r, const struct itl *sgn)
+{
+	X509 *cert = NULL;
+	struct err e;
+	bool good = !itl_record_x509(r, &cert, &e) && itl_signed_by(sgn, cert) &&
+		    !itl_verify(sgn, cert, &e);
+
+	X509_free(cert);
+	return good;
+}
+
 static bool list_vouches(struct bytes list, const struct itl *sgn)
 {
 	struct itl CLEANUP(itl_free) *l = NULL;
@@ -127,23 +146,27 @@ static bool list_vouches(struct bytes list, const struct itl *sgn)
 		return false;
 	for (size_t i = 0; i < l->nrecords; i++) {
 		const struct itl_record *r = &l->records[i];
-		X509 *cert = NULL;
-		bool good;
 
-		if (!r->has_role ||
-		    (r->role != ITL_TFTP && r->role != ITL_CCM_TFTP) ||
-		    itl_record_x509(r, &cert, &e))
-			continue;
-		good = itl_signed_by(sgn, cert) && !itl_verify(sgn, cert, &e);
-		X509_free(cert);
-		if (good)
+		if (r->has_role && may_sign_files(r->role) && signs(r, sgn))
 			return true;
 	}
 	return false;
 }
 
-enum rc phone_check_sgn(const struct phone *p, const char *name,
-			struct bytes file, struct err *e)
+static bool tvs_vouches(const struct itl *sgn, itl_ask_tvs *ask, void *arg)
+{
+	struct itl_tvs_answer answer = {0};
+	bool may = false;
+
+	if (!ask || !ask(arg, sgn, &answer) || !answer.valid)
+		return false;
+	for (size_t i = 0; i < answer.nroles; i++)
+		may |= may_sign_files(answer.roles[i]);
+	return may && signs(&(struct itl_record){.cert = answer.cert}, sgn);
+}
+
+enum rc phone_check_sgn(const struct phone *p, const char *name, struct bytes file,
+			itl_ask_tvs *ask, void *arg, struct err *e)
 {
 	struct itl CLEANUP(itl_free) *sgn = NULL;
 
@@ -153,15 +176,57 @@ enum rc phone_check_sgn(const struct phone *p, const char *name,
 		return err_set(e, RC_VERIFY, "configuration",
 			       "is signed under another name", NULL, "%s", name);
 	if (!list_vouches(phone_installed(p, PHONE_CTL), sgn) &&
-	    !list_vouches(phone_installed(p, PHONE_ITL), sgn))
+	    !list_vouches(phone_installed(p, PHONE_ITL), sgn) &&
+	    !tvs_vouches(sgn, ask, arg))
 		return err_set(e, RC_VERIFY, "configuration",
-			       "no TFTP certificate of the installed list signed it",
+			       ask ? "no TFTP certificate of the installed list signed "
+				     "it, nor does TVS vouch for its signer"
+				   : "no TFTP certificate of the installed list signed it",
 			       NULL, "%s", name);
 	return RC_OK;
 }
 
-static enum rc append_log(const struct phone *p, const json_t *lines,
-			  struct err *e)
+/* role < 0: any. */
+static bool list_holds(struct bytes list, int role, const uint8_t sha1[SHA1_LEN])
+{
+	struct itl CLEANUP(itl_free) *l = NULL;
+	const struct bytes want = bytes_of(sha1, SHA1_LEN);
+	struct err e;
+
+	if (!list.n || itl_parse(list, ITL_LENIENT, &l, &e))
+		return false;
+	for (size_t i = 0; i < l->nrecords; i++) {
+		const struct itl_record *r = &l->records[i];
+		uint8_t of_cert[SHA1_LEN];
+		struct bytes has = r->hash;
+
+		if (role >= 0 && !(r->has_role && r->role == (unsigned)role))
+			continue;
+		if (r->cert.n) {
+			itl_sha1(r->cert, of_cert);
+			has = bytes_of(of_cert, sizeof of_cert);
+		}
+		if (bytes_equal(has, want))
+			return true;
+	}
+	return false;
+}
+
+bool phone_trusts_tvs(const struct phone *p, const uint8_t sha1[SHA1_LEN])
+{
+	return list_holds(phone_installed(p, PHONE_ITL), ITL_TVS, sha1);
+}
+
+const char *phone_trusts_server(const struct phone *p, const uint8_t sha1[SHA1_LEN])
+{
+	if (list_holds(phone_installed(p, PHONE_CTL), -1, sha1))
+		return "by-ctl";
+	return list_holds(phone_installed(p, PHONE_ITL), -1, sha1) ? "by-itl" : NULL;
+}
+
+/* ---- what it says ---- */
+
+enum rc phone_log(const struct phone *p, const json_t *lines, struct err *e)
 {
 	char path[PATH_MAX], when[32];
 	time_t now = time(NULL);
@@ -169,7 +234,8 @@ static enum rc append_log(const struct phone *p, const json_t *lines,
 	size_t i;
 	json_t *line;
 
-	if (file_path(path, sizeof path, p->dir, "status.log", e))
+	if (file_make_dir(p->dir, 0755, (uid_t)-1, (gid_t)-1, e) ||
+	    file_path(path, sizeof path, p->dir, "status.log", e))
 		return e->rc;
 	int CLEANUP(fd_close) fd = open(
 		path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -196,7 +262,7 @@ enum rc phone_save_report(const struct phone *p, const json_t *report,
 	    file_path(path, sizeof path, p->dir, "status.json", e) ||
 	    file_replace(path, bytes_of_text(text), 0644, e))
 		return e->rc;
-	return append_log(p, json_object_get(report, "status"), e);
+	return phone_log(p, json_object_get(report, "status"), e);
 }
 
 json_t *phone_read_report(const struct phone *p)

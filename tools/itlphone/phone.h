@@ -66,13 +66,22 @@ enum rc phone_offer(struct phone *p, enum phone_list which, struct bytes list,
 		    struct err *e) MUST_CHECK;
 
 /* RC_OK if a TFTP or CCM+TFTP certificate of an installed list signed this
- * .sgn; `name` is the name that the phone asked for. Else RC_VERIFY. */
-enum rc phone_check_sgn(const struct phone *p, const char *name,
-			struct bytes file, struct err *e) MUST_CHECK;
+ * .sgn, or TVS vouches for its signer as such (`ask` as above); `name` is the name
+ * that the phone asked for. Else RC_VERIFY. */
+enum rc phone_check_sgn(const struct phone *p, const char *name, struct bytes file,
+			itl_ask_tvs *ask, void *arg, struct err *e) MUST_CHECK;
+
+/* Does the certificate with this SHA-1 stand in a TVS record of the installed ITL? */
+bool phone_trusts_tvs(const struct phone *p, const uint8_t sha1[SHA1_LEN]);
+/* Or in any record of the installed lists: by which? "by-itl", "by-ctl", or NULL. */
+const char *phone_trusts_server(const struct phone *p, const uint8_t sha1[SHA1_LEN]);
 
 /* status.json, and its status lines appended to status.log. */
 enum rc phone_save_report(const struct phone *p, const json_t *report,
 			  struct err *e) MUST_CHECK;
+/* Status lines alone, appended to status.log. */
+enum rc phone_log(const struct phone *p, const json_t *lines,
+		  struct err *e) MUST_CHECK;
 /* NULL if there is none (or none that can be read). json_decref() it. */
 json_t *phone_read_report(const struct phone *p);
 

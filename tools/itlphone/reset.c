@@ -3,46 +3,9 @@
  * One thread; as many phones at once as there are lanes. A phone's report is
  * one JSON object; what people read is printed from it.
  */
-#include "itlphone.h"
-#include "base/num.h"
-#include "base/proc.h"
-#include "fetch.h"
-#include "phone.h"
+#include "fleet.h"
 #include <stdio.h>
 #include <string.h>
-
-#define PROGRESS_SECONDS 0.1
-
-/* What a phone asks for, in its order. */
-enum step { STEP_CTL, STEP_OWN_ITL, STEP_ITL, STEP_SGN, STEP_XML, STEP_END };
-
-/* From good to bad: of a phone's two lists the worse one counts. */
-enum outcome { SAME, ACCEPTED, UNANSWERED, REJECTED, OUTCOMES };
-static const char *const outcome_texts[OUTCOMES] = {
-	"up to date", "accepted a list", "could not fetch", "rejected a list",
-};
-
-/* A phone while it resets. */
-struct visit {
-	struct phone phone;
-	unsigned index; /* among the phones */
-	enum step step;
-	bool virgin; /* had no list at all */
-	bool concluded;
-	enum outcome outcome;
-	json_t *report, *status, *fetched; /* the last two are the report's */
-};
-
-struct fleet {
-	const struct settings *s;
-	struct fetcher *fetcher;
-	struct visit *visits; /* one per lane */
-	json_t **reports;     /* of phones that are done and not yet printed */
-	unsigned started, done, printed;
-	unsigned counts[OUTCOMES];
-	char first_why[300]; /* of the first phone that did not succeed */
-	double drawn;        /* when the progress line was */
-};
 
 /* Fails out of memory alone; the member is then missing. */
 static void put(json_t *object, const char *key, json_t *value)
@@ -100,15 +63,31 @@ static void step_name(const struct visit *v, char to[FETCH_NAME_MAX])
 
 /* ---- what a phone makes of what it fetched ---- */
 
-static enum rc offer(struct visit *v, enum phone_list which, struct bytes list,
-		     struct err *e)
+static itl_ask_tvs *how_to_ask(const struct visit *v)
 {
-	struct phone_decision d;
+	return v->fleet->vouch.n ? vouch_signer : NULL;
+}
 
-	if (phone_offer(&v->phone, which, list, NULL, NULL, &d, e))
-		return e->rc;
-	conclude(v, d.same ? SAME : d.accepted ? ACCEPTED : REJECTED, d.verdict,
-		 d.why);
+static struct asking ask_about(struct visit *v, const char *name)
+{
+	return (struct asking){.v = &v->fleet->vouch, .phone = &v->phone, .about = name,
+			       .notes = v->tvs};
+}
+
+static enum rc offer(struct visit *v, enum phone_list which,
+		     const struct fetched *f, struct err *e)
+{
+	struct asking k = ask_about(v, f->name);
+	struct phone_decision d;
+	char why[sizeof d.why + sizeof k.told + 4];
+	enum rc rc = phone_offer(&v->phone, which, f->content, how_to_ask(v), &k, &d, e);
+
+	asking_clear(&k);
+	if (rc)
+		return rc;
+	(void)snprintf(why, sizeof why, "%s%s%s%s", d.why, k.told[0] ? " (" : "", k.told,
+		       k.told[0] ? ")" : "");
+	conclude(v, d.same ? SAME : d.accepted ? ACCEPTED : REJECTED, d.verdict, why);
 	return RC_OK;
 }
 
@@ -120,7 +99,7 @@ static enum rc on_list(struct visit *v, enum phone_list which,
 	switch (f->result) {
 	case FETCH_OK:
 	case FETCH_TOO_LARGE: /* itl_accept() has the limit, and the reason */
-		return offer(v, which, f->content, e);
+		return offer(v, which, f, e);
 	case FETCH_ABSENT:
 		if (v->step == STEP_OWN_ITL)
 			break; /* it asks for the common one next */
@@ -143,18 +122,34 @@ static enum rc on_list(struct visit *v, enum phone_list which,
 	return RC_OK;
 }
 
+/* "accepted" or "rejected", and by whose word, or why. */
+static const char *check_sgn(struct visit *v, const struct fetched *f)
+{
+	struct asking k = ask_about(v, f->name);
+	const size_t asked = json_array_size(v->tvs);
+	struct err e;
+	char why[sizeof e.why + sizeof k.told + 4] = "";
+	enum rc rc = phone_check_sgn(&v->phone, f->name, f->content, how_to_ask(v), &k,
+				     &e);
+
+	asking_clear(&k);
+	if (rc)
+		(void)snprintf(why, sizeof why, "%s%s%s%s", e.why,
+			       k.told[0] ? " (" : "", k.told, k.told[0] ? ")" : "");
+	put(v->report, "configuration_why",
+	    json_string(rc				      ? why
+			: json_array_size(v->tvs) > asked ? "TVS vouches for its signer"
+							  : "the installed list has its signer"));
+	return rc ? "rejected" : "accepted";
+}
+
 /* A configuration has no status line of its own: an absent one is normal. */
 static void on_configuration(struct visit *v, const struct fetched *f)
 {
-	struct err e;
 	const char *came = "absent";
 
-	if (f->result == FETCH_OK && v->step == STEP_XML)
-		came = "unsigned";
-	else if (f->result == FETCH_OK)
-		came = phone_check_sgn(&v->phone, f->name, f->content, &e)
-			       ? "rejected"
-			       : "accepted";
+	if (f->result == FETCH_OK)
+		came = v->step == STEP_XML ? "unsigned" : check_sgn(v, f);
 	else if (f->result != FETCH_ABSENT)
 		came = "error";
 	put(v->report, "configuration", json_string(came));
@@ -196,9 +191,10 @@ static void note_fetched(struct visit *v, const struct fetched *f)
 			  f->error));
 }
 
-static enum rc on_fetched(struct visit *v, const struct fetched *f,
-			  struct err *e)
+enum rc visit_decide(struct visit *v, struct err *e)
 {
+	const struct fetched *f = &v->came;
+
 	if (v->step == STEP_SGN || v->step == STEP_XML)
 		on_configuration(v, f);
 	else if (on_list(v, v->step == STEP_CTL ? PHONE_CTL : PHONE_ITL, f, e))
@@ -214,21 +210,22 @@ static enum rc begin(struct fleet *fl, unsigned lane, struct err *e)
 	struct visit *v = &fl->visits[lane];
 	char name[FETCH_NAME_MAX];
 
-	*v = (struct visit){.index = fl->started};
+	*v = (struct visit){.index = fl->started, .fleet = fl};
 	if (phone_load(&v->phone, fl->s->state, fl->s->mac + v->index, e))
 		return e->rc;
 	v->virgin = !v->phone.lists[PHONE_CTL].p && !v->phone.lists[PHONE_ITL].p;
-	v->report = json_pack("{ss ss so so s[] s[]}", "phone", v->phone.name,
+	v->report = json_pack("{ss ss so so s[] s[] s[]}", "phone", v->phone.name,
 			      "server", fl->s->server, "before",
 			      sha1_json(phone_installed(&v->phone, PHONE_ITL)),
 			      "ctl_before",
 			      sha1_json(phone_installed(&v->phone, PHONE_CTL)),
-			      "status", "fetched");
+			      "status", "fetched", "tvs");
 	if (!v->report)
 		return err_errno(e, RC_ERROR, "malloc", NULL, "%s",
 				 v->phone.name);
 	v->status = json_object_get(v->report, "status");
 	v->fetched = json_object_get(v->report, "fetched");
+	v->tvs = json_object_get(v->report, "tvs");
 	fl->started++;
 	fetcher_begin(fl->fetcher, lane);
 	step_name(v, name);
@@ -268,115 +265,55 @@ static enum rc finish(struct fleet *fl, struct visit *v, struct err *e)
 	return RC_OK;
 }
 
-/* ---- printing ---- */
-
-static void print_change(const json_t *report, const char *before, const char *now)
-{
-	const char *sha1[] = {json_string_value(json_object_get(report, before)),
-			      json_string_value(json_object_get(report, now))};
-
-	(void)printf("%-12.12s  %-12.12s", sha1[0] ? sha1[0] : "-",
-		     sha1[1] ? sha1[1] : "-");
-}
-
-/* A phone's row, and one for its CTL, which most have not. */
-static void print_row(const json_t *report)
-{
-	json_t *line;
-	size_t i;
-
-	(void)printf("%-15s  ",
-		     json_string_value(json_object_get(report, "phone")));
-	print_change(report, "before", "after");
-	(void)printf("  ");
-	json_array_foreach(json_object_get(report, "status"), i, line)
-		(void)printf("%s%s", i ? ", " : "", json_string_value(line));
-	(void)putchar('\n');
-	if (!json_is_string(json_object_get(report, "ctl")))
-		return; /* a phone never loses one */
-	(void)printf("%15s  ", "CTL");
-	print_change(report, "ctl_before", "ctl");
-	(void)putchar('\n');
-}
-
-static bool draws(void)
-{
-	return isatty(STDERR_FILENO) == 1;
-}
-
-/* Phones end in any order and are printed in theirs. */
-static void print_done(struct fleet *fl)
-{
-	bool some = fl->printed < fl->started && fl->reports[fl->printed];
-
-	if (some && draws())
-		(void)fputs("\r\033[K", stderr);
-	while (fl->printed < fl->started && fl->reports[fl->printed]) {
-		json_t *r = fl->reports[fl->printed];
-
-		if (fl->s->json) {
-			(void)json_dumpf(r, stdout, JSON_COMPACT);
-			(void)putchar('\n');
-		} else {
-			print_row(r);
-		}
-		json_decref(r);
-		fl->reports[fl->printed++] = NULL;
-	}
-	if (some)
-		(void)fflush(stdout);
-	if (draws() && (some || proc_now() - fl->drawn > PROGRESS_SECONDS)) {
-		(void)fprintf(stderr, "\r\033[K%u of %u phones", fl->done,
-			      fl->s->count);
-		fl->drawn = proc_now();
-	}
-}
-
-static void print_summary(const struct fleet *fl)
-{
-	if (draws())
-		(void)fputs("\r\033[K", stderr);
-	(void)fprintf(stderr, "%u phone%s:", fl->s->count,
-		      fl->s->count == 1 ? "" : "s");
-	for (int i = 0, n = 0; i < OUTCOMES; i++)
-		if (fl->counts[i])
-			(void)fprintf(stderr, "%s %u %s", n++ ? "," : "",
-				      fl->counts[i], outcome_texts[i]);
-	(void)fprintf(stderr, "\n%s%s", fl->first_why,
-		      fl->first_why[0] ? "\n" : "");
-}
-
 /* ---- all of them ---- */
 
-static enum rc turn(struct fleet *fl, struct err *e)
+/* After its decision: the next file, or the next phone. */
+static enum rc go_on(struct fleet *fl, struct visit *v, struct err *e)
 {
-	struct fetched f;
-	struct visit *v;
-	unsigned lane;
-	bool again;
+	const unsigned lane = (unsigned)(v - fl->visits);
 	char name[FETCH_NAME_MAX];
 
-	if (fetcher_wait(fl->fetcher, &lane, &f, &again, e))
-		return e->rc;
-	v = &fl->visits[lane];
-	note_fetched(v, &f);
-	if (again)
-		return RC_OK;
-	if (on_fetched(v, &f, e))
-		return e->rc;
 	if (v->step != STEP_END) {
 		step_name(v, name);
 		return fetcher_start(fl->fetcher, lane, name, e);
 	}
 	if (finish(fl, v, e))
 		return e->rc;
-	print_done(fl);
+	fleet_print_done(fl);
 	return fl->started < fl->s->count ? begin(fl, lane, e) : RC_OK;
+}
+
+static enum rc turn(struct fleet *fl, struct err *e)
+{
+	struct visit *v = think_next(fl);
+	struct fetched f;
+	unsigned lane;
+	bool again;
+
+	if (v) {
+		*e = v->e;
+		return v->rc ? v->rc : go_on(fl, v, e);
+	}
+	if (fetcher_wait(fl->fetcher, &lane, &f, &again, e))
+		return e->rc;
+	if (lane == FETCH_WOKEN)
+		return RC_OK;
+	v = &fl->visits[lane];
+	note_fetched(v, &f);
+	if (again)
+		return RC_OK;
+	v->came = f;
+	if (fl->vouch.n && f.result == FETCH_OK && think_begin(v))
+		return RC_OK;
+	return visit_decide(v, e) ? e->rc : go_on(fl, v, e);
 }
 
 static void fleet_clear(struct fleet *fl, unsigned lanes)
 {
+	for (unsigned i = 0; fl->visits && i < lanes; i++)
+		think_end(&fl->visits[i]); /* of those whose reset was broken off */
 	fetcher_free(fl->fetcher);
+	vouch_clear(&fl->vouch);
 	for (unsigned i = 0; fl->visits && i < lanes; i++) {
 		json_decref(fl->visits[i].report);
 		phone_clear(&fl->visits[i].phone);
@@ -418,7 +355,7 @@ static enum rc fleet_run(struct fleet *fl, unsigned lanes, struct err *e)
 
 enum rc phones_reset(const struct settings *s, int *code, struct err *e)
 {
-	struct fleet fl = {.s = s};
+	struct fleet fl = {.s = s, .lock = PTHREAD_MUTEX_INITIALIZER};
 	unsigned lanes = s->parallel < s->count ? s->parallel : s->count;
 	enum rc rc;
 
@@ -428,9 +365,11 @@ enum rc phones_reset(const struct settings *s, int *code, struct err *e)
 	if (!s->tftp_port && !s->http_port)
 		return err_set(e, RC_USAGE, "options", "both are 0",
 			       "give one of them", "--tftp-port, --http-port");
-	rc = fleet_run(&fl, lanes, e);
+	rc = vouch_read(s, &fl.vouch, e);
+	if (rc == RC_OK)
+		rc = fleet_run(&fl, lanes, e);
 	if (rc == RC_OK) {
-		print_summary(&fl);
+		fleet_print_summary(&fl);
 		*code = err_exit_code(fl.counts[REJECTED]     ? RC_VERIFY
 				      : fl.counts[UNANSWERED] ? RC_ERROR
 							      : RC_OK);

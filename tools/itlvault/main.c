@@ -140,6 +140,7 @@ static bool is_given(const struct options *o, const struct option_row *row)
 	case OPTION_UINT:
 		return *(const unsigned *)(const void *)at != 0;
 	case OPTION_TEXT:
+	case OPTION_TEXTS: /* itlvault has none */
 	case OPTION_SECONDS:
 		break;
 	}

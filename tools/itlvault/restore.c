@@ -11,6 +11,9 @@ static enum rc write_state(struct itlvault *a, const struct recovery_file *f,
 					     a->o.state), e);
 	(void)printf("The cluster's configuration, certificates and lists of %s: %s\n",
 		     name, a->o.state);
+	if (recovery_file_has_trust(f))
+		(void)printf("The trust store among them counts for a cluster of new keys once it is added to it:\n"
+			     "itlctl trust add %s/TrustFile.tlv\n", a->o.state);
 	return RC_OK;
 }
 

@@ -16,7 +16,7 @@ static const struct {
 	{ENVELOPE_CONF, "", ""},
 	{ENVELOPE_CERT, "cert-", ".der"},
 	{ENVELOPE_LIST, "ITLFile-", ".tlv"},
-	{ENVELOPE_TRUST, "trust-", ".tlv"},
+	{ENVELOPE_TRUST, "", ""},
 };
 
 /* A name from outside, in one folder: slashes of labels become dashes. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define CONF_MAX (1u << 20) /* bytes of cluster.conf */
+#define TRUST_MAX (1u << 20) /* bytes of the trust file: ITL_MAX_STORE */
 
 void state_clear(struct state *s)
 {
@@ -141,11 +142,25 @@ static enum rc add_lists(const struct recovery *r, struct state *s, struct err *
 	return RC_OK;
 }
 
+/* Under a new Audit key nobody believes its signature; its certificates are worth
+ * having, for an administrator to look at and add again. */
+static enum rc add_trust(const struct recovery *r, struct state *s, struct err *e)
+{
+	char path[CLUSTER_PATH_MAX];
+	uint8_t *file;
+	size_t n;
+
+	cluster_path(r->cluster, PATH_TRUST_FILE, path);
+	if (file_read(path, TRUST_MAX, &file, &n, e) != RC_OK)
+		return e->rc == RC_NOTFOUND ? RC_OK : e->rc;
+	return add(s, ENVELOPE_TRUST, strrchr(path, '/') + 1, file, n, e);
+}
+
 enum rc state_gather(const struct recovery *r, struct state *out, struct err *e)
 {
 	out->n = 0;
 	if (add_conf(r, out, e) != RC_OK || add_audit(r, out, e) != RC_OK ||
-	    add_certs(r, out, e) != RC_OK ||
+	    add_certs(r, out, e) != RC_OK || add_trust(r, out, e) != RC_OK ||
 	    (r->front && add_lists(r, out, e) != RC_OK))
 		return e->rc;
 	return RC_OK;

@@ -3,9 +3,14 @@
 #define HSM_MODULE_H
 
 #include "base/err.h"
+#include <limits.h>
 #include <p11-kit/pkcs11.h>
 
 struct hsm_module;
+
+/* Which file it is: a path as it is, or by the name of its p11-kit configuration. */
+enum rc hsm_module_path(const char *name_or_path, char to[PATH_MAX],
+			struct err *e) MUST_CHECK;
 
 /*
  * Load and initialise one module: a path ("/usr/lib/softhsm/libsofthsm2.so"),

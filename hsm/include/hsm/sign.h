@@ -2,7 +2,8 @@
  * Private operations. Hashing is done in software, over parts; the token gets
  * the DigestInfo (CKM_RSA_PKCS, RFC 8017 9.2) or the digest (CKM_RSA_PKCS_PSS).
  * Every signature is verified in software with the certificate's key (or, before
- * there is one, the public key) before it is returned: RC_VERIFY otherwise.
+ * there is one, the public key) before it is returned: RC_VERIFY otherwise. Only for
+ * measurements that is left out (hsm_place.unverified).
  */
 #ifndef HSM_SIGN_H
 #define HSM_SIGN_H

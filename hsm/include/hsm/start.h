@@ -37,6 +37,9 @@ struct hsm_place {
 	const char *module; /* as hsm_module_open() takes it */
 	const char *uri;    /* as hsm_token_open() does */
 	unsigned sessions;
+	/* Signatures are returned as the token made them, not verified in software: for
+	 * measurements alone. */
+	bool unverified;
 	/* A folder of this user's for the copies, made if it is missing; NULL: none
 	 * are made, and none are put back. */
 	const char *keep;

@@ -103,7 +103,7 @@ static size_t publisher_at(const struct cluster *c)
 }
 
 void judge_next_of(const struct cluster *c, const struct keyd_key *keys, size_t n,
-		   bool tvs, enum unit unit, const char *node,
+		   enum judge_tvs tvs, enum unit unit, const char *node,
 		   struct judge_next *out)
 {
 	*out = (struct judge_next){.cluster = c,
@@ -152,22 +152,18 @@ static struct judge_trust next_trust(const struct judge_next *next, size_t node)
 
 /* ---- the phone ---- */
 
-static bool tvs_vouches(const struct judge_trust *t, const struct judge_next *next)
+bool judge_vouched(const struct judge_trust *t, const struct judge_next *next)
 {
 	for (size_t i = 0; i < t->ntvs; i++)
 		if (!has(next->tvs_of, next->cluster->nnodes, &t->tvs[i]))
 			return false;
-	return next->tvs && t->ntvs > 0;
+	return next->tvs == JUDGE_TVS_ANSWERS && t->ntvs > 0;
 }
 
-/* TVS's word is for certificates in force; a reset may be signed by a retired key. */
 static bool takes(const struct judge_trust *t, struct judge_cert signer,
 		  const struct judge_next *next)
 {
-	return has(t->sast, t->nsast, &signer) ||
-	       ((has(&next->recovery, 1, &signer) ||
-		 has(next->callmanager, next->cluster->nnodes, &signer)) &&
-		tvs_vouches(t, next));
+	return has(t->sast, t->nsast, &signer) || judge_vouched(t, next);
 }
 
 static enum judge_verdict verdict(const struct judge_trust *t,
@@ -178,7 +174,7 @@ static enum judge_verdict verdict(const struct judge_trust *t,
 
 	if (has(t->sast, t->nsast, &signer))
 		return JUDGE_DIRECT;
-	if (tvs_vouches(t, next))
+	if (judge_vouched(t, next))
 		return JUDGE_BY_TVS;
 	return has(t->sast, t->nsast, &reset) ? JUDGE_LOCKED : JUDGE_BEYOND;
 }
@@ -275,11 +271,25 @@ static struct judge_finding gravest(const struct judge_held *held, size_t n,
 	return f;
 }
 
+/* What is next once TVS is back. */
+static struct judge_next answering(const struct judge_next *next)
+{
+	struct judge_next back = *next;
+
+	if (back.tvs == JUDGE_TVS_AWAY)
+		back.tvs = JUDGE_TVS_ANSWERS;
+	return back;
+}
+
 struct judge_finding judge_change(const struct judge_held *held, size_t n,
 				  const struct judge_next *before,
 				  const struct judge_next *after)
 {
-	return gravest(held, n, before, after, true);
+	const struct judge_next b = answering(before), a = answering(after);
+	struct judge_finding now = gravest(held, n, before, after, true);
+	struct judge_finding back = gravest(held, n, &b, &a, true);
+
+	return back.held && graver(&now, back.verdict, back.held) ? back : now;
 }
 
 struct judge_finding judge_publish(const struct judge_held *held, size_t n,
@@ -327,14 +337,29 @@ static bool policy_helps(const struct judge_finding *f,
 		restart_helps(f, &was, &will));
 }
 
+/* Once it answers the change is not as bad, or there is a way that makes it so. */
+static bool tvs_helps(const struct judge_finding *f, const struct judge_next *before,
+		      const struct judge_next *after)
+{
+	const struct judge_next b = answering(before), a = answering(after);
+
+	return before->tvs == JUDGE_TVS_AWAY &&
+	       (judge_phone(f->held, &a) < f->verdict ||
+		(f->held->now && restart_helps(f, &b, &a)));
+}
+
 enum judge_remedy judge_remedy(const struct judge_finding *f,
 			       const struct judge_next *before,
 			       const struct judge_next *after)
 {
-	if (!f->held || !f->held->now)
+	if (!f->held)
 		return JUDGE_NONE;
-	if (restart_helps(f, before, after))
+	if (f->held->now && restart_helps(f, before, after))
 		return JUDGE_RESTART_FIRST;
+	if (tvs_helps(f, before, after))
+		return JUDGE_TVS_FIRST;
+	if (!f->held->now)
+		return JUDGE_NONE;
 	if (f->verdict < JUDGE_BEYOND)
 		return JUDGE_NONE; /* the reset comes afterwards */
 	if (reset_helps(f, before, after))
@@ -353,21 +378,27 @@ bool judge_reset_fresh(enum keyd_how how, const struct judge_trust *served,
 	return how == KEYD_REMOTEKEY || has(served->sast, served->nsast, &signer);
 }
 
-/* What the reset makes of one phone. */
+/* What the reset makes of one phone. One that waits for TVS to come back loses its next
+ * list, too, where it does not take this one now. */
 static enum judge_verdict reset_does(const struct judge_held *h,
 				     const struct judge_trust *brought,
 				     struct judge_cert signer,
 				     const struct judge_next *next)
 {
-	enum judge_verdict before = judge_phone(h, next), then;
+	const struct judge_next back = answering(next);
+	const size_t node = served_by(h->node, next);
+	enum judge_verdict before = judge_phone(h, &back);
 
 	if (before == JUDGE_BEYOND)
 		return JUDGE_DIRECT; /* worse it cannot become */
 	if (!takes(&h->trust, signer, next))
 		return before < JUDGE_LOCKED ? JUDGE_LOCKED : JUDGE_DIRECT;
 	/* Locked out of its node's own list alone, it waits with this one. */
-	then = verdict(brought, next, served_by(h->node, next));
-	return then == JUDGE_BEYOND ? JUDGE_BEYOND : JUDGE_DIRECT;
+	if (verdict(brought, &back, node) == JUDGE_BEYOND ||
+	    (verdict(brought, next, node) == JUDGE_BEYOND &&
+	     judge_phone(h, next) < JUDGE_BEYOND))
+		return JUDGE_BEYOND;
+	return JUDGE_DIRECT;
 }
 
 struct judge_finding judge_reset(const struct judge_held *held, size_t n, bool now,

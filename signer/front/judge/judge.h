@@ -5,9 +5,10 @@
  * A phone is what its list names: SAST certificates, one of which must have signed
  * what it accepts, and TVS certificates. It takes its node's next ordinary list
  * directly; or through TVS; or, once `utils itl reset localkey` put a list of the
- * publisher's contents there, that one. Front does not know which TVS a phone asks
- * (its call-manager group's), so each one that its list names must still have the
- * certificate that the list names.
+ * publisher's contents there, that one. TVS vouches for whatever keyd signs with: every
+ * CallManager and ITLRecovery that the token has, retired ones too. Front does not know
+ * which TVS a phone asks (its call-manager group's), so all must answer, and each one
+ * that its list names must still have the certificate that the list names.
  *
  * `reset localkey` signs with one key: ITLRecovery, or the publisher's CallManager
  * under policy itlrecovery. Hence the rules here:
@@ -54,11 +55,17 @@ void judge_trust_add(struct judge_trust *t, const struct itl *l);
 /* Who signed the list, by its own records; all zero if they do not hold it. */
 struct judge_cert judge_signer(const struct itl *l);
 
+enum judge_tvs {
+	JUDGE_TVS_NONE,   /* phones have none to ask, and never had */
+	JUDGE_TVS_AWAY,   /* it does not answer now, and shall again */
+	JUDGE_TVS_ANSWERS /* with the certificates in force, for these keys */
+};
+
 /* The certificates that the next ordinary lists are made of. */
 struct judge_next {
 	const struct cluster *cluster;      /* borrowed */
 	enum cluster_policy policy;
-	bool tvs;                           /* TVS answers for these certificates */
+	enum judge_tvs tvs;
 	struct judge_cert recovery;
 	struct judge_cert callmanager[CLUSTER_MAX_NODES]; /* as in cluster->nodes */
 	struct judge_cert tvs_of[CLUSTER_MAX_NODES];
@@ -69,8 +76,11 @@ struct judge_next {
  * UNIT_COUNT: none. The cluster may be one that is to be.
  */
 void judge_next_of(const struct cluster *c, const struct keyd_key *keys, size_t n,
-		   bool tvs, enum unit unit, const char *node,
+		   enum judge_tvs tvs, enum unit unit, const char *node,
 		   struct judge_next *out);
+
+/* Do the TVSs that this list names, all of them, vouch for what the token's keys sign? */
+bool judge_vouched(const struct judge_trust *t, const struct judge_next *next);
 
 enum judge_verdict {
 	JUDGE_DIRECT, /* accepts the next list: its own list names the signer */
@@ -102,7 +112,9 @@ struct judge_finding {
 /* Of a new key, another policy, other nodes: of present phones those count that come
  * off worse than before, and of those that were off, who comes to be beyond. before: the
  * same without the change. Phones that wait behind a reset list until there is TVS, and
- * go on waiting, are no reason against it: their node's own list is not published. */
+ * go on waiting, are no reason against it: their node's own list is not published.
+ * While TVS is away it is also asked what becomes of phones once it answers again: who
+ * waits for it must not lose it meanwhile. The same of resets below. */
 struct judge_finding judge_change(const struct judge_held *held, size_t n,
 				  const struct judge_next *before,
 				  const struct judge_next *after);
@@ -121,6 +133,7 @@ bool judge_kept(const struct judge_trust *before, const struct itl *standing);
 enum judge_remedy {
 	JUDGE_NONE,
 	JUDGE_RESTART_FIRST, /* Tftp of that node: what changed before is published */
+	JUDGE_TVS_FIRST,     /* it answers again */
 	JUDGE_RESET_FIRST,
 	JUDGE_POLICY_FIRST,  /* the other one, and the node's own list under it */
 };

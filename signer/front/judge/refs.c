@@ -10,6 +10,14 @@ void ref_of_cert(const X509 *cert, uint8_t out[SHA1_LEN])
 		memset(out, 0, SHA1_LEN); /* no list names it, and keyd has it not */
 }
 
+char *ref_hex(const X509 *cert, char hex[SHA1_HEX])
+{
+	uint8_t sha1[SHA1_LEN];
+
+	ref_of_cert(cert, sha1);
+	return hex_of(bytes_of(sha1, sizeof sha1), hex, SHA1_HEX);
+}
+
 bool list_names(const struct itl *l, const uint8_t sha1[SHA1_LEN])
 {
 	for (size_t i = 0; i < l->nrecords; i++) {

@@ -7,6 +7,7 @@
 
 /* SHA-1 of a certificate, as lists and listings have it. */
 void ref_of_cert(const X509 *cert, uint8_t out[SHA1_LEN]);
+char *ref_hex(const X509 *cert, char hex[SHA1_HEX]); /* the same; returns hex */
 
 /* A record holds this certificate, whole or by its SHA-1. */
 bool list_names(const struct itl *l, const uint8_t sha1[SHA1_LEN]);

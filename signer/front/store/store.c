@@ -159,6 +159,25 @@ static const char *const migrations[] = {
 	" node TEXT PRIMARY KEY,"
 	" sha1 TEXT NOT NULL,"
 	" units TEXT NOT NULL) STRICT;",
+
+	/* The trust store, as its signed file: one row at most. */
+	"CREATE TABLE trust ("
+	" id INTEGER PRIMARY KEY CHECK (id = 1),"
+	" bytes BLOB NOT NULL) STRICT;",
+	/* Whose TVS was seen to answer, and how it is now. */
+	"CREATE TABLE tvs ("
+	" node TEXT PRIMARY KEY,"
+	" since INTEGER NOT NULL,"
+	" error TEXT) STRICT;",
+
+	/* With which certificate a node's signed files were last signed again. */
+	"CREATE TABLE signed ("
+	" node TEXT PRIMARY KEY,"
+	" cert TEXT NOT NULL,"
+	" at INTEGER NOT NULL,"
+	" files INTEGER NOT NULL,"
+	" refused INTEGER NOT NULL,"
+	" error TEXT) STRICT;",
 };
 
 /* ---- opening ---- */

@@ -185,6 +185,13 @@ struct store_place {
 enum rc store_rollback(struct store *s, const struct store_place *places, size_t n,
 		       int64_t op, struct err *e) MUST_CHECK;
 
+/* ---- the trust store (store_trust.c) ---- */
+
+/* The signed file's bytes, malloc()ed; RC_NOTFOUND if there never was one. */
+enum rc store_trust(struct store *s, uint8_t **out, size_t *n, struct err *e) MUST_CHECK;
+/* It takes the place of what was there. */
+enum rc store_trust_set(struct store *s, struct bytes file, struct err *e) MUST_CHECK;
+
 /* ---- keys: what the token last said ---- */
 
 /* Replaces them all. */
@@ -244,6 +251,35 @@ enum rc store_phones_due(struct store *s, struct phones_due **out, size_t *n,
 			 struct err *e) MUST_CHECK;
 enum rc store_phones_end(struct store *s, const char *node,
 			 struct err *e) MUST_CHECK;
+
+/* ---- TVS: nodes whose TVS was seen to answer (store_tvs.c) ---- */
+
+struct tvs_seen {
+	char node[CLUSTER_ID_MAX + 1];
+	int64_t since;    /* it is as it is now: Unix time */
+	struct err error; /* why it does not answer; rc RC_OK: it does */
+};
+/* It takes the place of what the node had. */
+enum rc store_tvs_put(struct store *s, const struct tvs_seen *t,
+		      struct err *e) MUST_CHECK;
+/* malloc()ed. */
+enum rc store_tvs(struct store *s, struct tvs_seen **out, size_t *n,
+		  struct err *e) MUST_CHECK;
+
+/* ---- signed files: of which certificate a node's are (store_signed.c) ---- */
+
+struct signed_files {
+	char cert[SHA1_HEX]; /* SHA-1 of the CallManager certificate; "": never */
+	int64_t at;          /* Unix time */
+	uint64_t files;      /* that were signed again then */
+	uint64_t refused;    /* that could not be, and why the first: */
+	struct err error;
+};
+/* All zero if they never were. */
+enum rc store_signed(struct store *s, const char *node, struct signed_files *out,
+		     struct err *e) MUST_CHECK;
+enum rc store_signed_put(struct store *s, const char *node,
+			 const struct signed_files *f, struct err *e) MUST_CHECK;
 
 /* ---- backups: what keyd proved, and what the daily check found since ---- */
 

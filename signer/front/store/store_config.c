@@ -44,7 +44,8 @@ static enum rc find_gone(struct store *s, const struct cluster *c,
 
 	if (sql_prepare(s, &st, e,
 			"SELECT node FROM target UNION SELECT node FROM served"
-			" UNION SELECT node FROM phones UNION"
+			" UNION SELECT node FROM phones UNION SELECT node FROM signed"
+			" UNION SELECT node FROM tvs UNION"
 			/* Of units of nodes; the others' are the cluster's. */
 			" SELECT node FROM hold WHERE unit IN (?, ?)",
 			"ii", (int64_t)UNIT_CALLMANAGER, (int64_t)UNIT_TVS) != RC_OK)
@@ -66,6 +67,8 @@ static enum rc forget(struct store *s, const char *id, struct err *e)
 		"DELETE FROM served WHERE node = ?",
 		"DELETE FROM target WHERE node = ?",
 		"DELETE FROM phones WHERE node = ?",
+		"DELETE FROM tvs WHERE node = ?",
+		"DELETE FROM signed WHERE node = ?",
 		"DELETE FROM hold WHERE node = ?",
 	};
 

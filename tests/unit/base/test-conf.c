@@ -139,6 +139,7 @@ static const struct {
 	{"unknown section", "[main]\nname=a\n[mian]\nname=b\n", 4, "mian"},
 	{"prefix of a section", "[mai]\nname=a\n", 2, "unknown section"},
 	{"no section", "name=a\n", 1, "unknown section"},
+	{"blank behind a section's name", "[main ]\nname=a\n", 2, "unknown section"},
 	{"unknown key", "[main]\nname=a\n\nnmae=b\n", 4, "nmae"},
 	{"keys have a case", "[main]\nName=a\n", 2, "unknown key"},
 	{"doubled key", "[main]\nname=a\nname=b\n", 3, "stands twice"},
@@ -160,6 +161,9 @@ static const struct {
 	{"no key, no section", "[main]\nname=a\nnonsense\n", 3, "neither"},
 	{"unclosed section", "[main\nname=a\n", 1, "neither"},
 	{"line too long", "[main]\n" LONG_199 "\n", 2, "too long"},
+	{"last line too long", "[main]\n" LONG_199, 2, "too long"},
+	{"required text empty", "[main]\nname =\n", 2, "missing"},
+	{"path with a default empty", "[main]\npath =\n", 2, "missing"},
 };
 
 static void test_errors(void **state)
@@ -182,6 +186,73 @@ static void test_errors(void **state)
 			fail_msg("%s: %s: %s", errors[i].name, rc_name(rc),
 				 text);
 	}
+}
+
+/* inih would not see what stands behind it, also where no line ends. */
+static void test_nul(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		int line;
+	} files[] = {
+		{"[main]\nname=a\0b\n", 16, 2},
+		{"[main]\nname=a\0b", 15, 2},
+		{"[main]\nname=a\n\0", 15, 3},
+		{"[main]\nname=a\n#\0\non=yes\n", 25, 3},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(files); i++) {
+		char path[4096], where[4200];
+		struct all a;
+		struct err e;
+
+		assert_int_equal(read_conf(files[i].text, files[i].n, &a, path, &e),
+				 RC_USAGE);
+		clear(&a);
+		(void)snprintf(where, sizeof where, "%s:%d: ", path, files[i].line);
+		assert_non_null(strstr(e.what, where));
+		assert_string_equal(e.why, "a NUL stands in it");
+	}
+}
+
+/* A text that need not be set, and is not: "key =" is no empty word. */
+static void test_empty(void **state)
+{
+	static const char text[] = "[main]\nname=a\nnote = \n[node n]\nnote =;\nname=b\n";
+	char path[4096];
+	struct err e;
+	struct all a;
+
+	(void)state;
+	assert_ok(read_conf(text, strlen(text), &a, path, &e), &e);
+	assert_null(a.main.note);
+	assert_string_equal(a.nodes[0].note, ";");
+	clear(&a);
+	assert_int_equal(read_conf("[main]\nname=a\nnote=\nnote=x\n", 28, &a, path, &e),
+			 RC_USAGE);
+	assert_string_equal(e.why, "the key stands twice");
+	clear(&a);
+}
+
+/* What cannot be read, or not to its end, is no empty file. */
+static void test_unreadable(void **state)
+{
+	char path[4096], *large = malloc(CONF_FILE_MAX + 1);
+	struct err e;
+	struct all a;
+
+	(void)state;
+	a = (struct all){0};
+	assert_int_equal(conf_read(dir, sections, &a, &e), RC_ERROR);
+	assert_non_null(strstr(e.what, dir));
+	assert_non_null(large);
+	memset(large, '\n', CONF_FILE_MAX + 1);
+	assert_ok(read_conf(large, CONF_FILE_MAX, &a, path, &e), &e);
+	assert_int_equal(read_conf(large, CONF_FILE_MAX + 1, &a, path, &e), RC_ERROR);
+	assert_string_equal(e.why, "is too large");
+	free(large);
 }
 
 static void test_longest_line(void **state)
@@ -271,6 +342,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_longest_line),
 		cmocka_unit_test(test_no_last_newline),
 		cmocka_unit_test(test_plain_section),

@@ -1,5 +1,6 @@
 /* Editing an INI file: what was not asked for stays, byte for byte. */
 #include "support/support.h"
+#include "base/conf.h"
 #include "base/confedit.h"
 #include "base/num.h"
 #include <string.h>
@@ -77,6 +78,8 @@ static const struct {
 	{"a key that stands twice", "[a]\nb = 1\nb = 2\n", SET, "a", "b", "3", RC_USAGE,
 	 "f.conf:3: b: the key stands twice"},
 	{"a line that goes on", "[a]\nb = 1\n  2\n", SET, "a", "b", "3", RC_USAGE, "stands twice"},
+	{"a line that would go on with it", "[a]\n  [c]\n", SET, "a", "b", "1", RC_USAGE,
+	 "f.conf:2: b: another line would change its meaning"},
 	{"a comment of the next section stays", "[a]\nb = 1\n# of c\n[c]\nd = 1\n", REMOVE, "a", NULL, NULL,
 	 RC_OK, "# of c\n[c]\nd = 1\n"},
 	{"a comment right behind a key stays", "[a]\nb = 1\n#d = 1\n[c]\nd = 1\n", REMOVE, "c", NULL, NULL,
@@ -235,6 +238,30 @@ static void large_files(void **state)
 	confedit_free(c);
 }
 
+/* As many lines as the largest file can have. */
+static void many_lines(void **state)
+{
+	const size_t n = CONF_FILE_MAX;
+	char *text = malloc(n), *after;
+	struct confedit *c;
+	struct err e;
+	size_t m;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '\n', n);
+	memcpy(text, "[a]", 3);
+	assert_ok(confedit_open("f.conf", bytes_of(text, n), &c, &e), &e);
+	assert_ok(confedit_set(c, "a", "b", "1", &e), &e);
+	assert_ok(confedit_add_section(c, "c", &e), &e);
+	assert_ok(confedit_remove_section(c, "a", &e), &e);
+	assert_ok(confedit_text(c, &after, &m, &e), &e);
+	assert_string_equal(after + m - 5, "\n[c]\n");
+	free(text);
+	free(after);
+	confedit_free(c);
+}
+
 static void diffs(void **state)
 {
 	static const char expected[] =
@@ -269,6 +296,7 @@ int main(void)
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(large_files),
+		cmocka_unit_test(many_lines),
 		cmocka_unit_test(diffs),
 	};
 

@@ -29,6 +29,16 @@ static void test_words(void **state)
 		{"\xff\xc3\xa4", "???"},
 		{"gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
 		{"a\xc2\x9b" "2J\xc2\x85", "a??2J??"},
+		/* cut off at the end, as a text of a fixed size is */
+		{"gr\xc3\xbc\xc3", "gr\xc3\xbc"},
+		{"\xe2\x82\xac\xe2\x82", "\xe2\x82\xac"},
+		{"\xe2\x82\xac\xe2", "\xe2\x82\xac"},
+		{"\xf0\x9f\x93\x9e\xf0\x9f\x93", "\xf0\x9f\x93\x9e"},
+		{"\xf0\x9f\x93\x9e", "\xf0\x9f\x93\x9e"},
+		{"caf\xe9", "caf"},
+		{"caf\xe9s", "caf?s"},
+		{"\x80\x80\x80\x80", "????"},
+		{"\xc3", ""},
 	};
 
 	(void)state;
@@ -46,6 +56,7 @@ static void test_words(void **state)
 
 static void test_no_error(void **state)
 {
+	const struct err none = {.rc = RC_OK};
 	static const char *const rows[] = {
 		"{}", "[]", "{\"rc\":\"stale\"}",
 		"{\"rc\":\"ok\",\"op\":\"\",\"what\":\"\",\"why\":\"\",\"name\":\"\",\"code\":0,\"hint\":\"\"}",
@@ -64,6 +75,7 @@ static void test_no_error(void **state)
 	struct err e = {0};
 
 	assert_int_equal(err_from_json(NULL, &e), RC_ERROR);
+	assert_true(json_is_null(err_json(&none))); /* which nobody frees */
 }
 
 int main(void)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct thing {
-	const char *text;
+	const char *text, *texts[2];
 	unsigned number;
 	double seconds;
 	bool flag;
@@ -15,6 +15,8 @@ struct thing {
 
 static const struct option_row rows[] = {
 	{.name = "text", .arg = "T", .type = OPTION_TEXT, .at = AT(text), .help = "a text"},
+	{.name = "texts", .arg = "T", .type = OPTION_TEXTS, .at = AT(texts), .max = 2,
+	 .help = "up to two texts"},
 	{.name = "number", .arg = "N", .type = OPTION_UINT, .at = AT(number),
 	 .min = 1, .max = 9, .help = "a number"},
 	{.name = "seconds", .arg = "S", .type = OPTION_SECONDS, .at = AT(seconds),
@@ -57,6 +59,11 @@ static void test_values(void **state)
 	assert_int_equal(t.number, 9);
 	assert_true(t.seconds > 0.4 && t.seconds < 0.6);
 	assert_true(t.flag);
+	assert_null(t.texts[0]);
+	assert_ok(read_line("--texts one --texts=two", &t, NULL, &e), &e);
+	assert_string_equal(t.texts[0], "one");
+	assert_string_equal(t.texts[1], "two");
+	assert_int_equal(t.number, 3);
 	assert_ok(read_line("--flag", &t, NULL, &e), &e);
 	assert_true(t.flag);
 }
@@ -77,6 +84,8 @@ static void test_refused(void **state)
 		{"--seconds 5.1", "--seconds 5.1", "out of range"},
 		{"--seconds nan", "--seconds nan", "out of range"},
 		{"--text '", "--text ", "must not be empty"},
+		{"--texts '", "--texts ", "must not be empty"},
+		{"--texts 1 --texts 2 --texts 3", "--texts 3", "too often"},
 		{"-f word", "word", "one word too many"},
 	};
 

@@ -54,6 +54,26 @@ static void test_harden(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void test_room_for_files(void **state)
+{
+	struct rlimit before, r;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	r = (struct rlimit){64, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &r), 0);
+	proc_room_for_files(100);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+	assert_int_equal(r.rlim_cur, 100);
+	proc_room_for_files(50); /* never less */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+	assert_int_equal(r.rlim_cur, 100);
+	proc_room_for_files(before.rlim_max + 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+	assert_int_equal(r.rlim_cur, before.rlim_max);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void test_sibling(void **state)
 {
 	char path[PATH_MAX], small[4] = "abc";
@@ -85,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_harden),
+		cmocka_unit_test(test_room_for_files),
 		cmocka_unit_test(test_sibling),
 		cmocka_unit_test(test_now),
 	};

@@ -56,7 +56,11 @@ static void test_listen(void **state)
 	assert_ok(sock_listen(path, 0600, &again, &e), &e);
 	assert_true(fcntl(again, F_GETFD) & FD_CLOEXEC);
 	fd_close(again);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0); /* nothing is left beside it */
+	assert_int_equal(mkdir(dir, 0700), 0);
 	assert_ok(file_replace(path, bytes_of_text("x"), 0600, &e), &e);
 	fd = 77;
 	assert_int_equal(sock_listen(path, 0600, &fd, &e), RC_ERROR);
@@ -258,6 +262,45 @@ static void test_many_descriptors(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+/* Several, in order; more than are wanted, and where none is. */
+static void test_several_descriptors(void **state)
+{
+	int fds[SOCK_PASS_MAX], got[SOCK_PASS_MAX];
+	size_t n = 0, ngot = 0, before;
+	struct stat a, b;
+	uint8_t buf[16];
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < SOCK_PASS_MAX; i++)
+		fds[i] = open(i == 1 ? "/dev/null" : "/dev/zero", O_RDONLY | O_CLOEXEC);
+	before = open_fds();
+	assert_ok(sock_send_all(near, bytes_of_text("take"), fds, 3, 0, &e), &e);
+	assert_ok(sock_recv_all(far, buf, sizeof buf, &n, got, 3, &ngot, 0, &e), &e);
+	assert_int_equal(n, 4);
+	assert_int_equal(ngot, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(fstat(fds[i], &a), 0);
+		assert_int_equal(fstat(got[i], &b), 0);
+		assert_int_equal(a.st_rdev, b.st_rdev);
+		sock_close_passed(got[i]);
+	}
+	assert_ok(sock_send_all(near, bytes_of_text("take"), fds, 3, 0, &e), &e);
+	assert_int_equal(sock_recv_all(far, buf, sizeof buf, &n, got, 2, &ngot, 0, &e),
+			 RC_USAGE);
+	assert_ok(sock_send_all(near, bytes_of_text("take"), fds, 3, 0, &e), &e);
+	assert_ok(sock_recv(far, buf, sizeof buf, &n, NULL, 0, &e), &e);
+	assert_int_equal(open_fds(), before);
+	assert_ok(sock_send_all(near, bytes_of_text("take"), fds, SOCK_PASS_MAX, 0, &e), &e);
+	assert_ok(sock_recv_all(far, buf, sizeof buf, &n, got, SOCK_PASS_MAX, &ngot, 0, &e),
+		  &e);
+	assert_int_equal(ngot, SOCK_PASS_MAX);
+	for (size_t i = 0; i < SOCK_PASS_MAX; i++) {
+		sock_close_passed(got[i]);
+		fd_close(fds[i]);
+	}
+}
+
 static void test_end(void **state)
 {
 	uint8_t buf[4];
@@ -312,6 +355,7 @@ int main(void)
 		FRESH(test_too_long_message),
 		FRESH(test_descriptors),
 		FRESH(test_many_descriptors),
+		FRESH(test_several_descriptors),
 		FRESH(test_end),
 		FRESH(test_wait),
 		FRESH(test_peer_that_does_not_read),

@@ -189,7 +189,8 @@ static void refuses_with_file_and_line(void **state)
 		assert_int_equal(read_text_as(rows[i].text, &c, &e), RC_USAGE);
 		assert_null(c);
 		assert_non_null(strstr(e.why, rows[i].why));
-		(void)snprintf(at, sizeof at, "cluster.conf:%d:", rows[i].line);
+		(void)snprintf(at, sizeof at, rows[i].line ? "cluster.conf:%d:" : "cluster.conf: ",
+			       rows[i].line);
 		if (!strstr(e.what, at))
 			fail_msg("%s instead of %s", e.what, at);
 	}

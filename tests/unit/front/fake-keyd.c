@@ -5,6 +5,8 @@
 #include "support/software.h"
 #include "fake-keyd.h"
 #include "itl/itl.h"
+#include "itl/trust.h"
+#include "keyd/sgn.h"
 #include "x509/x509.h"
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -25,6 +27,8 @@ static struct software_key {
 	EVP_PKEY *pkey;
 } keys[MAX_KEYS];
 static size_t nkeys;
+static struct software_key kept[MAX_KEYS];
+static size_t nkept;
 static struct keyd_proof proof;
 static uint8_t proof_claim[32];
 static uid_t proof_uid;
@@ -71,7 +75,9 @@ void fake_keyd_renew(enum unit unit, const char *node)
 			generation = keys[i].key.label.generation + 1;
 		}
 	snprintf(cn, sizeof cn, "%s-%s", unit_name(unit), node);
-	k->pkey = EVP_RSA_gen(1024);
+	k->pkey = fake_keyd.quick && nkeys ? k[-1].pkey : EVP_RSA_gen(1024);
+	if (fake_keyd.quick && nkeys)
+		(void)EVP_PKEY_up_ref(k->pkey);
 	k->key = (struct keyd_key){.current = true,
 				   .cert = certify(k->pkey, profiles[unit], cn)};
 	k->key.label.unit = unit;
@@ -79,6 +85,14 @@ void fake_keyd_renew(enum unit unit, const char *node)
 	snprintf(k->key.label.node, sizeof k->key.label.node, "%s", node);
 	k->key.id[0] = num_u8(++nkeys);
 	pthread_mutex_unlock(&lock);
+}
+
+EVP_PKEY *fake_keyd_pair(enum unit unit, const char *node, X509 **cert)
+{
+	const struct software_key *k = find(unit, node);
+
+	*cert = k ? k->key.cert : NULL;
+	return k ? k->pkey : NULL;
 }
 
 void fake_keyd_start(void)
@@ -100,6 +114,29 @@ void fake_keyd_stop(void)
 		EVP_PKEY_free(keys[i].pkey);
 	}
 	nkeys = 0;
+}
+
+static void copy_keys(struct software_key *to, const struct software_key *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		to[i] = from[i];
+		(void)X509_up_ref(to[i].key.cert);
+		(void)EVP_PKEY_up_ref(to[i].pkey);
+	}
+}
+
+void fake_keyd_keep(void)
+{
+	nkept = nkeys;
+	copy_keys(kept, keys, nkept);
+}
+
+void fake_keyd_again(void)
+{
+	fake_keyd_stop();
+	nkeys = nkept;
+	copy_keys(keys, kept, nkept);
+	proof = (struct keyd_proof){0};
 }
 
 void fake_keyd_import_first(void)
@@ -267,11 +304,12 @@ static enum rc reach(struct err *e)
 enum rc keyd_status(struct keyd *k, struct keyd_status *out, struct err *e)
 {
 	(void)k;
-	*out = (struct keyd_status){.token = "fake",
-				    .keys = (unsigned)nkeys,
+	*out = (struct keyd_status){.keys = (unsigned)nkeys,
 				    .security = fake_keyd.security,
 				    .security_set = fake_keyd.security ? 1000 : 0,
 				    .sealed = fake_keyd.sealed};
+	(void)snprintf(out->token, sizeof out->token, "%s",
+		       fake_keyd.token ? fake_keyd.token : "fake");
 	return reach(e);
 }
 
@@ -435,12 +473,16 @@ enum rc keyd_generate(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	return RC_OK;
 }
 
-static enum rc give_csr(enum unit unit, const char *node, struct keyd_csr *out)
+static enum rc give_csr(enum unit unit, const char *node, struct keyd_csr *out,
+			struct err *refused)
 {
 	struct software_key *s = find(unit, node ? node : "test10");
 	const struct x509_subject subject = {.cn = "waits", .o = "cisco"};
 	struct err e;
 
+	if (!s)
+		return err_set(refused, RC_NOTFOUND, "find key", "no such key", NULL, "%s",
+			       unit_name(unit));
 	*out = (struct keyd_csr){.label = s->key.label, .made = 1393439067};
 	out->label.generation++;
 	assert_ok(x509_request(profiles[unit], &subject, s->pkey, s->pkey, NULL,
@@ -452,7 +494,7 @@ enum rc keyd_csr(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t ui
 		 enum unit unit, const char *node, struct keyd_csr *out, struct err *e)
 {
 	(void)k;
-	return check_ticket(ticket, uid, e) == RC_OK ? give_csr(unit, node, out) : e->rc;
+	return check_ticket(ticket, uid, e) == RC_OK ? give_csr(unit, node, out, e) : e->rc;
 }
 
 enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
@@ -461,7 +503,43 @@ enum rc keyd_csr_show(struct keyd *k, enum unit unit, const char *node,
 	(void)k;
 	return unit == UNIT_TVS ? err_set(e, RC_NOTFOUND, "find request", "none waits",
 					  NULL, "%s", node)
-				: give_csr(unit, node, out);
+				: give_csr(unit, node, out, e);
+}
+
+enum rc keyd_trust(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+		   const struct keyd_trust *t, struct keyd_key *audit,
+		   struct keyd_signature *signature, struct err *e)
+{
+	struct software_key *by = find(UNIT_AUDIT, "test10");
+	struct itl_signer with = software_signer(by->pkey);
+	struct trust_entry entries[TRUST_MAX_ENTRIES];
+	struct itl CLEANUP(itl_free) *l = NULL;
+	uint8_t *file = NULL;
+	size_t n = 0;
+
+	(void)k;
+	if (check_ticket(ticket, uid, e) != RC_OK)
+		return e->rc;
+	if (fake_keyd.lost)
+		return err_set(e, RC_STALE, "receive", "keyd ended", NULL, "keyd");
+	for (size_t i = 0; i < t->n; i++) {
+		entries[i] = (struct trust_entry){NULL, t->entries[i].roles,
+						  t->entries[i].ttl};
+		assert_ok(trust_read_cert(t->entries[i].cert, &entries[i].cert, e), e);
+	}
+	assert_ok(trust_build(entries, t->n, by->key.cert, t->timestamp, &with, &file, &n,
+			      e), e);
+	assert_ok(itl_parse(bytes_of(file, n), ITL_STORE, &l, e), e);
+	memcpy(signature->p, l->signature.p, l->signature.n);
+	signature->n = l->signature.n;
+	signature->p[7] ^= fake_keyd.bad_list;
+	*audit = by->key;
+	X509_up_ref(audit->cert);
+	for (size_t i = 0; i < t->n; i++)
+		X509_free(entries[i].cert);
+	free(file);
+	(void)snprintf(fake_keyd.change, sizeof fake_keyd.change, "%s", t->change);
+	return RC_OK;
 }
 
 enum rc keyd_cert_import(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
@@ -487,6 +565,8 @@ enum rc keyd_remove(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	(void)k;
 	if (check_ticket(ticket, uid, e) != RC_OK)
 		return e->rc;
+	if (fake_keyd.busy)
+		return err_set(e, RC_BUSY, "remove", "another runs", NULL, "keyd");
 	pthread_mutex_lock(&lock);
 	for (; i < nkeys; i++) {
 		label_text(&keys[i].key.label, text);
@@ -533,6 +613,7 @@ enum rc keyd_rollback(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 	if (check_ticket(ticket, uid, e) != RC_OK)
 		return e->rc;
 	fake_keyd.places = n;
+	fake_keyd.rollbacks++;
 	return RC_OK;
 }
 
@@ -553,5 +634,41 @@ enum rc keyd_note(struct keyd *k, const char *event, const char *text, struct er
 		return e->rc;
 	fake_keyd.notes++;
 	snprintf(fake_keyd.note, sizeof fake_keyd.note, "%s %s", event, text);
+	return RC_OK;
+}
+
+/* ---- keyd/sgn.h ---- */
+
+enum rc keyd_sgn(struct keyd *k, const struct keyd_sgn *job, struct err *e)
+{
+	struct itl_plan plan = {.digest = job->digest, .timestamp = job->timestamp};
+	struct software_key *key;
+	struct itl_signer with;
+
+	(void)k;
+	fake_keyd.sgns++;
+	if (fake_keyd.away || fake_keyd.sgn_away)
+		return err_set(e, RC_TOKEN, "keyd", "is away", NULL, "keyd");
+	pthread_mutex_lock(&lock);
+	key = find(UNIT_CALLMANAGER, job->node);
+	pthread_mutex_unlock(&lock);
+	plan.signer = key->key.cert;
+	with = software_signer(key->pkey);
+	for (size_t i = 0; i < job->n; i++) {
+		uint8_t header[ITL_MAX_SGN_HEADER];
+		struct keyd_sgn_file f = {0};
+		struct err why = {0};
+		size_t n = 0;
+		enum rc rc = job->file(job->arg, i, &f, &why);
+
+		plan.file_name = f.name;
+		if (rc == RC_OK && fake_keyd.bad_name && !strcmp(f.name, fake_keyd.bad_name))
+			rc = err_set(&why, RC_REFUSED, "sgn", "it does not like the name",
+				     NULL, "%s", f.name);
+		if (rc == RC_OK)
+			rc = itl_build_sgn(&plan, f.content, &with, header, sizeof header,
+					   &n, &why);
+		job->answered(job->arg, i, bytes_of(header, rc == RC_OK ? n : 0), &why);
+	}
 	return RC_OK;
 }

@@ -8,8 +8,13 @@
 /* New keys for both nodes; those that are there become retired ones. A node n9 is
  * one that went: its newest key may be removed too. */
 void fake_keyd_renew(enum unit unit, const char *node);
+/* The current pair; borrowed. NULL: there is none. */
+EVP_PKEY *fake_keyd_pair(enum unit unit, const char *node, X509 **cert);
 void fake_keyd_start(void); /* one key of each unit and node */
 void fake_keyd_stop(void);
+/* Remember the keys that there are now; and have just those again. */
+void fake_keyd_keep(void);
+void fake_keyd_again(void);
 
 /* As after an import into a cluster that was made anew: what was the first
  * recovery key is the newest generation now, and the first is another. */
@@ -22,15 +27,22 @@ void fake_keyd_prove(const uint8_t claim[32], uid_t uid);
 extern struct fake_keyd {
 	bool away;        /* RC_STALE */
 	bool bad_list;    /* signs lists with a byte flipped */
-	bool busy;        /* makes no key */
+	bool busy;        /* makes and removes no key */
+	bool quick;       /* a key that is made has the numbers of the one before */
 	bool bad_cert;    /* takes no authority's certificate */
 	bool lost;        /* does not answer to generate and remove */
 	bool slow;        /* a reset waits until this is false again */
+	const char *bad_name; /* of a file, that it does not sign */
+	bool sgn_away;    /* signs no files */
+	unsigned sgns;    /* batches of files */
+	const char *token; /* its label; NULL: "fake" */
 	unsigned resets, notes, generated;
 	size_t places;    /* of the last rollback */
+	unsigned rollbacks;
 	char override[KEYD_OVERRIDE_MAX]; /* the last text that a ticket was used for */
 	uid_t uid;        /* of the last ticketed request */
 	char note[640];
+	char change[KEYD_TRUST_CHANGE]; /* of the last trust file that was signed */
 	char imported[64]; /* the last bytes that came as an authority's certificates */
 	uint32_t security; /* the cluster security password; 0: none */
 	bool sealed;

@@ -86,6 +86,7 @@ struct fixture *fixture_new(const char *extra)
 	make_dir(f, "run/restarted", 0755);
 	make_dir(f, "state", 0755);
 	make_dir(f, "state/front", 0750);
+	make_dir(f, "state/trust", 0755);
 	for (int i = 0; i < 2; i++) {
 		snprintf(f->folder[i], sizeof f->folder[i], "%s/tftp%d", f->dir, i + 1);
 		make_dir(f, strrchr(f->folder[i], '/') + 1, 0755);

@@ -45,10 +45,10 @@ static void test_certificates(void **state)
 		struct alert_facts f = {.cluster = &cluster, .now = NOW,
 					.backup = ALERT_BACKUP_GOOD, .certs = &c,
 					.ncerts = 1};
-		struct alert a[1 + 1];
+		struct alert a[2 + 1];
 		char whole[100];
 
-		assert_int_equal(alerts_max(&f), 2);
+		assert_int_equal(alerts_max(&f), 3);
 		assert_int_equal(alerts_stand(&f, a), rows[i].kind != NULL);
 		if (!rows[i].kind)
 			continue;
@@ -57,6 +57,38 @@ static void test_certificates(void **state)
 		assert_int_equal(a[0].kind->severity, rows[i].severity);
 		assert_int_equal(a[0].kind->pace, rows[i].pace);
 		assert_string_equal(a[0].host, "test10sub");
+	}
+}
+
+/* Not at once, and not while it answers. */
+static void test_tvs(void **state)
+{
+	static const struct {
+		int64_t since;
+		enum rc rc;
+		bool stands;
+	} rows[] = {
+		{NOW - 300, RC_STALE, true}, {NOW - 299, RC_STALE, false},
+		{NOW - 300, RC_OK, false},   {NOW + DAY, RC_STALE, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct err e = {.rc = rows[i].rc, .why = "nobody answers there"};
+		struct alert_tvs t = {"n2", "test10sub", rows[i].since, &e};
+		struct alert_facts f = {.cluster = &cluster, .now = NOW,
+					.backup = ALERT_BACKUP_GOOD, .tvs = &t, .ntvs = 1};
+		struct alert a[2 + 1];
+
+		assert_int_equal(alerts_max(&f), 3);
+		assert_int_equal(alerts_stand(&f, a), rows[i].stands);
+		if (!rows[i].stands)
+			continue;
+		assert_string_equal(a[0].name, "TVSNotAnswering/n2");
+		assert_string_equal(a[0].host, "test10sub");
+		assert_int_equal(a[0].kind->severity, 3);
+		assert_non_null(strstr(a[0].text, "TVS of test10sub: "));
+		assert_non_null(strstr(a[0].text, "nobody answers there"));
 	}
 }
 
@@ -328,6 +360,7 @@ static void test_mail_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tvs),
 		cmocka_unit_test(test_certificates), cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_line),	     cmocka_unit_test(test_others),
 		cmocka_unit_test(test_due),	     cmocka_unit_test(test_backups),

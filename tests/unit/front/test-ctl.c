@@ -487,6 +487,119 @@ static void test_resumed(void **state)
 	list_clear(&itl);
 }
 
+static json_t *ctl_plan(struct fixture *f)
+{
+	struct err e = {0};
+	json_t *r = fixture_ask(f, json_pack("{s:s, s:s}", "do", "ctl-plan", "node", "n1"),
+				&e);
+
+	assert_ok(r ? RC_OK : e.rc, &e);
+	return r;
+}
+
+/* These names, and no others. */
+static void assert_names(json_t *in, const char *which, const char *const names[])
+{
+	json_t *array = json_object_get(in, which);
+	size_t n = 0;
+
+	for (; names[n]; n++)
+		assert_string_equal(json_string_value(json_array_get(array, n)), names[n]);
+	assert_int_equal(json_array_size(array), n);
+}
+
+#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* The alert's text; "" if it does not stand. */
+static void alert_text(struct fixture *f, char to[ALERT_TEXT_MAX])
+{
+	struct err e = {0};
+	json_t *r = fixture_ask(f, json_pack("{s:s}", "do", "alerts-check"), &e), *a;
+	size_t i;
+
+	assert_ok(r ? RC_OK : e.rc, &e);
+	to[0] = '\0';
+	json_array_foreach(json_object_get(r, "alerts"), i, a)
+		if (!strcmp(text(a, "name"), "CTLOutdated"))
+			snprintf(to, ALERT_TEXT_MAX, "%s", text(a, "text"));
+	json_decref(r);
+}
+
+/* A CTL names what was; front says so until it is made anew. */
+static void test_old(void **state)
+{
+	struct fixture *f = *state;
+	char alert[ALERT_TEXT_MAX], other[] = "n2", *publisher;
+	json_t *r, *n;
+
+	NEEDS_ROOT(state);
+	publisher = f->cluster->publisher;
+	r = ctl_plan(f); /* there is none: nobody needs one */
+	assert_true(json_is_null(json_object_get(r, "sha1")));
+	assert_names(r, "adds", NAMES("CallManager/n1/1 as SAST", "CallManager/n1/1 as CCM+TFTP",
+				      "CallManager/n2/1 as CCM+TFTP", "CAPF/test10/1 as CAPF",
+				      "ITLRecovery/test10/1 as SAST"));
+	assert_names(r, "drops", NAMES(NULL));
+	json_decref(r);
+	alert_text(f, alert);
+	assert_string_equal(alert, "");
+
+	json_decref(must_update(f, false));
+	r = ctl_plan(f);
+	assert_names(r, "adds", NAMES(NULL));
+	assert_names(r, "drops", NAMES(NULL));
+	json_decref(r);
+	assert_status(f, 1, "old", NULL, NULL);
+
+	fake_keyd_renew(UNIT_CALLMANAGER, "n2");
+	fake_keyd_renew(UNIT_CAPF, "test10");
+	fake_keyd_renew(UNIT_TVS, "n1"); /* it stands in no CTL */
+	r = ctl_plan(f);
+	assert_names(r, "adds", NAMES("CallManager/n2/2 as CCM+TFTP", "CAPF/test10/2 as CAPF"));
+	assert_names(r, "drops", NAMES("CallManager/n2/1 as CCM+TFTP", "CAPF/test10/1 as CAPF"));
+	json_decref(r);
+	n = fixture_node(f, 1);
+	assert_names(json_object_get(json_object_get(n, "ctl"), "old"), "adds",
+		     NAMES("CallManager/n2/2 as CCM+TFTP", "CAPF/test10/2 as CAPF"));
+	json_decref(n);
+	alert_text(f, alert);
+	assert_string_equal(alert, "CTL of test10pub: it lacks CallManager/n2/2 as CCM+TFTP, "
+				   "CAPF/test10/2 as CAPF; it names CallManager/n2/1 as CCM+TFTP, "
+				   "CAPF/test10/1 as CAPF");
+
+	json_decref(must_update(f, false));
+	assert_status(f, 1, "old", NULL, NULL);
+	/* The same certificate, as something else. */
+	f->cluster->publisher = other;
+	r = fixture_node(f, 1);
+	n = json_object_get(json_object_get(r, "ctl"), "old");
+	assert_names(n, "adds", NAMES("CallManager/n2/2 as SAST"));
+	assert_names(n, "drops", NAMES("CallManager/n1/1 as SAST"));
+	json_decref(r);
+	f->cluster->publisher = publisher;
+	alert_text(f, alert);
+	assert_string_equal(alert, "");
+}
+
+/* Another cluster's CTL is not old: it is not ours. */
+static void test_foreign_is_not_old(void **state)
+{
+	struct fixture *f = *state;
+	struct bytes foreign = fake_foreign_ctl();
+	char alert[ALERT_TEXT_MAX];
+
+	NEEDS_ROOT(state);
+	fixture_write(f, 0, CTL, foreign);
+	GIVE(foreign);
+	lose_state(f);
+	fixture_front(f, true);
+	settle(f);
+	assert_status(f, 0, "have", "kind", "other");
+	assert_status(f, 0, "old", NULL, NULL);
+	alert_text(f, alert);
+	assert_string_equal(alert, "");
+}
+
 int main(void)
 {
 #define TEST(f, s) cmocka_unit_test_setup_teardown(f, s, fixture_stop)
@@ -502,6 +615,8 @@ int main(void)
 		TEST(test_ctl_in_the_itls_place, asking_start),
 		TEST(test_server_down, asking_start_served),
 		TEST(test_resumed, asking_start_served),
+		TEST(test_old, asking_start_served),
+		TEST(test_foreign_is_not_old, asking_start_served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,9 @@ static void test_who(void **state)
 		{"{\"do\":\"init-plan\"}", true},
 		{"{\"do\":\"backups\"}", true},
 		{"{\"do\":\"alerts\"}", true},
+		{"{\"do\":\"trust\"}", true},
+		{"{\"do\":\"trust-plan\"}", false},
+		{"{\"do\":\"trust-set\"}", false},
 		{"{\"do\":\"backup-proved\"}", false},
 		{"{\"do\":\"backup-removed\"}", false},
 		{"{\"do\":\"vault-check\"}", false},
@@ -116,6 +119,7 @@ static void test_who(void **state)
 		{"{\"do\":\"tftp-restart\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset-preview\",\"node\":\"n1\"}", false},
 		{"{\"do\":\"reset\",\"node\":\"n1\"}", false},
+		{"{\"do\":\"sign\",\"node\":\"n1\"}", false},
 	};
 	struct fixture *f = *state;
 
@@ -142,7 +146,7 @@ static void test_who(void **state)
 
 static void test_not_understood(void **state)
 {
-	static char big[30000];
+	static char big[100000];
 	struct {
 		const char *text;
 		size_t n;
@@ -169,6 +173,9 @@ static void test_not_understood(void **state)
 		{"{\"do\":\"alerts\",\"all\":true}", 0, "usage", "all"},
 		{"{\"do\":\"vault-check\",\"vault\":\"main\"}", 0, "usage", "vault"},
 		{"{\"do\":\"alerts-check\",\"now\":1}", 0, "usage", "now"},
+		{"{\"do\":\"trust\",\"all\":true}", 0, "usage", "all"},
+		{"{\"do\":\"trust-plan\",\"all\":true}", 0, "usage", "all"},
+		{"{\"do\":\"trust-set\",\"base\":null}", 0, "usage", "timestamp"},
 		{"{\"do\":\"backup-proved\",\"vault\":\"/v\"}", 0, "usage", "name"},
 		{"{\"do\":\"backup-removed\",\"vault\":\"/v\",\"name\":\"x\"}", 0,
 		 "not-found", "no such backup"},

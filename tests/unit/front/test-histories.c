@@ -11,6 +11,9 @@
  * A reckless one forces at random. Then the judge's verdict on each phone is still
  * what the phone itself says: direct, by TVS, locked until a reset, or beyond it.
  *
+ * In some histories TVS answers always, in some never, and in some it comes and goes;
+ * at the end it is there for the operator who has it, for it can be started again.
+ *
  * ITLKEEPER_SEED and the history's number, which a failure prints, repeat it.
  */
 #include "judge.h"
@@ -33,6 +36,8 @@ struct served {
 struct client {
 	struct phone phone;
 	size_t home;    /* a node's number */
+	size_t old;     /* its home before that was removed; WORLD_NODES: none, or it has
+			 * taken a list since */
 	unsigned group; /* the TVSs of its configuration */
 	bool steady;    /* fetches between any two changes */
 };
@@ -41,18 +46,20 @@ struct history {
 	struct world w;
 	uint64_t random;
 	bool careful;
+	bool flaps; /* TVS comes and goes */
 	struct served now[WORLD_NODES];
 	struct judge_trust before[WORLD_NODES]; /* of the list before the last reset */
 	struct judge_held past[PAST];
 	size_t npast;
 	struct client phones[PHONES];
 	size_t changes; /* of keys and configuration, until now */
+	bool forced_away; /* a change was forced while TVS was away */
 	uint64_t seed;
 	char diary[4096]; /* what was done; a failure prints it */
 };
 
 static size_t totals[4][4]; /* what was judged (verdict), and what phones said then */
-static size_t forced, refused, resets, healed;
+static size_t forced, refused, resets, healed, asked;
 
 static void __attribute__((format(printf, 2, 3)))
 note(struct history *h, const char *fmt, ...)
@@ -65,13 +72,16 @@ note(struct history *h, const char *fmt, ...)
 	va_end(ap);
 }
 
+static const char *const tvs_names[] = {
+	[JUDGE_TVS_NONE] = "none", [JUDGE_TVS_AWAY] = "away", [JUDGE_TVS_ANSWERS] = "on"};
+
 /* A property, or the whole history. */
 static void must(const struct history *h, bool is, const char *what)
 {
 	if (is)
 		return;
 	print_error("%s\n%s operator, TVS %s, seed %llu:%s\n", what,
-		    h->careful ? "careful" : "reckless", h->w.tvs ? "on" : "off",
+		    h->careful ? "careful" : "reckless", tvs_names[h->w.tvs],
 		    (unsigned long long)h->seed, h->diary);
 	fail();
 }
@@ -129,7 +139,7 @@ static struct view *look(const struct history *h, size_t only)
 		judge_trust_add(&t, s->itl);
 		if (s->kept)
 			hold(v, i, &h->before[i]);
-		if (!s->kept || h->w.tvs)
+		if (!s->kept || h->w.tvs != JUDGE_TVS_NONE)
 			hold(v, i, &t);
 	}
 	for (size_t i = 0; only == WORLD_NODES && i < h->npast; i++)
@@ -208,6 +218,8 @@ static bool fetch(struct history *h, struct client *c)
 		return false;
 	if (says == PHONE_SAME)
 		return true;
+	asked += says == PHONE_ASKED;
+	c->old = WORLD_NODES;
 	/* Its administrator lets it ask TVSs that its list names, and no others. */
 	for (c->group = 0; !c->group;)
 		c->group = world_named(h->now[c->home].itl) & (unsigned)below(h, 16);
@@ -238,6 +250,7 @@ static bool goes_on(struct history *h, const struct judge_finding *f)
 		return true;
 	if (h->careful ? f->verdict == JUDGE_LOCKED && f->held->now : below(h, 3) == 0) {
 		forced++;
+		h->forced_away |= h->w.tvs == JUDGE_TVS_AWAY;
 		return true;
 	}
 	refused++;
@@ -376,9 +389,18 @@ static void move_phones(struct history *h, size_t from)
 	clear(&h->now[from]);
 	for (size_t i = 0; i < PHONES; i++)
 		if (h->phones[i].home == from) {
+			h->phones[i].old = from;
 			h->phones[i].home = publisher(h);
 			h->phones[i].steady = false;
 		}
+}
+
+/* Who knew of nothing is where it was. */
+static void return_phones(struct history *h, size_t to)
+{
+	for (size_t i = 0; i < PHONES; i++)
+		if (h->phones[i].old == to)
+			h->phones[i].home = to;
 }
 
 static void change_conf(struct history *h)
@@ -418,8 +440,10 @@ static void change_conf(struct history *h)
 	h->changes++;
 	note(h, " | %s %s", what, next.policy == POLICY_ITLRECOVERY ? "itlrecovery"
 								  : "callmanager");
-	if (is && !h->now[number].itl)
+	if (is && !h->now[number].itl) {
+		return_phones(h, number);
 		(void)restart(h, number);
+	}
 	else if (!is && h->now[number].itl)
 		move_phones(h, number);
 }
@@ -458,11 +482,11 @@ static void compare(struct history *h)
 		totals[v][takes ? 0 : resets_it ? 1 : 2]++;
 		if (v <= JUDGE_BY_TVS)
 			must(h, takes, "judged to take the next list, it does not");
-		else if (!h->w.tvs)
+		else if (h->w.tvs != JUDGE_TVS_ANSWERS)
 			must(h, !takes, "judged locked, it takes the next list");
 		/* A reset of the list in force, where its key is not published yet, is
 		 * no way forward, and does not count as one. */
-		if (v == JUDGE_BEYOND && !h->w.tvs && list.n &&
+		if (v == JUDGE_BEYOND && h->w.tvs != JUDGE_TVS_ANSWERS && list.n &&
 		    !memcmp(judge_cert_of(signer).sha1,
 			    h->w.cluster.policy == POLICY_CALLMANAGER
 				    ? next.recovery.sha1
@@ -473,6 +497,13 @@ static void compare(struct history *h)
 	}
 	itl_free(l.itl);
 	free((void *)(uintptr_t)list.p);
+}
+
+/* Who never had one gets one; who has it loses its answers for a while. */
+static void tvs_turns(struct history *h)
+{
+	h->w.tvs = h->w.tvs == JUDGE_TVS_ANSWERS ? JUDGE_TVS_AWAY : JUDGE_TVS_ANSWERS;
+	note(h, " | TVS %s", tvs_names[h->w.tvs]);
 }
 
 static bool restart_all(struct history *h)
@@ -488,8 +519,11 @@ static bool restart_all(struct history *h)
  * accept it; for the others there is a reset; then own lists return, where they may. */
 static void heal(struct history *h)
 {
-	bool all = restart_all(h), took[PHONES];
+	bool all, took[PHONES];
 
+	if (h->w.tvs == JUDGE_TVS_AWAY)
+		tvs_turns(h);
+	all = restart_all(h);
 	for (size_t i = 0; i < PHONES; i++)
 		all &= fetch(h, &h->phones[i]);
 	if (!all)
@@ -505,7 +539,9 @@ static void heal(struct history *h)
 		must(h, takes, took[i] ? "locked again after the reset"
 				       : "a phone is beyond reset localkey");
 	}
-	must(h, restart(h, publisher(h)), "the publisher's list must wait");
+	/* Who forces a renewed TVS upon phones that wait for it may have to force the list,
+	 * too, and then to reset them; they trust what is there meanwhile. */
+	must(h, restart(h, publisher(h)) || h->forced_away, "the publisher's list must wait");
 }
 
 /* ---- one history ---- */
@@ -515,13 +551,15 @@ static void begin(struct history *h, uint64_t seed, bool careful)
 	memset(h, 0, sizeof *h);
 	h->random = h->seed = seed;
 	h->careful = careful;
+	h->flaps = below(h, 3) == 0;
 	world_start(&h->w, 1 + below(h, WORLD_NODES), (unsigned)below(h, 2),
-		    below(h, 2));
+		    below(h, 2) ? JUDGE_TVS_ANSWERS : JUDGE_TVS_NONE);
 	for (size_t i = 0; i < h->w.cluster.nnodes; i++)
 		(void)restart(h, i);
 	for (size_t i = 0; i < PHONES; i++) {
 		h->phones[i].home = below(h, h->w.cluster.nnodes);
 		h->phones[i].steady = i < 2;
+		h->phones[i].old = WORLD_NODES;
 		(void)fetch(h, &h->phones[i]);
 	}
 }
@@ -536,6 +574,8 @@ static void end(struct history *h)
 
 static void step(struct history *h)
 {
+	if (h->flaps && below(h, 4) == 0)
+		tvs_turns(h);
 	switch (below(h, 8)) {
 	case 0:
 	case 1:
@@ -579,8 +619,8 @@ static void run_all(bool careful, size_t full)
 		run(seed + i, careful);
 	}
 	world_stop();
-	print_message("refused %zu, forced %zu, resets %zu, healed %zu\n", refused,
-		      forced, resets, healed);
+	print_message("refused %zu, forced %zu, resets %zu, healed %zu, by TVS %zu\n",
+		      refused, forced, resets, healed, asked);
 	for (size_t v = 0; v < 4; v++)
 		print_message("%-7s took the next list %zu, a reset's %zu, neither %zu\n",
 			      judge_verdict_name((enum judge_verdict)v), totals[v][0],
@@ -600,7 +640,7 @@ static void test_careful(void **state)
 	must_have_met(JUDGE_DIRECT, 0);
 	must_have_met(JUDGE_BY_TVS, 0);
 	must_have_met(JUDGE_LOCKED, 1);
-	assert_true(refused && forced && resets && healed);
+	assert_true(refused && forced && resets && healed && asked);
 }
 
 static void test_reckless(void **state)

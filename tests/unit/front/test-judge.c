@@ -10,7 +10,7 @@ enum held { OWN, RESET_LIST };
 struct row {
 	const char *what;
 	unsigned policy;
-	bool tvs;
+	enum judge_tvs tvs;
 	enum held held;
 	enum unit pending; /* changed, and not published; UNIT_COUNT: nothing */
 	const char *pending_of;
@@ -24,54 +24,67 @@ struct row {
 #define CM POLICY_CALLMANAGER
 #define REC POLICY_ITLRECOVERY
 #define NOTHING UNIT_COUNT, NULL
+#define NO JUDGE_TVS_NONE
+#define AWAY JUDGE_TVS_AWAY
+#define YES JUDGE_TVS_ANSWERS
 #define PUB "n1"
 #define SUB "n2"
 
 static const struct row rows[] = {
-	{"a CallManager that signs", CM, false, OWN, NOTHING, UNIT_CALLMANAGER, PUB,
+	{"a CallManager that signs", CM, NO, OWN, NOTHING, UNIT_CALLMANAGER, PUB,
 	 JUDGE_LOCKED, PUB, JUDGE_NONE},
-	{"the subscriber's", CM, false, OWN, NOTHING, UNIT_CALLMANAGER, SUB,
+	{"the subscriber's", CM, NO, OWN, NOTHING, UNIT_CALLMANAGER, SUB,
 	 JUDGE_LOCKED, SUB, JUDGE_NONE},
-	{"TVS vouches for it", CM, true, OWN, NOTHING, UNIT_CALLMANAGER, PUB,
+	{"TVS vouches for it", CM, YES, OWN, NOTHING, UNIT_CALLMANAGER, PUB,
 	 JUDGE_DIRECT, NULL, JUDGE_NONE},
-	{"TVS alone", CM, false, OWN, NOTHING, UNIT_TVS, PUB, JUDGE_DIRECT, NULL,
+	{"TVS alone", CM, NO, OWN, NOTHING, UNIT_TVS, PUB, JUDGE_DIRECT, NULL,
 	 JUDGE_NONE},
-	{"both at once lock a whole cluster", CM, true, OWN, UNIT_CALLMANAGER, PUB,
+	{"both at once lock a whole cluster", CM, YES, OWN, UNIT_CALLMANAGER, PUB,
 	 UNIT_TVS, PUB, JUDGE_LOCKED, PUB, JUDGE_RESTART_FIRST},
-	{"in the other order", CM, true, OWN, UNIT_TVS, PUB, UNIT_CALLMANAGER, PUB,
+	{"in the other order", CM, YES, OWN, UNIT_TVS, PUB, UNIT_CALLMANAGER, PUB,
 	 JUDGE_LOCKED, PUB, JUDGE_RESTART_FIRST},
-	{"a TVS that phones of the other node ask", CM, true, OWN, UNIT_TVS, SUB,
+	{"a TVS that phones of the other node ask", CM, YES, OWN, UNIT_TVS, SUB,
 	 UNIT_CALLMANAGER, PUB, JUDGE_LOCKED, PUB, JUDGE_RESTART_FIRST},
-	{"CAPF", CM, false, OWN, NOTHING, UNIT_CAPF, NULL, JUDGE_DIRECT, NULL,
+	{"TVS is down, and the new CallManager would wait for it", CM, AWAY, OWN, NOTHING,
+	 UNIT_CALLMANAGER, PUB, JUDGE_LOCKED, PUB, JUDGE_TVS_FIRST},
+	{"phones wait for a TVS that is down", CM, AWAY, OWN, UNIT_CALLMANAGER, PUB,
+	 UNIT_TVS, PUB, JUDGE_LOCKED, PUB, JUDGE_TVS_FIRST},
+	{"no phone waits for it", CM, AWAY, OWN, NOTHING, UNIT_TVS, PUB, JUDGE_DIRECT, NULL,
 	 JUDGE_NONE},
-	{"ITLRecovery, which comes with a list of CallManager's", CM, false, OWN,
+	{"who never had one waits for none", CM, NO, OWN, UNIT_CALLMANAGER, PUB, UNIT_TVS,
+	 PUB, JUDGE_DIRECT, NULL, JUDGE_NONE},
+	{"published, TVS alone is as before", CM, YES, OWN, NOTHING, UNIT_TVS, PUB,
+	 JUDGE_DIRECT, NULL, JUDGE_NONE},
+	{"CAPF", CM, NO, OWN, NOTHING, UNIT_CAPF, NULL, JUDGE_DIRECT, NULL,
+	 JUDGE_NONE},
+	{"ITLRecovery, which comes with a list of CallManager's", CM, NO, OWN,
 	 NOTHING, UNIT_ITLRECOVERY, NULL, JUDGE_DIRECT, NULL, JUDGE_NONE},
-	{"both signers: the reset would be of a key that no phone has", CM, false, OWN,
+	{"both signers: the reset would be of a key that no phone has", CM, NO, OWN,
 	 UNIT_ITLRECOVERY, NULL, UNIT_CALLMANAGER, PUB, JUDGE_BEYOND, PUB,
 	 JUDGE_RESTART_FIRST},
-	{"in the other order", CM, false, OWN, UNIT_CALLMANAGER, PUB, UNIT_ITLRECOVERY,
+	{"in the other order", CM, NO, OWN, UNIT_CALLMANAGER, PUB, UNIT_ITLRECOVERY,
 	 NULL, JUDGE_BEYOND, PUB, JUDGE_RESET_FIRST},
-	{"a subscriber waits with a reset list, and goes on waiting", CM, false,
+	{"a subscriber waits with a reset list, and goes on waiting", CM, NO,
 	 RESET_LIST, NOTHING, UNIT_CAPF, NULL, JUDGE_DIRECT, NULL, JUDGE_NONE},
-	{"and would never learn of a new ITLRecovery", CM, false, RESET_LIST, NOTHING,
+	{"and would never learn of a new ITLRecovery", CM, NO, RESET_LIST, NOTHING,
 	 UNIT_ITLRECOVERY, NULL, JUDGE_BEYOND, SUB, JUDGE_POLICY_FIRST},
-	{"TVS lets it go on", CM, true, RESET_LIST, NOTHING, UNIT_CAPF, NULL,
+	{"TVS lets it go on", CM, YES, RESET_LIST, NOTHING, UNIT_CAPF, NULL,
 	 JUDGE_DIRECT, NULL, JUDGE_NONE},
-	{"policy itlrecovery: CallManager does not sign", REC, false, OWN, NOTHING,
+	{"policy itlrecovery: CallManager does not sign", REC, NO, OWN, NOTHING,
 	 UNIT_CALLMANAGER, PUB, JUDGE_DIRECT, NULL, JUDGE_NONE},
-	{"its reset list holds nobody up", REC, false, RESET_LIST, NOTHING,
+	{"its reset list holds nobody up", REC, NO, RESET_LIST, NOTHING,
 	 UNIT_CALLMANAGER, SUB, JUDGE_DIRECT, NULL, JUDGE_NONE},
-	{"ITLRecovery: the reset helps the publisher's phones alone", REC, false, OWN,
+	{"ITLRecovery: the reset helps the publisher's phones alone", REC, NO, OWN,
 	 NOTHING, UNIT_ITLRECOVERY, NULL, JUDGE_BEYOND, SUB, JUDGE_POLICY_FIRST},
-	{"TVS vouches for ITLRecovery", REC, true, OWN, NOTHING, UNIT_ITLRECOVERY, NULL,
+	{"TVS vouches for ITLRecovery", REC, YES, OWN, NOTHING, UNIT_ITLRECOVERY, NULL,
 	 JUDGE_DIRECT, NULL, JUDGE_NONE},
-	{"to itlrecovery: it is in every list", CM, false, OWN, NOTHING, NOTHING,
+	{"to itlrecovery: it is in every list", CM, NO, OWN, NOTHING, NOTHING,
 	 JUDGE_DIRECT, NULL, JUDGE_NONE},
-	{"but a new one is not", CM, false, OWN, UNIT_ITLRECOVERY, NULL, NOTHING,
+	{"but a new one is not", CM, NO, OWN, UNIT_ITLRECOVERY, NULL, NOTHING,
 	 JUDGE_BEYOND, SUB, JUDGE_RESTART_FIRST},
-	{"to callmanager: each node's list holds its own", REC, false, OWN, NOTHING,
+	{"to callmanager: each node's list holds its own", REC, NO, OWN, NOTHING,
 	 NOTHING, JUDGE_DIRECT, NULL, JUDGE_NONE},
-	{"but a reset list does not", REC, false, RESET_LIST, NOTHING, NOTHING,
+	{"but a reset list does not", REC, NO, RESET_LIST, NOTHING, NOTHING,
 	 JUDGE_LOCKED, SUB, JUDGE_RESTART_FIRST},
 };
 
@@ -143,15 +156,15 @@ static void test_removed(void **state)
 {
 	static const struct {
 		unsigned policy;
-		bool tvs;
+		enum judge_tvs tvs;
 		enum held held;
 		enum judge_verdict verdict;
 	} cases[] = {
-		{CM, false, OWN, JUDGE_LOCKED},
-		{CM, false, RESET_LIST, JUDGE_DIRECT},
-		{REC, false, OWN, JUDGE_DIRECT},
+		{CM, NO, OWN, JUDGE_LOCKED},
+		{CM, NO, RESET_LIST, JUDGE_DIRECT},
+		{REC, NO, OWN, JUDGE_DIRECT},
 		/* Its TVS goes with it, and phones may ask just that one. */
-		{CM, true, OWN, JUDGE_LOCKED},
+		{CM, YES, OWN, JUDGE_LOCKED},
 	};
 
 	(void)state;
@@ -181,7 +194,7 @@ static void test_publisher_takes_them(void **state)
 	struct world w;
 
 	(void)state;
-	world_start(&w, 3, CM, false);
+	world_start(&w, 3, CM, NO);
 	world_publish(&w.cluster, 1);
 	hold(&w, 1, OWN, &held);
 	strcpy(held.node, "n3");
@@ -199,7 +212,7 @@ static void test_past(void **state)
 	struct world w;
 
 	(void)state;
-	world_start(&w, 1, CM, false);
+	world_start(&w, 1, CM, NO);
 	hold(&w, 0, OWN, &held[1]);
 	held[1].now = false;
 	change(&w, UNIT_ITLRECOVERY, NULL);
@@ -232,7 +245,7 @@ static void test_past_waits(void **state)
 	struct world w;
 
 	(void)state;
-	world_start(&w, 2, CM, true);
+	world_start(&w, 2, CM, YES);
 	hold(&w, 1, OWN, &held[2]);
 	held[2].now = false;
 	change(&w, UNIT_ITLRECOVERY, NULL);
@@ -263,7 +276,7 @@ static void test_kept(void **state)
 		X509 *signer;
 		struct err e;
 
-		world_start(&w, 2, cases[i].policy, false);
+		world_start(&w, 2, cases[i].policy, NO);
 		hold(&w, cases[i].holder, OWN, &held);
 		list = world_itl(&w, 0, w.now);
 		assert_ok(itl_parse(list, 0, &l, &e), &e);

@@ -109,7 +109,8 @@ static void test_safe_order(void **state)
 	assert_true(takes(f, phone[1], 1));
 	must_restart(f, "n1", true);
 	assert_true(takes(f, held, 0));
-	refused(tftp_restart(f, "n2", false, &e), &e, "test10sub", "no TVS",
+	refused(tftp_restart(f, "n2", false, &e), &e, "test10sub",
+		"the TVS of test10pub and of 2 more do not answer",
 		"leave the reset list in place");
 	/* Now it waits; whatever changes, it still would. */
 	fixture_pass(f, 301); /* no hold any more */

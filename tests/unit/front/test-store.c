@@ -560,6 +560,63 @@ static void test_alerts(void **state)
 	assert_int_equal(store_alert_put(s, &a, &e), RC_ERROR);
 }
 
+/* Whose TVS was seen to answer; a node that goes takes it along. */
+static void test_tvs(void **state)
+{
+	struct store CLEANUP(store_free) *s = open_store(*state);
+	struct cluster c = {.nnodes = 1, .nodes = {{.id = "n1"}}};
+	struct tvs_seen t = {.node = "n2", .since = 5}, *out;
+	struct err e;
+	size_t n;
+
+	err_set(&t.error, RC_STALE, "connect", "nobody answers there", NULL, "it");
+	assert_ok(store_tvs_put(s, &t, &e), &e);
+	t = (struct tvs_seen){.node = "n1", .since = 6};
+	assert_ok(store_tvs_put(s, &t, &e), &e);
+	t.since = 7;
+	assert_ok(store_tvs_put(s, &t, &e), &e);
+	assert_ok(store_tvs(s, &out, &n, &e), &e);
+	assert_int_equal(n, 2);
+	assert_string_equal(out[0].node, "n1");
+	assert_int_equal(out[0].since, 7);
+	assert_int_equal(out[0].error.rc, RC_OK);
+	assert_int_equal(out[1].since, 5);
+	assert_string_equal(out[1].error.why, "nobody answers there");
+	free(out);
+	assert_ok(store_keep_nodes(s, &c, &n, &e), &e);
+	assert_int_equal(n, 1);
+	assert_ok(store_tvs(s, &out, &n, &e), &e);
+	assert_int_equal(n, 1);
+	free(out);
+}
+
+static void test_signed(void **state)
+{
+	struct signed_files f = {.at = 5, .files = 40000, .refused = 2}, got;
+	struct store *s = open_store(*state);
+	struct err e;
+
+	assert_ok(store_signed(s, "n1", &got, &e), &e);
+	assert_string_equal(got.cert, "");
+	memset(f.cert, 'c', 40);
+	err_set(&f.error, RC_VERIFY, "verify", "its signature does not verify", NULL, "x.sgn");
+	assert_ok(store_signed_put(s, "n1", &f, &e), &e);
+	f.cert[0] = 'd';
+	assert_ok(store_signed_put(s, "n1", &f, &e), &e); /* in its place */
+	store_free(s);
+	s = open_store(*state);
+	assert_ok(store_signed(s, "n1", &got, &e), &e);
+	assert_string_equal(got.cert, f.cert);
+	assert_int_equal(got.at, 5);
+	assert_int_equal(got.files, 40000);
+	assert_int_equal(got.refused, 2);
+	assert_int_equal(got.error.rc, RC_VERIFY);
+	assert_string_equal(got.error.what, "x.sgn");
+	assert_ok(store_signed(s, "n2", &got, &e), &e);
+	assert_string_equal(got.cert, "");
+	store_free(s);
+}
+
 /* A file of version 1, as the first release made it, keeps what it holds. */
 static void test_migration(void **state)
 {
@@ -624,7 +681,8 @@ int main(void)
 		TEST(test_other_lists), TEST(test_one_operation),
 		TEST(test_keys),    TEST(test_killed),	    TEST(test_opening),
 		TEST(test_immutable), TEST(test_backups), TEST(test_vaults),
-		TEST(test_alerts),    TEST(test_migration),
+		TEST(test_alerts),    TEST(test_tvs),	    TEST(test_migration),
+		TEST(test_signed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

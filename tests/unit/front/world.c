@@ -56,7 +56,7 @@ void world_stop(void)
 
 static char ids[WORLD_NODES][3] = {"n1", "n2", "n3", "n4"};
 
-void world_start(struct world *w, size_t nodes, unsigned policy, bool tvs)
+void world_start(struct world *w, size_t nodes, unsigned policy, enum judge_tvs tvs)
 {
 	static char name[] = "world";
 
@@ -226,16 +226,23 @@ unsigned world_named(const struct itl *l)
 	return named;
 }
 
+static size_t add_all(const struct world *w, enum unit unit, size_t number, X509 **to)
+{
+	size_t n = 0;
+
+	for (unsigned g = 0; g <= w->generation[unit][number]; g++)
+		to[n++] = pair_of(unit, number, g)->cert;
+	return n;
+}
+
 size_t world_tvs(const struct world *w, unsigned group, struct phone_tvs *out)
 {
-	static X509 *sast[WORLD_NODES + 1];
-	size_t n = 0, nsast = 0;
+	static X509 *sast[(WORLD_NODES + 1) * WORLD_GENERATIONS];
+	size_t n = 0, nsast = add_all(w, UNIT_ITLRECOVERY, 0, sast);
 
-	for (size_t i = 0; i < w->cluster.nnodes; i++)
-		sast[nsast++] = current(w, UNIT_CALLMANAGER,
-					world_number(w->cluster.nodes[i].id))->cert;
-	sast[nsast++] = current(w, UNIT_ITLRECOVERY, 0)->cert;
-	for (size_t i = 0; w->tvs && i < w->cluster.nnodes; i++) {
+	for (size_t i = 0; i < WORLD_NODES; i++)
+		nsast += add_all(w, UNIT_CALLMANAGER, i, sast + nsast);
+	for (size_t i = 0; w->tvs == JUDGE_TVS_ANSWERS && i < w->cluster.nnodes; i++) {
 		size_t number = world_number(w->cluster.nodes[i].id);
 
 		if (group & 1u << number)

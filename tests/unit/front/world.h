@@ -7,6 +7,7 @@
 
 #include "cluster/cluster.h"
 #include "itl/itl.h"
+#include "judge.h"
 #include "keyd/client.h"
 #include "support/phone.h"
 
@@ -15,13 +16,13 @@
 
 struct world {
 	struct cluster cluster; /* the nodes that are members: "n1" to "n4" */
-	bool tvs;               /* TVSs answer */
+	enum judge_tvs tvs;
 	unsigned generation[UNIT_COUNT][WORLD_NODES]; /* current; from 0 */
 	uint32_t now;
 };
 
 /* Members n1 to nN, n1 the publisher. Nothing needs to be freed. */
-void world_start(struct world *w, size_t nodes, unsigned policy, bool tvs);
+void world_start(struct world *w, size_t nodes, unsigned policy, enum judge_tvs tvs);
 /* The pool's end. */
 void world_stop(void);
 
@@ -43,7 +44,8 @@ struct bytes world_reset(const struct world *w, const struct itl *source,
 			 uint32_t timestamp, X509 **signer);
 /* The nodes whose TVS, of whatever generation, a list names; a bit each. */
 unsigned world_named(const struct itl *l);
-/* The TVSs of these members that answer; borrowed until the next call. */
+/* The TVSs of these members that answer: they vouch for every key of the token, retired
+ * ones too. Borrowed until the next call. */
 size_t world_tvs(const struct world *w, unsigned group, struct phone_tvs *out);
 
 #endif

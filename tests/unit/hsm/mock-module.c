@@ -82,6 +82,14 @@ static bool hear(CK_ATTRIBUTE heard[MAX_ROWS], const CK_ATTRIBUTE *said,
 	return true;
 }
 
+static bool is_unknown(const CK_ATTRIBUTE *said, CK_ULONG n)
+{
+	for (CK_ULONG i = 0; mock_state.knows_no_trusted && i < n; i++)
+		if (said[i].type == CKA_WRAP_WITH_TRUSTED)
+			return true;
+	return false;
+}
+
 static CK_RV generate(CK_SESSION_HANDLE session, CK_MECHANISM *m,
 		      CK_ATTRIBUTE *public, CK_ULONG npublic,
 		      CK_ATTRIBUTE *private, CK_ULONG nprivate,
@@ -90,6 +98,8 @@ static CK_RV generate(CK_SESSION_HANDLE session, CK_MECHANISM *m,
 	CK_ATTRIBUTE changed[MAX_ROWS];
 	CK_RV rv = fault(MOCK_GENERATE);
 
+	if (is_unknown(private, nprivate))
+		return CKR_ATTRIBUTE_TYPE_INVALID; /* counted above */
 	if (!hear(changed, private, nprivate))
 		return CKR_ARGUMENTS_BAD;
 	/* A token that fills up stores one half and then fails. */
@@ -117,6 +127,8 @@ static CK_RV get_attribute(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
 {
 	CK_RV rv = fault(MOCK_GET_ATTRIBUTE);
 
+	if (is_unknown(template, n))
+		return CKR_ATTRIBUTE_TYPE_INVALID;
 	return rv != CKR_OK ? rv
 			    : real->C_GetAttributeValue(session, object,
 							template, n);

@@ -43,6 +43,7 @@ struct mock {
 	int lets_out;              /* CKM_AES_CBC_PAD wraps a key that may not leave,
 				      if it did so while it might */
 	int deaf_to_seals;         /* C_SetAttributeValue does nothing */
+	int knows_no_trusted;      /* CKA_WRAP_WITH_TRUSTED is no attribute */
 	int no_key_wrap;           /* the RFC 5649 mechanisms are unknown */
 };
 

@@ -236,6 +236,45 @@ static void test_token_that_ignores_templates(void **state)
 
 /* ---- the certificate commits ---- */
 
+/* All other rights are asked of it, and are the key's. */
+static void test_token_that_knows_no_trusted(void **state)
+{
+	struct fixture *f = *state;
+	struct mock *m = mock_of(state);
+	struct hsm_key *k;
+
+	m->knows_no_trusted = 1;
+	k = fixture_pair(f, "CAPF/c/2", 1024, HSM_SIGN);
+	m->knows_no_trusted = 0;
+	assert_int_equal(m->count[MOCK_GENERATE], 2);
+	for (size_t r = 0; r < COUNT_OF(private_flags); r++)
+		check_flag(f, k->private_handle, private_flags[r].type,
+			   private_flags[r].name,
+			   private_flags[r].usage ? private_flags[r].usage == HSM_SIGN
+						  : private_flags[r].always);
+	hsm_key_free(k);
+}
+
+/* One that knows no attribute at all is asked twice, and no more. */
+static void test_token_that_knows_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct mock *m = mock_of(state);
+	uint8_t id[HSM_ID_LEN];
+	struct hsm_key *k = NULL;
+	struct err e;
+
+	hsm_id_new(id);
+	m->fault[MOCK_GENERATE].rv = CKR_ATTRIBUTE_TYPE_INVALID;
+	m->fault[MOCK_GENERATE].times = 100;
+	assert_int_equal(hsm_key_generate(f->session, id, "CAPF/c/3", 1024, HSM_SIGN, &k,
+					  &e),
+			 RC_TOKEN);
+	m->fault[MOCK_GENERATE].times = 0;
+	assert_int_equal(m->count[MOCK_GENERATE], 2);
+	assert_null(k);
+}
+
 static void test_commit(void **state)
 {
 	struct fixture *f = *state;
@@ -283,6 +322,8 @@ int main(void)
 		cmocka_unit_test(test_ids_are_random),
 		cmocka_unit_test(test_generate_fails),
 		cmocka_unit_test(test_token_that_ignores_templates),
+		cmocka_unit_test(test_token_that_knows_no_trusted),
+		cmocka_unit_test(test_token_that_knows_nothing),
 		cmocka_unit_test(test_commit),
 		cmocka_unit_test(test_commit_fails),
 	};

@@ -212,7 +212,7 @@ static void ec_records(void **state)
 		{.role = ITL_TVS, .cert = ec.cert},
 	};
 	struct itl_plan plan = {"ITLFile.tlv", rsa2048.cert, ITL_SHA256, MADE,
-				true, {1, 1}, entries, COUNT_OF(entries)};
+				true, {1, 1}, entries, COUNT_OF(entries), false};
 	struct itl_signer with = party_signer(&rsa2048);
 	uint8_t *out = NULL;
 	size_t n = 0;
@@ -403,7 +403,7 @@ static void resign_keeps_signer_version(void **state)
 {
 	struct itl_entry entries[] = {sast(&rsa1024), sast(&rsa2048), sast(&rsa2048)};
 	struct itl_plan plan = {"CTLFile.tlv", rsa1024.cert, ITL_SHA1, MADE,
-				true, {1, 0}, entries, 3};
+				true, {1, 0}, entries, 3, false};
 	struct itl_signer first = party_signer(&rsa1024), second = party_signer(&rsa2048);
 	uint8_t *out = NULL, *again = NULL;
 	size_t n = 0, m = 0;

@@ -168,7 +168,7 @@ static void sample_rebuilt(void **state)
 		assert_ok(itl_record_x509(r, &entries[i].cert, &e), &e);
 	}
 	struct itl_plan plan = {"CTLFile.tlv", entries[0].cert, ITL_SHA1, l->timestamp,
-				false, {0}, entries, COUNT_OF(entries)};
+				false, {0}, entries, COUNT_OF(entries), false};
 
 	assert_ok(itl_build(&plan, &zeros, &out, &n, &e), &e);
 	assert_int_equal(n, file.n);

@@ -38,6 +38,8 @@ extern struct keyd_seen {
 	uint32_t security; /* which cluster security password is set */
 	char old_security[64], new_security[64]; /* what was given and set */
 	char override[400]; /* "": nothing */
+	struct keyd_key keys[4]; /* that the token has; the test's own certificates */
+	size_t nkeys;
 } keyd_seen;
 
 int world_setup(void **state);    /* *state: a struct world */

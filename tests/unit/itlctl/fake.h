@@ -28,6 +28,7 @@ extern struct fake {
 	const char *p12_password; /* what it opens with; NULL: SECURITY */
 	size_t size;           /* of what is exported; 0: 1709 */
 	bool unrecorded;       /* front does not take the proof */
+	bool trust;            /* what is opened has a trust store */
 	bool present;          /* the imported key is there already */
 	/* What the vault was opened with; "": without. */
 	char sftp_password[64], known_hosts[64], identity[512];

@@ -166,7 +166,8 @@ static const struct {
 	 "a reset runs", "", 1},
 	{"utils ctl update CTLFile now", {0}, 2, "too many arguments", "", 0},
 	{"utils ctl update", {0}, 2, "utils ctl update CTLFile", "", 0},
-	{"utils ctl update CTLFile --dry-run", {0}, 2, "--dry-run", "", 0},
+	{"utils ctl update CTLFile --dry-run", {"ctl-plan", {ERROR("token", "no token")}}, 4,
+	 "no token", "", 0},
 };
 
 static void refusals_have_their_exit_codes(void **state)
@@ -185,6 +186,39 @@ static void refusals_have_their_exit_codes(void **state)
 		assert_non_null(strstr(o.err, refusals[i].err));
 		assert_string_equal(o.out, refusals[i].out);
 		assert_int_equal(keyd_seen.ntickets, refusals[i].tickets);
+		output_clear(&o);
+		world_teardown(&own);
+	}
+}
+
+/* Without a password, and without a change. */
+static void a_dry_run_says_what_would_change(void **state)
+{
+	static const struct {
+		struct reply plan[2];
+		const char *says;
+	} rows[] = {
+		{{{"ctl-plan", {"{\"result\":{\"sha1\":\"" SHA_R "\",\"adds\":[\"CallManager/n1/2 as SAST\","
+				"\"CAPF/t/2 as CAPF\"],\"drops\":[\"CallManager/n1/1 as SAST\"]}}"}}, {0}},
+		 "+ CallManager/n1/2 as SAST + CAPF/t/2 as CAPF - CallManager/n1/1 as SAST Nothing was changed. "},
+		{{{"ctl-plan", {"{\"result\":{\"sha1\":null,\"adds\":[\"CAPF/t/2 as CAPF\"],\"drops\":[]}}"}}, {0}},
+		 "test10pub serves no CTL; a new one would name + CAPF/t/2 as CAPF Nothing was changed. "},
+		{{{"ctl-plan", {"{\"result\":{\"sha1\":\"" SHA_R "\",\"adds\":[],\"drops\":[]}}"}}, {0}},
+		 "The CTL names the present certificates, and no others. Nothing was changed. "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct output o;
+		void *own;
+
+		assert_int_equal(world_setup(&own), 0);
+		world_open(own, rows[i].plan);
+		o = world_run(own, "utils ctl update CTLFile --dry-run");
+		assert_int_equal(o.code, 0);
+		check_squeezed(o.out, rows[i].says);
+		assert_string_equal(o.err, "");
+		assert_int_equal(keyd_seen.ntickets, 0);
 		output_clear(&o);
 		world_teardown(&own);
 	}
@@ -263,6 +297,10 @@ static const struct {
 	 {" up to date", "CTL: " SHA_R ", signed by CallManager/n1/1\n"}, "shall serve"},
 	{STATUS("{\"want\":" OURS(SHA_R) ",\"have\":" OURS(SHA_A) "}"),
 	 {" on its way", "shall serve the CTL " SHA_R}, "shall serve " SHA_A},
+	{STATUS("{\"want\":" OURS(SHA_R) ",\"have\":" OURS(SHA_R) ",\"old\":{\"adds\":"
+		"[\"CAPF/t/2 as CAPF\"],\"drops\":[\"CAPF/t/1 as CAPF\"]}}"),
+	 {"the CTL lacks CAPF/t/2 as CAPF\n    the CTL still names CAPF/t/1 as CAPF\n",
+	  "itlctl utils ctl update CTLFile"}, "shall serve"},
 	{STATUS("{\"want\":null,\"have\":" OTHER "}"),
 	 {" up to date", "CTL: " SHA_R ", not this cluster's\n"}, "shall serve"},
 };
@@ -296,6 +334,7 @@ int main(void)
 		IN_WORLD(a_node_that_failed_is_named),
 		IN_WORLD(in_json),
 		cmocka_unit_test(refusals_have_their_exit_codes),
+		cmocka_unit_test(a_dry_run_says_what_would_change),
 		IN_WORLD(show_ctl_shows_what_a_node_serves),
 		IN_WORLD(no_ctl_is_no_list),
 		cmocka_unit_test(the_status_has_the_ctl),

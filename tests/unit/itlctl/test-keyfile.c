@@ -4,7 +4,9 @@
 #include "fake.h"
 #include "base/num.h"
 #include "itlctl/keyfile.h"
+#include "itlctl/pemfile.h"
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	const char *vault, *folder, *name; /* folder NULL: refused */
@@ -103,11 +105,31 @@ static void nothing_is_asked_in_vain(void **state)
 	}
 }
 
+/* A file of the kernel's claims a page and has some digits, as one has that is made
+ * shorter between the two looks. */
+static void a_file_that_shrinks(void **state)
+{
+	static const char path[] = "/sys/kernel/uevent_seqnum";
+	const struct ctl c = {0};
+	struct pemfile f;
+	struct err e;
+
+	(void)state;
+	if (access(path, R_OK) != 0)
+		skip();
+	assert_int_equal(pemfile_pair(&c, path, path, &f, &e), RC_ERROR);
+	assert_string_equal(e.why, "became shorter while it was read");
+	assert_non_null(strstr(e.what, path));
+	assert_true(e.hint[0] != '\0');
+	assert_false(pemfile_has_key(path));
+}
+
 int main(void)
 {
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vaults_are_folders_or_files),
+		cmocka_unit_test(a_file_that_shrinks),
 		IN_WORLD(nothing_is_asked_in_vain),
 	};
 

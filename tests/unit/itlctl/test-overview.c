@@ -22,15 +22,18 @@ static const struct reply service[] = {
 	  "which `key list` names, and give the command again; nothing was changed by this one\"},"
 	  "\"keyd\":{\"token\":\"a token whose name has 32 letters\",\"keys\":9,\"audit_entries\":12},"
 	  "\"holds\":[{\"node\":\"n2\",\"unit\":\"TVS\",\"seconds\":123}],"
-	  "\"nodes\":[{\"id\":\"n1\",\"host\":\"test10pub\",\"tftp\":true,"
+	  "\"nodes\":[{\"id\":\"n1\",\"host\":\"test10pub\",\"tftp\":true,\"tvs\":true,"
+	  "\"tvs_answers\":{\"answers\":true,\"seen\":true,\"checked\":1393625467,\"error\":null},"
 	  "\"have\":" LIST(SHA_A, "ITLRecovery/test10/1") ",\"have_since\":1393439067,\"error\":null,"
 	  "\"ctl\":{\"have\":" LIST(SHA_B, "CallManager/n1/2") ",\"have_since\":1393439067}},"
-	  "{\"id\":\"n2\",\"host\":\"test10sub-with-a-name-that-is-long\",\"tftp\":true,"
+	  "{\"id\":\"n2\",\"host\":\"test10sub-with-a-name-that-is-long\",\"tftp\":true,\"tvs\":true,"
+	  "\"tvs_answers\":{\"answers\":false,\"seen\":false,\"checked\":1393539067,\"error\":{\"rc\":\"stale\",\"op\":\"connect\","
+	  "\"what\":\"test10sub: 127.0.0.2:2445\",\"why\":\"nobody listens there\",\"name\":\"\",\"code\":0,\"hint\":\"\"}},"
 	  "\"have\":" LIST(SHA_B, "CallManager/a-node-with-a-long-name/1") ",\"have_since\":1393439067,"
 	  "\"error\":{\"rc\":\"error\",\"op\":\"fetch\",\"what\":\"tftp://127.0.0.2/ITLFile.tlv\","
 	  "\"why\":\"the server does not answer, although it was restarted and all seemed to be well with it\","
 	  "\"name\":\"ETIMEDOUT\",\"code\":110,\"hint\":\"start it\"}},"
-	  "{\"id\":\"n3\",\"host\":\"test10sub2\",\"tftp\":false,\"have\":null,\"error\":null}]}}"}},
+	  "{\"id\":\"n3\",\"host\":\"test10sub2\",\"tftp\":false,\"tvs\":false,\"tvs_answers\":null,\"have\":null,\"error\":null}]}}"}},
 	{"certs",
 	 {"{\"result\":{\"certs\":[" CERT("CallManager", "\"n1\"", "1", "false", "1551205467") ","
 	  CERT("CallManager", "\"n1\"", "2", "true", "1551205467") ","
@@ -47,7 +50,8 @@ static void it_fits_the_page(void **state)
 		"reset by alice (uid 1000) since 2014-02-26",
 		"Last       generate by bob (uid 1001), failed 2014-02-26",
 		"the token is full: remove retired keys", "none that counts", "nothing was ever proved",
-		"2: itlctl show alerts",
+		"2: itlctl show alerts", "TVS        answers phones on 1 of 2 nodes, as of 2014-02-27",
+		"    connect on test10sub: 127.0.0.2:2445: nobody listens there\n",
 		"test10sub: TVS is new; its other certificates wait 123 s",
 		("test10pub       ITL " SHA_A " ITLRecovery/test10/1"),
 		("                CTL " SHA_B " CallManager/n1/2"),
@@ -110,7 +114,7 @@ static void nothing_to_see(void **state)
 	};
 	static const char *const has[] = {"nobody listens", "none runs",
 					  "Backup     good", "Alerts     none",
-					  "Holds      none"};
+					  "Holds      none", "TVS        none in cluster.conf"};
 	struct output o;
 
 	world_open(*state, quiet);

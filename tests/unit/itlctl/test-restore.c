@@ -370,6 +370,12 @@ static void restore_is_one_command(void **state)
 					"decrypt " FAKE_NEWEST ";import;security;");
 	check_requests(w, "init-plan;tftp-restart;reset-plan localkey;reset localkey;");
 	output_clear(&o);
+	/* one with a trust store, which the new token's Audit key did not sign */
+	fake.trust = true;
+	o = world_run(w, "cluster init --restore /vault" FILES);
+	assert_int_equal(o.code, 0);
+	assert_non_null(strstr(o.out, "itlctl trust add DIR/TrustFile.tlv\n"));
+	output_clear(&o);
 }
 
 static void restore_of_a_file_by_sftp_in_json(void **state)
@@ -392,6 +398,7 @@ static void restore_of_a_file_by_sftp_in_json(void **state)
 	assert_true(json_is_true(json_object_get(r, "security_set")));
 	assert_string_equal(json_string_value(json_object_get(json_object_get(r, "restored"), "key")),
 			    "ITLRecovery/test10/2");
+	assert_true(json_is_false(json_object_get(json_object_get(r, "restored"), "trust")));
 	assert_string_equal(json_string_value(json_object_get(json_object_get(r, "reset"), "sha1")), SHA_R);
 	assert_true(json_is_real(json_object_get(r, "seconds")));
 	json_decref(j);

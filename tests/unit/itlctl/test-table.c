@@ -39,7 +39,6 @@ static const struct {
 	{"show --node", RC_USAGE, "--node NAME", 0},
 	{"show --node= itl", RC_USAGE, "--node NAME", 0},
 	{"--node a --node b", RC_USAGE, "--node", 0},
-	{"1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", RC_USAGE, "17", 0},
 };
 
 static void lines_are_sorted(void **state)
@@ -70,6 +69,22 @@ static void lines_are_sorted(void **state)
 		if (lines[i].given & OPT_BIT(OPT_NODE))
 			assert_string_equal(l.opt.value[OPT_NODE], "n2");
 	}
+}
+
+/* A shell's pattern may name many files, but not any number. */
+static void too_many_words(void **state)
+{
+	static const char *argv[LINE_MAX_WORDS + 1];
+	struct line l;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(argv); i++)
+		argv[i] = i == LINE_MAX_WORDS ? "last" : "word";
+	assert_ok(line_parse(LINE_MAX_WORDS, argv, &l, &e), &e);
+	assert_int_equal(l.nwords, LINE_MAX_WORDS);
+	assert_int_equal(line_parse(LINE_MAX_WORDS + 1, argv, &l, &e), RC_USAGE);
+	assert_string_equal(e.what, "last");
 }
 
 static const struct {
@@ -132,7 +147,7 @@ static const struct {
 	const char *before, *prefix;
 	const char *found;
 } completions[] = {
-	{"", "s", "show set "},
+	{"", "s", "show set sign "},
 	{"", "u", "utils "},
 	{"show", "", "itl ctl cluster status cert backup alerts csr "},
 	{"show", "c", "ctl cluster cert csr "},
@@ -303,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_are_sorted),
+		cmocka_unit_test(too_many_words),
 		cmocka_unit_test(commands_are_found),
 		cmocka_unit_test(words_are_completed),
 		cmocka_unit_test(every_row_is_whole),

@@ -5,14 +5,10 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "lists.h"
-#include "support/server.h"
-#include <jansson.h>
+#include "phones.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-
-#define PHONE "SEP001122330000"
 
 /* What a server may offer. */
 enum offer {
@@ -22,8 +18,6 @@ enum offer {
 
 static struct keys old_keys, new_keys;
 static struct bytes offers[OFFERS];
-static char *dir, *root;
-static struct server tftp;
 
 static struct bytes copy(struct bytes b, size_t n)
 {
@@ -37,8 +31,6 @@ static struct bytes copy(struct bytes b, size_t n)
 
 static int setup(void **state)
 {
-	char path[4096];
-
 	(void)state;
 	keys_new(&old_keys, "test10pub");
 	keys_new(&new_keys, "test10pub");
@@ -56,104 +48,20 @@ static int setup(void **state)
 	offers[RESET] = list_reset(&old_keys, offers[FOREIGN], 4000);
 	offers[NEXT] = list_itl(&new_keys, 5000);
 
-	dir = support_tmpdir();
-	assert_true(snprintf(path, sizeof path, "%s/tftp", dir) > 0);
-	root = strdup(path);
-	assert_return_code(mkdir(root, 0755), 0);
-	assert_return_code(chmod(root, 0755), 0);
-	tftp = server_tftp(root, 0);
+	phones_setup();
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	server_stop(&tftp);
-	support_tmpdir_remove(dir);
-	free(root);
+	phones_teardown();
 	for (int i = 0; i < OFFERS; i++)
 		free((void *)offers[i].p);
 	new_keys.recovery = (struct signing){0};
 	keys_free(&old_keys);
 	keys_free(&new_keys);
 	return 0;
-}
-
-/* Every test has its own phones and an empty server. */
-static int fresh(void **state)
-{
-	int code;
-
-	(void)state;
-	free(run(&code, "rm -rf %s/state %s/*", dir, root));
-	return code;
-}
-
-static void serve(const char *name, struct bytes content)
-{
-	char path[4096];
-	struct err e;
-
-	assert_ok(file_path(path, sizeof path, root, name, &e), &e);
-	if (content.p)
-		assert_ok(file_replace(path, content, 0644, &e), &e);
-	else
-		(void)unlink(path);
-}
-
-/* A reset of one phone: its report. */
-static json_t *reset_with(const char *more, int *code)
-{
-	char *out = run(code, ITLPHONE " --state %s/state --json --server "
-				       "127.0.0.1 %s reset 2>/dev/null",
-			dir, more);
-	json_t *report = json_loads(out, 0, NULL);
-
-	if (!report)
-		fail_msg("no report: %s", out);
-	free(out);
-	return report;
-}
-
-static json_t *reset(int *code)
-{
-	char more[64];
-
-	(void)snprintf(more, sizeof more, "--tftp-port %u", tftp.port);
-	return reset_with(more, code);
-}
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *t = json_string_value(json_object_get(o, key));
-
-	return t ? t : "(null)";
-}
-
-static const char *last_status(const json_t *report)
-{
-	const json_t *lines = json_object_get(report, "status");
-
-	return json_string_value(
-		json_array_get(lines, json_array_size(lines) - 1));
-}
-
-/* The list in the phone's folder is this one (or there is none). */
-static void check_installed(struct bytes want)
-{
-	char path[4096];
-	uint8_t *got = NULL;
-	size_t n = 0;
-	struct err e;
-
-	(void)snprintf(path, sizeof path, "%s/state/" PHONE "/ITLFile.tlv", dir);
-	if (!want.n) {
-		assert_int_equal(access(path, F_OK), -1);
-		return;
-	}
-	assert_ok(file_read(path, ITL_MAX, &got, &n, &e), &e);
-	assert_true(bytes_equal(bytes_of(got, n), want));
-	free(got);
 }
 
 static void test_decisions(void **state)
@@ -417,6 +325,8 @@ static void test_configuration(void **state)
 		const char *want;
 	} rows[] = {
 		{list_sgn(&old_keys, sgn, "<device/>"), "accepted"},
+		/* not the name that it asked for */
+		{list_sgn(&old_keys, PHONE ".cnf.xml", "<device/>"), "rejected"},
 		{list_sgn(&new_keys, sgn, "<device/>"), "rejected"},
 		{list_sgn(&sast, sgn, "<device/>"), "rejected"},
 		{list_sgn(&old_keys, "SEP001122330001.cnf.xml.sgn", "<device/>"),

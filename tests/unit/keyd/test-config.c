@@ -48,6 +48,8 @@ static void mistakes(void **state)
 		{GOOD "pin = file:/etc/pin\nsessions = 16\n[keyd]\n"
 		      "deadline-seconds = 5\n", NULL, NULL},
 		{GOOD "pin = prompt\n", NULL, NULL},
+		{GOOD "[keyd]\nverify = no\n", NULL, NULL},
+		{GOOD "[keyd]\nverify = 0\n", "keyd.conf:5: verify", "yes or no"},
 		{GOOD "pin = 1234\n", "keyd.conf:4: pin", "credential:NAME"},
 		{GOOD "pim = prompt\n", "keyd.conf:4: pim", "unknown key"},
 		{GOOD "uri = pkcs11:token=b\n", "keyd.conf:4: uri", "twice"},

@@ -226,6 +226,7 @@ static void names_that_are_lists(void **state)
 	static const char *const names[] = {
 		"ITLFile.tlv", "itlfile.TLV", "CTLFile.tlv", "sub/ITLFile.tlv",
 		"CTLSEP001122334455.tlv", "", "/etc/passwd", "../x", "a\nb",
+		"a\xc2\x9b=31m", /* what terminals obey, too */
 	};
 
 	(void)state;
@@ -314,6 +315,7 @@ static void roles(void **state)
 		{KEYD_CSR_SHOW, true, false, false},
 		{KEYD_CERT_IMPORT, true, false, false},
 		{KEYD_OVERRIDE, true, false, true},
+		{KEYD_TRUST, true, false, false},
 	};
 
 	(void)state;

@@ -261,6 +261,7 @@ static void without_room(void **state)
 		skip();
 	reopen();
 	assert_int_equal(add(10, &e), LOGFILE_DONE);
+	assert_false(logfile_is_scarce(&f));
 	fd = open(beside("-other"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	while (write(fd, fill, sizeof fill) > 0)
 		;
@@ -269,6 +270,7 @@ static void without_room(void **state)
 		;
 	assert_int_equal(add(1, &e), LOGFILE_STUCK);
 	assert_string_equal(e.name, "ENOSPC");
+	assert_true(logfile_is_scarce(&f));
 	assert_non_null(strstr(e.hint, "free space"));
 	assert_non_null(strstr(e.what, log_path));
 	/* nor a new file; the old one is where it was */
@@ -281,6 +283,7 @@ static void without_room(void **state)
 	}
 	(void)verified(1);
 	assert_int_equal(unlink(beside("-other")), 0);
+	assert_false(logfile_is_scarce(&f));
 	assert_int_equal(add(10, &e), LOGFILE_DONE);
 	(void)verified(1);
 	logfile_close(&f);

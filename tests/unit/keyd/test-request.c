@@ -15,12 +15,14 @@ static struct service s;
 
 static int start(void **state)
 {
+	struct err e;
+
 	(void)state;
 	memset(&s, 0, sizeof s);
 	tickets_init(&s.tickets);
 	proofs_init(&s.proofs);
 	limit_init(&s.limit);
-	requests_init(&s);
+	assert_ok(requests_init(&s, &e), &e);
 	(void)pthread_mutex_init(&s.state.lock, NULL);
 	return 0;
 }

@@ -8,6 +8,13 @@
 /* A certificate in PEM or DER; NULL if the bytes are neither. */
 X509 *certs_read(struct bytes b);
 
+/* All of a file, in its order: PEM, whatever stands between them, or one in DER. Each is
+ * given to `take`, which owns it; its error ends the reading. RC_USAGE, with the path,
+ * if there is none, or one that cannot be read. */
+typedef enum rc certs_take(void *arg, X509 *x, struct err *e);
+enum rc certs_read_all(struct bytes file, const char *path, certs_take *take, void *arg,
+		       struct err *e) MUST_CHECK;
+
 enum certs_how {
 	CERTS_REGENERATE = 1, /* one that is there may be replaced */
 	CERTS_FORCE = 2,      /* whatever front has against that */

@@ -58,8 +58,12 @@ command_fn audit_verify_log;
 command_fn audit_show, audit_export;
 /* filecmd.c */
 command_fn file_show, file_verify, file_diff, file_accept;
+/* sign.c */
+command_fn sign;
 /* nodecheck.c */
 command_fn node_check;
+/* trust.c */
+command_fn trust_add, trust_list, trust_remove;
 /* session.c */
 command_fn session_node, session_help, session_exit;
 

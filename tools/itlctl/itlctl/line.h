@@ -44,6 +44,12 @@ enum option {
 	OPT_KEY,
 	OPT_LAST,
 	OPT_CA,
+	OPT_ROLES,
+	OPT_TTL,
+	OPT_DIR,
+	OPT_PATTERN,
+	OPT_DIGEST,
+	OPT_VERIFY,
 	OPT_HELP,
 	OPT_VERSION,
 	OPT_COUNT
@@ -68,7 +74,7 @@ struct option_values {
 /* The options that were given. */
 option_set options_given(const struct option_values *v);
 
-#define LINE_MAX_WORDS 16
+#define LINE_MAX_WORDS 4096 /* a shell's pattern can name many files */
 
 struct line {
 	struct option_values opt;

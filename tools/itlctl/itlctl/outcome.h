@@ -10,6 +10,10 @@ void outcome_show(struct ctl *c, const json_t *result);
 /* Of an operation of more than one list: the nodes alone. */
 void outcome_nodes(struct ctl *c, const json_t *nodes);
 
+/* A warning if signed files of this host could not be signed again (the door's
+ * "files", or null). */
+void outcome_files(const struct ctl *c, const char *host, const json_t *files);
+
 /* An array of texts, for people. */
 void outcome_warnings(const struct ctl *c, const json_t *warnings);
 

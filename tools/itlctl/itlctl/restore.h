@@ -9,6 +9,7 @@
 struct restored {
 	struct imported key;
 	bool security_set; /* the password that opened it became the cluster's */
+	bool trust;        /* the backup has a trust store */
 };
 
 /* pw has both passwords. Another recovery key that the token has is never

@@ -10,6 +10,22 @@
 #include "base/secret.h"
 #include <jansson.h>
 
+/*
+ * A dialogue, for a job that has one (carry.h). heard() gets each message of the
+ * child's, on the thread that runs the job, and answers by carry_say(). It takes as long
+ * as it takes; an error of its own becomes that of the job, whose child is hung up on
+ * and has a moment to end by itself, so that it leaves nothing half done.
+ */
+struct carry_voice;
+struct carry_talk {
+	size_t max; /* bytes of a message; a longer one ends the job */
+	enum rc (*heard)(void *arg, struct carry_voice *v, struct bytes message,
+			 struct err *e);
+	void *arg;
+};
+/* It is copied. */
+enum rc carry_say(struct carry_voice *v, struct bytes message, struct err *e) MUST_CHECK;
+
 struct carry_job {
 	const char *program;  /* the path of carry: proc_sibling() */
 	json_t *job;          /* taken over; "parent" is added */
@@ -17,7 +33,8 @@ struct carry_job {
 	const struct secret *password; /* NULL: none. It goes through a pipe. */
 	int agent_fd;         /* borrowed; -1: none */
 	size_t max;           /* bytes that it may bring back; 0: it brings nothing */
-	double seconds;       /* its deadline */
+	double seconds;       /* its deadline; with a dialogue: from one message to the next */
+	const struct carry_talk *talk; /* NULL: none */
 	int stop_fd;          /* readable: it is killed; -1: never */
 };
 

@@ -48,8 +48,8 @@ enum envelope_kind {
 	ENVELOPE_CONF = 1, /* cluster.conf, as it was: name "cluster.conf" */
 	ENVELOPE_CERT,     /* a certificate of the token, DER; name: its label */
 	ENVELOPE_LIST,     /* what a node served; name: the node's id */
-	ENVELOPE_TRUST,    /* a trust store, in CTL format: read already, and written
-			      once there is one */
+	ENVELOPE_TRUST,    /* the trust store, as its signed file; name: that file's,
+			      "TrustFile.tlv" */
 };
 
 struct envelope_item {

@@ -24,6 +24,7 @@ struct bytes {
 bool bytes_equal(struct bytes a, struct bytes b);
 struct bytes bytes_of(const void *p, size_t n);
 struct bytes bytes_of_text(const char *text); /* without the NUL */
+uint8_t *bytes_copy(struct bytes b); /* malloc()ed, also of none; NULL out of memory */
 
 struct reader {
 	const uint8_t *p;

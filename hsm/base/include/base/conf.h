@@ -4,8 +4,8 @@
  * A row gives a key's place in a struct, its range, its default and its help;
  * `-n`, the man pages and the default files are checked against the same rows.
  * Unknown sections and keys, doubled keys and values out of range are errors
- * that name file and line. `;` after white space begins a comment (inih), and a
- * line has at most CONF_LINE_MAX bytes.
+ * that name file and line. `;` after white space begins a comment (inih), a line
+ * has at most CONF_LINE_MAX bytes, and no file a NUL.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define CONF_LINE_MAX 198 /* inih's buffer, less the line end and the NUL */
+#define CONF_FILE_MAX (1u << 20) /* bytes */
 
 enum conf_type {
 	CONF_TEXT, /* char *, malloc()ed */
@@ -29,7 +30,8 @@ struct conf_row {
 	const char *key;
 	enum conf_type type;
 	size_t at;                 /* offsetof in the section's struct */
-	const char *def;           /* NULL: required; "": stays NULL or 0 */
+	const char *def;           /* NULL: required; "": stays NULL or 0, also if the
+				      file gives a text without a value */
 	unsigned min, max;         /* CONF_UINT */
 	const char *const *names;  /* CONF_ENUM, NULL-terminated */
 	const char *help;          /* one line, for man page and default file */
@@ -45,10 +47,11 @@ struct conf_section {
 };
 
 /*
- * Read a file. `sections` is ended by one without a name. Defaults are set
- * when a section opens; a section that the file does not have is not opened.
- * Missing required keys are found at the end. On failure the structs may be
- * half filled: free them as usual.
+ * Read a regular file of at most CONF_FILE_MAX bytes; RC_NOTFOUND if there is none,
+ * RC_ERROR if it cannot be read to its end. `sections` is ended by one without a
+ * name. Defaults are set when a section opens; a section that the file does not have
+ * is not opened. Missing required keys are found at the end. On failure the structs
+ * may be half filled: free them as usual.
  */
 enum rc conf_read(const char *path, const struct conf_section *sections,
 		  void *arg, struct err *e) MUST_CHECK;

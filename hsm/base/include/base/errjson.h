@@ -6,8 +6,13 @@
 #include "base/err.h"
 #include <jansson.h>
 
-/* Words of servers and commands are in it, on their way to a terminal: control
- * characters, and bytes of a text that is not UTF-8, become '?'. NULL out of
+/* Words of servers, commands and tokens on their way to a terminal: JSON takes nothing
+ * but UTF-8, and one text that is none would take the whole answer with it. Control
+ * characters, and bytes of a text that is not UTF-8, become '?'; a character that is
+ * cut off at the end goes. NULL out of memory. */
+json_t *json_words(const char *s);
+
+/* Its texts are json_words(); JSON's null if there is none (rc RC_OK). NULL out of
  * memory. */
 json_t *err_json(const struct err *e);
 

@@ -24,6 +24,10 @@ enum rc file_replace(const char *path, struct bytes content, mode_t mode,
 enum rc file_replace_as(const char *path, const char *like, struct bytes content,
 			struct err *e) MUST_CHECK;
 
+/* What a file begins with, wherever its offset stands, up to n bytes: *got of them, fewer
+ * if it is shorter. However often pread(2) stops short; errno if not. */
+bool file_read_start(int fd, void *to, size_t n, size_t *got) MUST_CHECK;
+
 /* All of b to a descriptor, however often write(2) stops short; errno if not. */
 bool file_write_all(int fd, struct bytes b) MUST_CHECK;
 

@@ -13,6 +13,7 @@
 
 enum option_type {
 	OPTION_TEXT,    /* const char *: points into argv */
+	OPTION_TEXTS,   /* const char *[max]: the same, up to max times, in order */
 	OPTION_UINT,    /* unsigned, min..max */
 	OPTION_SECONDS, /* double, min..max; 0.5 is fine */
 	OPTION_FLAG,    /* bool */

@@ -12,6 +12,10 @@
  */
 enum rc proc_harden(struct err *e) MUST_CHECK;
 
+/* Room for so many descriptors, as far as the hard limit lets us: returns for how many
+ * there is now. */
+unsigned long proc_room_for_files(unsigned long n);
+
 /* The ids of a user of this system; RC_NOTFOUND with the step that makes it. */
 enum rc proc_user(const char *name, uid_t *uid, gid_t *gid,
 		  struct err *e) MUST_CHECK;

@@ -1,6 +1,6 @@
 /*
  * Unix sockets that keep messages whole (SOCK_SEQPACKET), with the peer's
- * identity from the kernel and at most one descriptor beside a message.
+ * identity from the kernel and descriptors beside a message.
  */
 #ifndef BASE_SOCK_H
 #define BASE_SOCK_H
@@ -53,6 +53,20 @@ enum rc sock_send(int fd, struct bytes message, int pass, int flags,
  */
 enum rc sock_recv(int fd, void *buf, size_t cap, size_t *n, int *pass,
 		  int flags, struct err *e) MUST_CHECK;
+
+/*
+ * The same with several descriptors, in order; at most SOCK_PASS_MAX. A message with
+ * more than `most` is RC_USAGE, and all are closed. Who takes a stranger's descriptors
+ * closes them with sock_close_passed().
+ */
+#define SOCK_PASS_MAX 253 /* the kernel's own limit */
+enum rc sock_send_all(int fd, struct bytes message, const int *pass, size_t npass,
+		      int flags, struct err *e) MUST_CHECK;
+enum rc sock_recv_all(int fd, void *buf, size_t cap, size_t *n, int *pass, size_t most,
+		      size_t *npass, int flags, struct err *e) MUST_CHECK;
+
+/* A stranger's descriptor: his TCP socket must not linger in our close(). */
+void sock_close_passed(int fd);
 
 /* Wait until fd has something to read: RC_STALE after ms milliseconds
  * (-1: for ever). */

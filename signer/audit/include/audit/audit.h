@@ -122,7 +122,8 @@ struct audit_certificate {
  *   itlkeeper audit checkpoint 1 | cluster=lab | certificate=<64 hex> |
  *   entry=1204 | head=<64 hex> | time=1763923200
  *   itlkeeper audit certificate 1 | cluster=lab | certificate=<64 hex of the new>
- * An Audit key signs nothing else, but its own certificate.
+ * An Audit key signs nothing else, but its own certificate and trust files, whose
+ * signed bytes begin with 01 00 02 (itl/trust.h): no text of these can be one.
  */
 #define AUDIT_TEXT_MAX 512
 size_t audit_checkpoint_text(const struct audit_checkpoint *c,

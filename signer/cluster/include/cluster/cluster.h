@@ -26,6 +26,7 @@
 
 enum cluster_policy { POLICY_CALLMANAGER, POLICY_ITLRECOVERY };
 enum cluster_hash { CLUSTER_SHA1, CLUSTER_SHA256, CLUSTER_SHA512 };
+enum cluster_file_hash { CLUSTER_FILE_SHA1, CLUSTER_FILE_SHA512 };
 
 /* What a certificate is for. The label in the token begins with its name. */
 enum unit { UNIT_CALLMANAGER, UNIT_TVS, UNIT_CAPF, UNIT_ITLRECOVERY, UNIT_AUDIT,
@@ -73,6 +74,8 @@ struct cluster {
 	unsigned key_bits, capf_bits, recovery_bits; /* latter two: 0 = key_bits */
 	unsigned cert_hash; /* enum cluster_hash; certificates */
 	unsigned list_hash; /* enum cluster_hash; lists */
+	unsigned file_hash; /* enum cluster_file_hash; signed files */
+	unsigned file_bytes; /* of a file to be signed, at most */
 	unsigned cert_years, recovery_years;
 	char *run;       /* sockets and restart requests: /run/itlkeeper */
 	char *state_dir; /* /var/lib/itlkeeper */
@@ -112,6 +115,9 @@ const struct cluster_node *cluster_node_by_id(const struct cluster *c, const cha
  */
 const struct cluster_node *cluster_node_at(const struct cluster *c, size_t i);
 
+/* Whether any node runs a TVS. */
+bool cluster_has_tvs(const struct cluster *c);
+
 /* Key size and common name of a unit's key (node: NULL for cluster units).
  * capf: 8 hex digits, drawn by the caller. */
 unsigned cluster_key_bits(const struct cluster *c, enum unit u,
@@ -131,6 +137,9 @@ enum cluster_path {
 	PATH_AUDIT_LOG,     /* state/keyd/audit.log 0640 */
 	PATH_FRONT_STATE,   /* state/front/         0750 front:itlkeeper */
 	PATH_STATE_DB,      /* state/front/state.db */
+	PATH_TRUST_FILE,    /* state/trust/TrustFile.tlv 0644 (itl/trust.h); the folder
+			       is front's, 0755: everybody may read it */
+	PATH_TVS_STATUS,    /* run/tvs/status.json  0644 */
 };
 #define CLUSTER_PATH_MAX 108 /* sun_path */
 void cluster_path(const struct cluster *c, enum cluster_path which,

@@ -20,8 +20,11 @@
 #define ITL_MAX_RECORDS 256   /* a list that fits holds about 39 */
 #define ITL_MAX_SIGNATURE 512 /* bytes: RSA-4096 */
 #define ITL_MAX_NAME 1024     /* bytes of a DN or file name, NUL included */
+#define ITL_MAX_SERIAL 64     /* bytes; X.509 allows 20 */
 #define ITL_MAX_SAST 2        /* distinct SAST certificates that phones keep */
 #define ITL_MAX_SGN_HEADER 4096 /* bytes of a .sgn's header */
+#define ITL_MAX_STORE (1u << 20)   /* bytes of a trust store: no phone loads it */
+#define ITL_MAX_STORE_RECORDS 1024 /* of one: a record a certificate and role */
 
 enum itl_role {
 	ITL_SAST = 0,
@@ -87,6 +90,8 @@ struct itl {
 enum itl_flags {
 	ITL_LENIENT = 1, /* unknown tags are kept in `tags`, not refused */
 	ITL_SGN = 2,     /* after the header comes a file, not records */
+	ITL_STORE = 4,   /* a trust store (itl/trust.h), not a phone's list: the limits
+			    are ITL_MAX_STORE and ITL_MAX_STORE_RECORDS */
 };
 
 /*
@@ -121,6 +126,14 @@ enum rc itl_record_x509(const struct itl_record *r, X509 **out,
  */
 const struct itl_record *itl_find_signer(const struct itl *in,
 					 const struct itl *signer_of);
+
+/* A certificate's serial as the format has it: no leading zero byte. False if
+ * it is longer than ITL_MAX_SERIAL. */
+bool itl_serial(const X509 *cert, uint8_t buf[ITL_MAX_SERIAL], struct bytes *out);
+
+/* True if the issuer (as any writer joins names, with or without its NUL) and the
+ * serial (with or without a leading zero byte) are this certificate's. */
+bool itl_names_cert(struct bytes issuer, struct bytes serial, const X509 *cert);
 
 /* True if the certificate's serial and issuer are those of l's signer. */
 bool itl_signed_by(const struct itl *l, const X509 *cert);
@@ -167,6 +180,7 @@ struct itl_plan {
 	uint8_t signer_version[2];
 	const struct itl_entry *entries; /* none for a .sgn */
 	size_t nentries;
+	bool store; /* no phone's list: as ITL_STORE */
 };
 
 /*
@@ -184,7 +198,7 @@ struct itl_signer {
  * Build and sign a list in a call manager's order. The plan's records are not
  * required to hold the signer (a .sgn has none). *out is malloc()ed.
  * RC_REFUSED for a signer of 3072 bits or any size that tag 11 cannot name,
- * and for over ITL_MAX bytes.
+ * and for over ITL_MAX bytes (of a store ITL_MAX_STORE).
  */
 enum rc itl_build(const struct itl_plan *plan, const struct itl_signer *signer,
 		  uint8_t **out, size_t *n, struct err *e) MUST_CHECK;

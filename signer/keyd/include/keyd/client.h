@@ -26,6 +26,10 @@ enum rc keyd_open(const char *socket_path, struct keyd **out,
 void keyd_free(struct keyd *k);
 CLEANUP_DEFINE(struct keyd *, keyd_free);
 
+/* For who serves others meanwhile: how long a call waits for a keyd that is away
+ * (seconds), and in all for its answer (0: as long as the longest takes). */
+void keyd_set_patience(struct keyd *k, double come_back, int answer_ms);
+
 /* ---- what anyone with a role may ask ---- */
 struct keyd_status {
 	char token[33], manufacturer[33], model[17], serial[17];
@@ -40,6 +44,7 @@ struct keyd_status {
 	uint8_t audit_head[32];
 	int64_t started; /* Unix time */
 	char config[CLUSTER_HASH]; /* SHA-256 of the cluster.conf that it runs */
+	uint32_t trust;  /* the newest trust file's time; 0: none was signed */
 };
 enum rc keyd_status(struct keyd *k, struct keyd_status *out,
 		    struct err *e) MUST_CHECK;
@@ -84,7 +89,8 @@ enum keyd_op { KEYD_OP_RESET = 1, KEYD_OP_PREVIEW, KEYD_OP_GENERATE,
 	       KEYD_OP_ROLLBACK,
 	       KEYD_OP_REMOVE,
 	       KEYD_OP_CSR, KEYD_OP_CERT_IMPORT,
-	       KEYD_OP_OVERRIDE };
+	       KEYD_OP_OVERRIDE,
+	       KEYD_OP_TRUST };
 
 /* What a ticket is good for: an operation and the SHA-256 of its parameters. */
 struct keyd_intent {
@@ -117,6 +123,21 @@ struct keyd_intent keyd_intent_rollback(const struct keyd_place *places, size_t 
 struct keyd_intent keyd_intent_remove(const char *label);
 /* Exactly this text, of keyd_use_override(). */
 struct keyd_intent keyd_intent_override(const char *text);
+
+/* What a trust file (itl/trust.h) shall hold: all of it. */
+#define KEYD_TRUST_CHANGE 400 /* bytes of the text, NUL included */
+struct keyd_trust_entry {
+	struct bytes cert; /* DER */
+	uint32_t roles, ttl;
+};
+struct keyd_trust {
+	uint32_t timestamp;
+	const char *change; /* name=value words for the audit log: what is new in it */
+	const struct keyd_trust_entry *entries;
+	size_t n;
+};
+/* Exactly these, in this order. */
+struct keyd_intent keyd_intent_trust(const struct keyd_trust *t);
 
 /*
  * Ask keyd directly, as the administrator: the password is derived here
@@ -240,6 +261,25 @@ enum rc keyd_override(struct keyd *k, const struct secret *password, const char 
 char *keyd_override_text(const char *op, const char *node, const char *why,
 			 char text[KEYD_OVERRIDE_MAX]);
 
+/* ---- tvs: handshakes with a node's TVS key, and nothing else ---- */
+
+#define KEYD_TLS_SIGNATURE_MAX 512u /* bytes: RSA-4096 */
+
+/*
+ * Sign what a TLS server signs: digest is "SHA1", "SHA256", "SHA384", "SHA512" or
+ * "MD5-SHA1"; pss: with a salt of its length. RC_REFUSED for any message of another
+ * shape. *n: in: room, out: the key's length.
+ */
+enum rc keyd_tls_sign(struct keyd *k, const char *node, const char *digest, bool pss,
+		      struct bytes message, uint8_t *signature, size_t *n,
+		      struct err *e) MUST_CHECK;
+
+/* RSA key exchange (RFC 5246 7.4.7.1): always gives a premaster secret, a random one
+ * for whatever fault of the client's. RC_TOKEN with the token's code if the token does
+ * not decrypt raw blocks. version: the client's, as in its hello. */
+enum rc keyd_tls_decrypt(struct keyd *k, const char *node, unsigned version,
+			 struct bytes in, uint8_t premaster[48], struct err *e) MUST_CHECK;
+
 /* ---- front ---- */
 
 /* What keyd_prove() remembers of this user (whom front's door saw). It is given out
@@ -279,6 +319,21 @@ enum rc keyd_reset_preview(struct keyd *k,
 enum rc keyd_ctl(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN],
 		 uid_t uid, uint32_t timestamp, uint8_t **list, size_t *n,
 		 struct err *e) MUST_CHECK;
+
+/*
+ * The Audit key's signature of the trust file that trust_build() makes of the same
+ * entries, in this order, and of the time, with *audit's certificate (free its cert).
+ * The file itself could be longer than an answer. RC_REFUSED for what trust_check()
+ * refuses, for what is no certificate, and for one of this token's or with its issuer
+ * and serial number; expired ones are no fault, and noted.
+ */
+struct keyd_signature {
+	uint8_t p[512];
+	size_t n;
+};
+enum rc keyd_trust(struct keyd *k, const uint8_t ticket[KEYD_TICKET_LEN], uid_t uid,
+		   const struct keyd_trust *t, struct keyd_key *audit,
+		   struct keyd_signature *signature, struct err *e) MUST_CHECK;
 
 /* A new generation of a unit's key, with its certificate. Takes seconds.
  * *out is filled (free its cert). */

@@ -82,6 +82,10 @@ enum keyd_request {
 	KEYD_CERT_IMPORT,  /* ticketed; unit u8, node text, certificates bytes
 			      -> one key as in KEYD_KEYS */
 	KEYD_OVERRIDE,     /* consented, or from front ticketed; text -> - */
+	KEYD_TRUST,        /* ticketed; timestamp u32, change text, count u32, then for
+			      each: roles u32 (itl/trust.h), ttl u32, certificate bytes
+			      -> the Audit key as in KEYD_KEYS, signature bytes: of the
+			      trust file that the same makes at the client's */
 	KEYD_REQUEST_END
 };
 

@@ -126,6 +126,15 @@ enum rc recovery_open(struct bytes file, const char *name,
 		      struct recovery_file **out, struct err *e) MUST_CHECK;
 void recovery_file_free(struct recovery_file *f);
 CLEANUP_DEFINE(struct recovery_file *, recovery_file_free);
+/* Whether a trust store is in it, which no new token's Audit key has signed: its
+ * certificates count again once an administrator added them. */
+static inline bool recovery_file_has_trust(const struct recovery_file *f)
+{
+	for (size_t i = 0; f->envelope && i < f->envelope->nitems; i++)
+		if (f->envelope->items[i].kind == ENVELOPE_TRUST)
+			return true;
+	return false;
+}
 
 /* The newest object of a vault; RC_NOTFOUND if it has none. */
 enum rc recovery_newest(struct vault *v, struct vault_object *out,
