@@ -236,12 +236,12 @@ some_are_aside() { # DIR: a run is in the middle of it
 
 # ---- what is killed in the middle ----
 
-many() {
-	if [[ -n ${ITLKEEPER_LONG-} ]]; then echo 40000; else echo 600; fi
+many() { # IN-THE-SHORT-RUN
+	if [[ -n ${ITLKEEPER_LONG-} ]]; then echo 40000; else echo "$1"; fi
 }
 
 @test "keyd is killed in the middle: the run goes on, and all verify" {
-	n=$(many)
+	n=$(many 600)
 	fill "$tree" "$n"
 	certificate test10pub >"$dir/n1.pem"
 	ctl sign --dir "$tree" --json >"$dir/run.json" 3>&- &
@@ -258,7 +258,7 @@ many() {
 }
 
 @test "front is killed in the middle: the run goes on" {
-	n=$(many)
+	n=$(many 600)
 	fill "$tree" "$n"
 	certificate test10pub >"$dir/n1.pem"
 	ctl sign --dir "$tree" --json >"$dir/run.json" 3>&- &
@@ -271,13 +271,12 @@ many() {
 }
 
 @test "itlctl is killed in the middle: nothing is half written, the next run ends it" {
-	n=$(many)
+	n=$(many 4000) # it must not end before it is killed
 	fill "$tree" "$n"
 	certificate test10pub >"$dir/n1.pem"
 	"$dir/bin/itlctl" --config "$dir/etc" sign --dir "$tree" >/dev/null 3>&- &
 	signing=$!
 	wait_until some_are_aside "$tree"
-	sleep 0.5
 	kill -KILL "$signing"
 	wait "$signing" || true
 	ctl sign --verify --dir "$tree"
