@@ -68,7 +68,7 @@ static const struct command {
 
 static void usage(FILE *to)
 {
-	(void)fputs("usage: itlphone [options] COMMAND\n       itlphone [options] --https URL\n\ncommands:\n", to);
+	(void)fputs("usage: itlphone [options] COMMAND | itlphone [options] --https URL\n\ncommands:\n", to);
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		(void)fprintf(to, "  %-24s %s\n", commands[i].name,
 			      commands[i].help);
