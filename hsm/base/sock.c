@@ -43,7 +43,9 @@ enum rc sock_listen(const char *path, mode_t mode, int *out, struct err *e)
 		return e->rc;
 	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
 		errno = EADDRINUSE;
-		return err_errno(e, RC_ERROR, "listen", NULL, "%s", path);
+		return err_errno(e, RC_ERROR, "listen",
+				 "it is no socket: move it away, or choose another run folder",
+				 "%s", path);
 	}
 	(void)unlink(aside);
 	/* Whoever finds it may connect at once: it has its mode, and listens. */

@@ -12,7 +12,8 @@
 
 #define SOCK_MESSAGE_MAX (192u << 10) /* bytes of one message, both ways */
 
-/* A listening socket at path, mode as given; a stale one is replaced. The
+/* A listening socket at path, mode as given; a stale one is replaced, anything else is
+ * not. It is made aside ("path~") and renamed, so that who finds it can connect. The
  * folder must exist. Non-blocking, close-on-exec. */
 enum rc sock_listen(const char *path, mode_t mode, int *fd,
 		    struct err *e) MUST_CHECK;
