@@ -11,15 +11,12 @@ setup_file() {
 
 setup() {
 	load helper
+	ctl_password=$dir/secret/admin-password
 }
 
 teardown_file() {
 	load helper
 	remove_cluster
-}
-
-ctl() {
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" "$@"
 }
 
 restart() { # NODE

@@ -20,10 +20,6 @@ teardown_file() {
 	remove_cluster
 }
 
-ctl() {
-	demo_ctl "$dir" "$@"
-}
-
 member() { # NAME: of what verify says as JSON
 	ctl audit verify --json | jq -r ".result.$1"
 }

@@ -18,10 +18,6 @@ teardown_file() {
 	remove_cluster
 }
 
-ctl() {
-	demo_ctl "$dir" "$@"
-}
-
 served() { # NODE: SHA-1 of what a phone gets there
 	curl -s "tftp://127.0.0.1:$(<"$dir/node/$1/port")/ITLFile.tlv" | sha1sum | cut -d' ' -f1
 }

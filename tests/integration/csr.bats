@@ -39,10 +39,6 @@ sign() { # CSR OUT: by the one below the root, with what the request asks for
 		-copy_extensions copyall -out "$2" 2>/dev/null
 }
 
-ctl() {
-	demo_ctl "$dir" "$@"
-}
-
 admin() {
 	demo_ctl "$dir" --password-file "$dir/secret/admin-password" "$@"
 }

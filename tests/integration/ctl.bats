@@ -23,16 +23,13 @@ setup_file() {
 
 setup() {
 	load helper
+	ctl_password=$dir/secret/admin-password
 	password=$dir/secret/admin-password
 }
 
 teardown_file() {
 	load helper
 	remove_cluster
-}
-
-ctl() {
-	demo_ctl "$dir" --password-file "$password" "$@"
 }
 
 show() {

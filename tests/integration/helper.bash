@@ -27,6 +27,11 @@ start_cluster() { # ARG... of cluster init
 	demo_ctl "$dir" --password-file "$dir/secret/admin-password" "$@" cluster init --yes
 }
 
+# itlctl, for that cluster; with $ctl_password as who knows the password in this file.
+ctl() { # ARG...
+	demo_ctl "$dir" ${ctl_password:+--password-file "$ctl_password"} "$@"
+}
+
 # A cluster whose TVS answers nobody: before start_cluster, or while it runs.
 without_tvs() {
 	rm -f "$dir/bin/tvs"

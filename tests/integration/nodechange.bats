@@ -30,10 +30,6 @@ third_node() {
 	"$dir/bin/tftp" start "$dir/node/test10new"
 }
 
-ctl() {
-	demo_ctl "$dir" "$@"
-}
-
 add_third() { # ARG...
 	ctl --password-file "$password" node add n3 --host test10new \
 		--address 127.0.0.1 --folder "$dir/tftp/test10new" \

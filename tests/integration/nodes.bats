@@ -24,6 +24,7 @@ restart_by() { # COMMAND
 
 setup() {
 	load helper
+	ctl_password=$dir/secret/admin-password
 	password=$dir/secret/admin-password
 	sshd=$root/tests/support/sshd
 }
@@ -37,10 +38,6 @@ teardown_file() {
 		ssh_node_stop "$dir" sftp
 		rm -rf "$dir"
 	}
-}
-
-ctl() {
-	demo_ctl "$dir" --password-file "$password" "$@"
 }
 
 look() {

@@ -12,6 +12,7 @@ setup_file() {
 
 setup() {
 	load helper
+	ctl_password=$dir/secret/admin-password
 	admin=$dir/secret/admin-password
 	security=$dir/secret/security-password
 }
@@ -23,10 +24,6 @@ teardown_file() {
 		stop_syslog
 		rm -rf "$dir"
 	}
-}
-
-ctl() {
-	demo_ctl "$dir" --password-file "$admin" "$@"
 }
 
 show() { # ARG...: a command that takes no password

@@ -21,10 +21,6 @@ teardown_file() {
 	remove_cluster
 }
 
-ctl() {
-	demo_ctl "$dir" "$@"
-}
-
 regen() { # UNIT ARG...
 	demo_ctl "$dir" --password-file "$password" set cert regen "$@"
 }

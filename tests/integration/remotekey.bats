@@ -14,6 +14,7 @@ setup_file() {
 
 setup() {
 	load helper
+	ctl_password=$dir/secret/admin-password
 	admin=$dir/secret/admin-password
 	security=$dir/secret/security-password
 	ssh=$dir/sshd
@@ -31,10 +32,6 @@ teardown_file() {
 init() { # ARG...
 	demo_ctl "$dir" --password-file "$dir/secret/admin-password" \
 		--security-password-file "$dir/secret/security-password" cluster init --yes "$@"
-}
-
-ctl() {
-	demo_ctl "$dir" --password-file "$admin" "$@"
 }
 
 # Resets all phones; each must end with this status line.

@@ -31,10 +31,6 @@ teardown_file() {
 	}
 }
 
-ctl() {
-	demo_ctl "$dir" "$@"
-}
-
 # N files of 8 KB each.
 fill() { # DIR N
 	python3 - "$1" "$2" <<-'END'

@@ -10,6 +10,7 @@ setup_file() {
 
 setup() {
 	load helper
+	ctl_password=$dir/secret/admin-password
 	folder=$(echo "$dir"/token/*-*)
 }
 
@@ -20,10 +21,6 @@ teardown_file() {
 		! mountpoint -q "$dir/token" || umount -l "$dir/token"
 		rm -rf "$dir"
 	}
-}
-
-ctl() {
-	demo_ctl "$dir" --password-file "$dir/secret/admin-password" "$@"
 }
 
 look() { # ARG...: a command that takes no password

@@ -67,10 +67,6 @@ faketime_cert() { # DIR
 	END
 }
 
-ctl() {
-	demo_ctl "$dir" "$@"
-}
-
 admin() {
 	demo_ctl "$dir" --password-file "$dir/secret/admin-password" "$@"
 }
