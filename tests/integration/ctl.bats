@@ -56,6 +56,11 @@ settled() { # every node serves what it shall, and nothing runs
 		([.nodes[] | .error == null and .want == .have and .ctl.want == .ctl.have] | all)' >/dev/null
 }
 
+taken_over() { # SHA1: of a CTL: what every node shall serve
+	show show status --json |
+		jq -e --arg sha1 "$1" '[.result.nodes[].ctl.want.sha1 == $sha1] | all' >/dev/null
+}
+
 in_order() { # FILE: role and server of each record
 	show file show "$1" --json |
 		jq -r '.result.records[] | "\(.function) \(.dns) \(.address) \(.whole)"'
@@ -189,8 +194,7 @@ reconfigure() { # SED-SCRIPT: with all programs stopped
 	demo_stop "$dir"
 	rm "$dir/state/front/state.db"*
 	demo_start "$dir"
-	wait_until settled
-	[ "$(show show status --json | jq -r '.result.nodes[1].ctl.want.sha1')" = "$served" ]
+	wait_until taken_over "$served" # settled is also who has not looked yet
 	rm "$dir/tftp/test10sub/CTLFile.tlv"
 	show --node test10sub utils service restart Cisco Tftp
 	[ "$(sha1 test10sub CTLFile.tlv)" = "$served" ]
