@@ -119,7 +119,8 @@ for n, line in enumerate(sys.stdin, 1):
 
 @test "an export is as good as the log" {
 	ctl audit export >"$dir/export"
-	cmp "$dir/export" "$log"
+	[ "$(wc -l <"$dir/export")" -gt 10 ]
+	cmp -n "$(stat -c %s "$dir/export")" "$dir/export" "$log" # which may have grown
 	ctl audit export --since 10 >"$dir/export"
 	head -n 1 "$dir/export" | grep -q '^{"continues":9,'
 	ctl show cert list own --json | jq -r '.result.certs[] | select(.unit == "Audit") | .pem' >"$dir/audit.pem"
