@@ -45,6 +45,8 @@ struct release {
 	pthread_cond_t synced; /* a batch is on disk, or is given up */
 	struct audit_chain chain, on_disk;
 	struct batch open;
+	bool gathering;          /* a batch waits for as long as a sync takes */
+	double sync;             /* seconds that the last one took, RELEASE_WAIT_MS at most */
 	bool flushing;           /* a batch was taken, and is on its way */
 	uint64_t appended, done; /* entries; done counts those given up too */
 	uint64_t faults;         /* batches given up */
@@ -255,22 +257,34 @@ static void wait_for_work(struct release *r)
 	}
 }
 
-/* As many wait as are still being worked on: who asks again after an answer then never
- * leaves the workers without work. Called locked. */
+/* Nothing else is on its way, or there is enough for a sync. Later: when as many wait as
+ * are still being worked on; who asks again after an answer then never leaves the workers
+ * without work. Called locked. */
 static bool is_enough(const struct release *r)
 {
-	return (int)r->open.n >= atomic_load(&r->in_flight) ||
-	       r->open.n >= RELEASE_BATCH || r->open.last;
+	int in_flight = atomic_load(&r->in_flight);
+
+	return in_flight == 0 || r->open.n >= RELEASE_BATCH || r->open.last ||
+	       (!r->gathering && (int)r->open.n >= in_flight);
 }
 
-/* Others are on their way: let them share the sync. Called locked. */
-static void wait_for_more(struct release *r)
+static void wait_until_enough(struct release *r, double seconds)
 {
-	struct timespec until = in_seconds(RELEASE_WAIT_MS / 1000.0);
+	struct timespec until = in_seconds(seconds);
 
 	while (!is_enough(r))
 		if (pthread_cond_timedwait(&r->work, &r->lock, &until) != 0)
 			return;
+}
+
+/* Others are on their way: let them share the sync. What waits for as long as the sync
+ * itself takes comes little later, and far fewer of them are made. Called locked. */
+static void wait_for_more(struct release *r)
+{
+	r->gathering = true;
+	wait_until_enough(r, r->sync);
+	r->gathering = false;
+	wait_until_enough(r, RELEASE_WAIT_MS / 1000.0);
 }
 
 /* When the file ends where `chain` says. */
@@ -307,9 +321,11 @@ static void is_on_disk(struct release *r, const struct batch *b)
 static void flush(struct release *r, struct batch *b)
 {
 	struct err e;
+	double began = proc_now(), most = RELEASE_WAIT_MS / 1000.0;
 	enum logfile_end end =
 		logfile_append(&r->file, bytes_of(b->lines, b->nlines), &e);
 
+	r->sync = proc_now() - began < most ? proc_now() - began : most;
 	if (end == LOGFILE_STUCK) {
 		get_stuck(r, b, &e);
 		return;

@@ -3,8 +3,9 @@
  * on disk. (design: Release)
  *
  * Workers append entry and answer to the open batch and go on; one thread takes
- * the batch, writes and syncs its entries once, and sends its answers. It waits
- * up to RELEASE_WAIT_MS for more only while more requests are in flight than wait.
+ * the batch, writes and syncs its entries once, and sends its answers. While other
+ * requests are in flight it waits for them: as long as the last sync took, and up to
+ * RELEASE_WAIT_MS more while more of them are in flight than wait.
  *
  * A log that has no room (or is read-only now) is *stuck*: what waits is answered
  * with that error and forgotten, and so is all that comes, before anything is done
