@@ -1,6 +1,7 @@
 #include "listen.h"
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -17,14 +18,54 @@ static const char *hint_of(int code)
 	return NULL;
 }
 
-enum rc listen_open(const char *address, unsigned port, int *out, struct err *e)
+/* -1 and errno. */
+static int bound(const struct addrinfo *at, bool shared)
+{
+	int CLEANUP(fd_close) fd =
+		socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int one = 1;
+	int out;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+	    (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) ||
+	    bind(fd, at->ai_addr, at->ai_addrlen) != 0)
+		return -1;
+	out = fd;
+	fd = -1;
+	return out;
+}
+
+/* One that is not shared is refused where another one listens. */
+static bool is_free(const struct addrinfo *at)
+{
+	int CLEANUP(fd_close) fd = bound(at, false);
+
+	return fd >= 0;
+}
+
+static bool open_all(const struct addrinfo *at, int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int code;
+
+		fds[i] = bound(at, true);
+		if (fds[i] >= 0 && listen(fds[i], BACKLOG) == 0)
+			continue;
+		code = errno;
+		for (size_t k = 0; k <= i; k++)
+			fd_close(fds[k]);
+		errno = code;
+		return false;
+	}
+	return true;
+}
+
+enum rc listen_open(const char *address, unsigned port, int *fds, size_t n, struct err *e)
 {
 	const struct addrinfo want = {
 		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo CLEANUP(freeaddrinfo) *found = NULL;
-	int CLEANUP(fd_close) fd = -1;
 	char service[8];
-	const int one = 1;
 	int rc;
 
 	(void)snprintf(service, sizeof service, "%u", port);
@@ -32,12 +73,8 @@ enum rc listen_open(const char *address, unsigned port, int *out, struct err *e)
 	if (rc != 0)
 		return err_set(e, RC_NOTFOUND, "getaddrinfo", gai_strerror(rc),
 			       "correct the address", "%s", address);
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
-	    bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
+	if (!is_free(found) || !open_all(found, fds, n))
 		return err_errno(e, RC_ERROR, "listen", hint_of(errno), "%s port %u", address,
 				 port);
-	*out = fd;
-	fd = -1;
 	return RC_OK;
 }

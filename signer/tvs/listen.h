@@ -1,10 +1,15 @@
-/* A listening TCP socket. */
+/* Listening TCP sockets. */
 #ifndef TVS_LISTEN_H
 #define TVS_LISTEN_H
 
 #include "base/err.h"
 
-/* At an address or a name (its first address). Non-blocking, close-on-exec. */
-enum rc listen_open(const char *address, unsigned port, int *fd, struct err *e) MUST_CHECK;
+/*
+ * n sockets at an address or a name (its first address), between which the kernel shares
+ * out the connections: a new one wakes one thread. Non-blocking, close-on-exec. None is
+ * opened where something listens already, not even a program of the same user.
+ */
+enum rc listen_open(const char *address, unsigned port, int *fds, size_t n,
+		    struct err *e) MUST_CHECK;
 
 #endif

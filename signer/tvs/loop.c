@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "conn.h"
 #include "count.h"
+#include "listen.h"
 #include "memory.h"
 #include "nodekey.h"
 #include "site.h"
@@ -19,6 +20,7 @@ static const struct timeval pause_time = {.tv_usec = 50000};
 struct intake {
 	struct loop *loop;
 	size_t number; /* of the listener */
+	int fd;
 	struct event *ready, *again;
 };
 
@@ -82,7 +84,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	(void)event_add(d->ready, NULL);
 }
 
-/* One: the next is for a loop that has time, perhaps this one. */
+/* One: who is connected already comes before the next. */
 static void on_ready(evutil_socket_t listener, short what, void *arg)
 {
 	struct intake *d = arg;
@@ -102,19 +104,44 @@ static void on_ready(evutil_socket_t listener, short what, void *arg)
 		rest(d);
 }
 
-enum rc loops_listen(struct loops *l, size_t number, int fd, struct err *e)
+static bool intake_open(struct intake *d)
 {
-	for (size_t i = 0; i < l->n; i++) {
-		struct loop *loop = &l->all[i];
-		struct intake *d = &loop->intakes[number];
+	struct event_base *base = d->loop->home.base;
 
-		*d = (struct intake){.loop = loop, .number = number};
-		d->again = evtimer_new(loop->home.base, on_again, d);
-		d->ready = event_new(loop->home.base, fd, EV_READ | EV_PERSIST, on_ready, d);
-		if (!d->again || !d->ready || event_add(d->ready, NULL) != 0)
-			return err_errno(e, RC_ERROR, "event_add", NULL, "listener %zu", number);
+	d->again = evtimer_new(base, on_again, d);
+	d->ready = event_new(base, d->fd, EV_READ | EV_PERSIST, on_ready, d);
+	return d->again && d->ready && event_add(d->ready, NULL) == 0;
+}
+
+static void intake_close(struct intake *d)
+{
+	if (d->ready)
+		event_free(d->ready);
+	if (d->again)
+		event_free(d->again);
+	fd_close(d->fd);
+}
+
+enum rc loops_listen(struct loops *l, size_t number, const char *address, unsigned port,
+		     struct err *e)
+{
+	int fds[TVS_LOOPS_MAX];
+	bool ok = true;
+
+	if (listen_open(address, port, fds, l->n, e) != RC_OK)
+		return e->rc;
+	for (size_t i = 0; i < l->n; i++) {
+		struct intake *d = &l->all[i].intakes[number];
+
+		*d = (struct intake){.loop = &l->all[i], .number = number, .fd = fds[i]};
+		ok = ok && intake_open(d);
 	}
-	return RC_OK;
+	if (ok)
+		return RC_OK;
+	err_errno(e, RC_ERROR, "event_add", NULL, "listener %zu", number);
+	for (size_t i = 0; i < l->n; i++)
+		intake_close(&l->all[i].intakes[number]);
+	return e->rc;
 }
 
 /* ---- threads ---- */

@@ -1,6 +1,6 @@
 /*
- * The threads that serve phones: each has its event loop and its connection to keyd,
- * and takes from the listeners what it has time for.
+ * The threads that serve phones: each has its event loop, its connection to keyd, and
+ * its share of what comes in at the listeners.
  */
 #ifndef TVS_LOOP_H
 #define TVS_LOOP_H
@@ -21,7 +21,8 @@ struct loops_setup {
 enum rc loops_start(const struct loops_setup *setup, struct loops **out,
 		    struct err *e) MUST_CHECK;
 
-/* Serve a listening socket, non-blocking: the TLS is site.contexts[number]'s. */
-enum rc loops_listen(struct loops *l, size_t number, int fd, struct err *e) MUST_CHECK;
+/* Listen there, all of them: the TLS is site.contexts[number]'s. */
+enum rc loops_listen(struct loops *l, size_t number, const char *address, unsigned port,
+		     struct err *e) MUST_CHECK;
 
 #endif

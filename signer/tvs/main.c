@@ -70,7 +70,8 @@ static void keep_memory(void)
 /* A descriptor for each connection. */
 static void make_room(const struct tvs_conf *conf)
 {
-	unsigned long need = conf->connections + SPARE_FILES + 8ul * conf->loops;
+	unsigned long need = conf->connections + SPARE_FILES +
+			     conf->loops * (8ul + conf->nlisteners);
 	unsigned long room = proc_room_for_files(need);
 
 	if (room < need)

@@ -11,7 +11,7 @@
 
 static json_t *of_listener(const struct listener *l)
 {
-	bool serves = l->fd >= 0 && l->ctx;
+	bool serves = l->bound && l->ctx;
 	uint8_t sha1[SHA1_LEN];
 	char hex[SHA1_HEX] = "", why[1200] = "";
 	unsigned n = sizeof sha1;

@@ -6,7 +6,7 @@
 #define T(member) offsetof(struct tvs_conf, member)
 
 const struct conf_row tvs_rows[] = {
-	{.key = "loops", .type = CONF_UINT, .at = T(loops), .def = "4", .min = 1,
+	{.key = "loops", .type = CONF_UINT, .at = T(loops), .def = "32", .min = 1,
 	 .max = TVS_LOOPS_MAX,
 	 .help = "threads that serve phones, each with its connection to keyd"},
 	{.key = "connections", .type = CONF_UINT, .at = T(connections), .def = "10000",

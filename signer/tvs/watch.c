@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "context.h"
-#include "listen.h"
 #include "site.h"
 #include <string.h>
 
@@ -19,7 +18,6 @@ enum rc watch_open(const struct watch_setup *s, struct watch **out, struct err *
 	for (size_t i = 0; i < w->nlisteners; i++) {
 		w->listeners[i].conf = &s->conf->listeners[i];
 		w->listeners[i].key.node = s->conf->listeners[i].node->id;
-		w->listeners[i].fd = -1;
 	}
 	if (keyd_open(s->keyd_socket, &w->keyd, e) != RC_OK) {
 		free(w);
@@ -114,17 +112,16 @@ static void look_at_socket(struct watch *w, struct listener *l)
 	unsigned port = l->conf->node->tvs_port;
 	double now = proc_now();
 	struct err e;
-	int fd;
 
-	if (l->fd >= 0 || !l->ctx || now < l->next_bind)
+	if (l->bound || !l->ctx || now < l->next_bind)
 		return;
 	l->next_bind = now + BIND_SECONDS;
-	if (listen_open(address, port, &fd, &e) != RC_OK ||
-	    loops_listen(w->given.loops, (size_t)(l - w->listeners), fd, &e) != RC_OK) {
+	if (loops_listen(w->given.loops, (size_t)(l - w->listeners), address, port, &e) !=
+	    RC_OK) {
 		tell(&l->why, &e, "listener");
 		return;
 	}
-	l->fd = fd;
+	l->bound = true;
 	l->why = (struct err){.rc = RC_OK};
 	log_info("event=listen node=%s address=%s port=%u", l->key.node, address, port);
 }

@@ -18,7 +18,7 @@ struct listener {
 	X509 *cert;   /* owned: that of the context; NULL: there is none yet */
 	SSL_CTX *ctx; /* owned */
 	bool rsa;     /* RSA key exchange */
-	int fd;       /* -1: not bound */
+	bool bound;
 	double next_bind;
 	struct err why; /* rc RC_OK: it serves */
 };

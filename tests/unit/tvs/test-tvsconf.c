@@ -56,7 +56,7 @@ static void defaults(void **state)
 
 	(void)state;
 	assert_ok(tvs_conf_read(dir, cluster, &c, &e), &e);
-	assert_int_equal(c->loops, 4);
+	assert_int_equal(c->loops, 32);
 	assert_int_equal(c->connections, 10000);
 	assert_int_equal(c->per_address, 1000);
 	assert_int_equal(c->handshake_seconds, 20);
