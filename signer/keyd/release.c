@@ -45,7 +45,7 @@ struct release {
 	pthread_cond_t synced; /* a batch is on disk, or is given up */
 	struct audit_chain chain, on_disk;
 	struct batch open;
-	bool gathering;          /* a batch waits for as long as a sync takes */
+	bool gathering;          /* a few wait for more, for as long as a sync takes */
 	double sync;             /* seconds that the last one took, RELEASE_WAIT_MS at most */
 	bool flushing;           /* a batch was taken, and is on its way */
 	uint64_t appended, done; /* entries; done counts those given up too */
@@ -257,15 +257,15 @@ static void wait_for_work(struct release *r)
 	}
 }
 
-/* Nothing else is on its way, or there is enough for a sync. Later: when as many wait as
- * are still being worked on; who asks again after an answer then never leaves the workers
- * without work. Called locked. */
+/* Nothing else is on its way; or as many wait as are still being worked on: who asks again
+ * after an answer then never leaves the workers without work. Called locked. */
 static bool is_enough(const struct release *r)
 {
 	int in_flight = atomic_load(&r->in_flight);
+	bool few = r->gathering && r->open.n < RELEASE_SHARED;
 
 	return in_flight == 0 || r->open.n >= RELEASE_BATCH || r->open.last ||
-	       (!r->gathering && (int)r->open.n >= in_flight);
+	       ((int)r->open.n >= in_flight && !few);
 }
 
 static void wait_until_enough(struct release *r, double seconds)
@@ -278,7 +278,7 @@ static void wait_until_enough(struct release *r, double seconds)
 }
 
 /* Others are on their way: let them share the sync. What waits for as long as the sync
- * itself takes comes little later, and far fewer of them are made. Called locked. */
+ * itself takes comes little later, and far fewer are made. Called locked. */
 static void wait_for_more(struct release *r)
 {
 	r->gathering = true;

@@ -4,8 +4,8 @@
  *
  * Workers append entry and answer to the open batch and go on; one thread takes
  * the batch, writes and syncs its entries once, and sends its answers. While other
- * requests are in flight it waits for them: as long as the last sync took, and up to
- * RELEASE_WAIT_MS more while more of them are in flight than wait.
+ * requests are in flight it waits for them: with few for as long as the last sync took,
+ * and up to RELEASE_WAIT_MS while more of them are in flight than wait.
  *
  * A log that has no room (or is read-only now) is *stuck*: what waits is answered
  * with that error and forgotten, and so is all that comes, before anything is done
@@ -26,6 +26,7 @@
 #include "keyd/wire.h"
 
 #define RELEASE_WAIT_MS 8
+#define RELEASE_SHARED 8 /* answers that share a sync well: those are no longer few */
 #define RELEASE_BATCH 64 /* answers that are worth a sync of their own */
 #define RELEASE_UNCOVERED 1000u /* entries that want a checkpoint at once */
 
