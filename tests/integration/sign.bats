@@ -119,6 +119,8 @@ some_are_aside() { # DIR: a run is in the middle of it
 	[ "$(ctl sign --dir "$tree" --digest sha512 --pattern '*.xml' --json | summary signed)" = 22 ]
 	[ "$(phones_take "$tree" "$dir/n1.pem")" = 23 ]
 	ctl sign --verify --dir "$tree"
+	ctl sign --dir "$tree" --pattern '*.xlm' 2>&1 >/dev/null |
+		grep -qF "warning: no file in $tree matches *.xlm"
 }
 
 @test "openssl dgst verifies one, too" {

@@ -133,11 +133,23 @@ static json_t *sum_json(const struct sign_show *s, const struct sgn_sum *sum, do
 	return j;
 }
 
+/* As where a pattern was mistyped. */
+static void warn_of_nothing(const struct sign_show *s)
+{
+	const struct sgn_job *job = s->job;
+
+	(void)fprintf(s->ctl->session->err, "itlctl: warning: no %s in %s%s%s\n",
+		      job->what == SGN_VERIFY ? "signed file" : "file", job->dir,
+		      job->pattern ? " matches " : "", job->pattern ? job->pattern : "");
+}
+
 enum rc sign_show_sum(struct sign_show *s, const struct sgn_sum *sum, struct err *e)
 {
 	double took = proc_now() - s->began;
 	FILE *out = s->ctl->out;
 
+	if (!sum->files)
+		warn_of_nothing(s);
 	if (s->ctl->json)
 		return ctl_result(s->ctl, sum_json(s, sum, took), e);
 	if (s->job->what == SGN_VERIFY)
