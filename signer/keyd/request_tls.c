@@ -7,15 +7,28 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <sodium.h>
+#include <string.h>
 
+/* Of a node that there is, and of whatever generation: a phone that was shown the
+ * certificate before this one has its handshake finished. */
 static enum rc tvs_key(struct request *q, struct held_key **out, struct err *e)
 {
-	const struct cluster_node *node = NULL;
+	char text[LABEL_MAX];
+	struct label l;
 
-	if (request_read_node(q, &node, e) != RC_OK ||
-	    keyring_current(&q->service->keys, UNIT_TVS, node->id, out, e) !=
-		    RC_OK)
-		return e->rc;
+	read_text(&q->in, text, sizeof text);
+	if (q->in.bad)
+		return request_read_done(q, e);
+	if (!label_read(text, strlen(text), &l) || l.unit != UNIT_TVS ||
+	    !label_in_use(&l, q->service->config->cluster))
+		return err_set(e, RC_REFUSED, q->note.event,
+			       "is no TVS key of a node of this cluster", NULL, "%s", text);
+	*out = keyring_by_label(&q->service->keys, &l);
+	if (!*out)
+		return err_set(e, RC_NOTFOUND, q->note.event,
+			       "the token has no such key with a certificate",
+			       "itlctl set cert regen TVS makes the node's next one", "%s",
+			       text);
 	note_key(&q->note, *out);
 	return RC_OK;
 }

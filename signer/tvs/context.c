@@ -3,6 +3,8 @@
 #include "ticket.h"
 #include <openssl/err.h>
 #include <openssl/sha.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 CLEANUP_DEFINE(SSL_CTX *, SSL_CTX_free);
@@ -43,7 +45,7 @@ static bool set_session(SSL_CTX *ctx, const struct context_plan *p)
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
 	(void)SSL_CTX_sess_set_cache_size(ctx, SESSIONS);
 	(void)SSL_CTX_set_timeout(ctx, TICKET_SECONDS);
-	return X509_digest(p->cert, EVP_sha256(), id, &n) == 1 &&
+	return X509_digest(p->key->cert, EVP_sha256(), id, &n) == 1 &&
 	       SSL_CTX_set_session_id_context(ctx, id, n) == 1;
 }
 
@@ -69,11 +71,43 @@ static enum rc failed(const struct context_plan *p, struct err *e)
 {
 	unsigned long code = ERR_get_error();
 	const char *why = ERR_reason_error_string(code);
+	char label[LABEL_MAX];
 
 	ERR_clear_error();
+	label_text(&p->key->label, label);
 	return err_set(e, RC_ERROR, "TLS", why ? why : "OpenSSL failed",
 		       "if the certificate is too weak for it: tls-min = 1.0 of this listener, or another one",
-		       "the TVS certificate of node %s", p->key->node);
+		       "the certificate of %s", label);
+}
+
+/* ---- the key's label, which lives as long as the context ---- */
+
+static int label_index = -1;
+static pthread_once_t label_once = PTHREAD_ONCE_INIT;
+
+static void free_label(void *ctx, void *label, CRYPTO_EX_DATA *data, int index, long argl,
+		       void *argp)
+{
+	(void)ctx, (void)data, (void)index, (void)argl, (void)argp;
+	free(label);
+}
+
+static void make_label_index(void)
+{
+	label_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_label);
+}
+
+static char *keep_label(SSL_CTX *ctx, const struct label *l)
+{
+	char *label = malloc(LABEL_MAX);
+
+	(void)pthread_once(&label_once, make_label_index);
+	if (!label || SSL_CTX_set_ex_data(ctx, label_index, label) != 1) {
+		free(label);
+		return NULL;
+	}
+	label_text(l, label);
+	return label;
 }
 
 enum rc context_new(const struct context_plan *p, SSL_CTX **out, struct err *e)
@@ -81,13 +115,15 @@ enum rc context_new(const struct context_plan *p, SSL_CTX **out, struct err *e)
 	SSL_CTX CLEANUP(SSL_CTX_free) *ctx =
 		SSL_CTX_new_ex(p->lib, NULL, TLS_server_method());
 	EVP_PKEY CLEANUP(EVP_PKEY_free) *key = NULL;
+	X509 *cert = p->key->cert;
+	char *label = ctx ? keep_label(ctx, &p->key->label) : NULL;
 
-	if (!ctx || !set_tls(ctx, p) || !set_session(ctx, p))
+	if (!label || !set_tls(ctx, p) || !set_session(ctx, p))
 		return failed(p, e);
-	if (provider_key(p->lib, X509_get0_pubkey(p->cert), &node_key_ops, p->key, &key, e) !=
+	if (provider_key(p->lib, X509_get0_pubkey(cert), &node_key_ops, label, &key, e) !=
 	    RC_OK)
 		return e->rc;
-	if (SSL_CTX_use_certificate(ctx, p->cert) != 1 ||
+	if (SSL_CTX_use_certificate(ctx, cert) != 1 ||
 	    SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
 		return failed(p, e);
 	if (tickets_use(ctx, e) != RC_OK)
@@ -97,17 +133,18 @@ enum rc context_new(const struct context_plan *p, SSL_CTX **out, struct err *e)
 	return RC_OK;
 }
 
-enum rc context_probe_rsa(struct keyd *k, const struct node_key *key, X509 *cert,
-			  struct err *e)
+enum rc context_probe_rsa(struct keyd *k, const struct keyd_key *key, struct err *e)
 {
 	uint8_t block[KEYD_TLS_SIGNATURE_MAX] = {0}, premaster[48];
-	size_t n = num_size(EVP_PKEY_get_size(X509_get0_pubkey(cert)));
+	size_t n = num_size(EVP_PKEY_get_size(X509_get0_pubkey(key->cert)));
+	char label[LABEL_MAX];
 
+	label_text(&key->label, label);
 	if (n > sizeof block)
-		return err_set(e, RC_ERROR, "TLS", "is a key that is too long", NULL,
-			       "the TVS key of node %s", key->node);
+		return err_set(e, RC_ERROR, "TLS", "is a key that is too long", NULL, "%s",
+			       label);
 	memset(block + 1, 0x55, n - 1); /* below any modulus */
-	if (keyd_tls_decrypt(k, key->node, TLS1_2_VERSION, bytes_of(block, n), premaster, e) !=
+	if (keyd_tls_decrypt(k, label, TLS1_2_VERSION, bytes_of(block, n), premaster, e) !=
 	    RC_OK)
 		return e->rc;
 	OPENSSL_cleanse(premaster, sizeof premaster);

@@ -6,11 +6,10 @@
 #include <openssl/ssl.h>
 
 struct context_plan {
-	OSSL_LIB_CTX *lib;    /* provider_context()'s; outlives the context */
-	struct node_key *key; /* outlives it too */
-	X509 *cert;           /* the node's current TVS certificate */
-	unsigned tls_min;     /* 0 to 3: TLS 1.0 to 1.3 */
-	bool rsa;             /* RSA key exchange is offered: the token decrypts */
+	OSSL_LIB_CTX *lib; /* provider_context()'s; outlives the context */
+	const struct keyd_key *key; /* the node's current TVS key */
+	unsigned tls_min;  /* 0 to 3: TLS 1.0 to 1.3 */
+	bool rsa;          /* RSA key exchange is offered: the token decrypts */
 };
 
 /* Threads may share *out. SSL_CTX_free() it. */
@@ -21,7 +20,7 @@ enum rc context_new(const struct context_plan *p, SSL_CTX **out, struct err *e) 
  * encrypted. RC_OK: it does; RC_TOKEN with the token's code: it does not; anything
  * else: it is not known yet.
  */
-enum rc context_probe_rsa(struct keyd *k, const struct node_key *key, X509 *cert,
+enum rc context_probe_rsa(struct keyd *k, const struct keyd_key *key,
 			  struct err *e) MUST_CHECK;
 
 #endif

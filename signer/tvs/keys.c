@@ -47,9 +47,7 @@ enum rc keys_look(struct keys *k, struct keyd *from, bool *changed, struct err *
 	return RC_OK;
 }
 
-X509 *keys_cert(const struct keys *k, enum unit unit, const char *node)
+const struct keyd_key *keys_current(const struct keys *k, enum unit unit, const char *node)
 {
-	const struct keyd_key *key = keyd_key_current(k->all, k->n, unit, node);
-
-	return key ? key->cert : NULL;
+	return keyd_key_current(k->all, k->n, unit, node);
 }

@@ -15,7 +15,7 @@ void keys_clear(struct keys *k);
 /* Ask. *changed: they are others than before. */
 enum rc keys_look(struct keys *k, struct keyd *from, bool *changed, struct err *e) MUST_CHECK;
 
-/* The current certificate of a unit, and of this node; NULL: there is none. */
-X509 *keys_cert(const struct keys *k, enum unit unit, const char *node);
+/* The current key of a unit, and of this node; NULL: there is none. */
+const struct keyd_key *keys_current(const struct keys *k, enum unit unit, const char *node);
 
 #endif

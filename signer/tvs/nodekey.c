@@ -51,10 +51,10 @@ static int outcome(enum rc rc)
 static int sign(void *arg, const char *md, int pss, const unsigned char *tbs, size_t n,
 		unsigned char *sig, size_t *siglen)
 {
-	const struct node_key *key = arg;
+	const char *label = arg;
 
 	be_patient();
-	return outcome(keyd_tls_sign(mine.keyd, key->node, md, pss == 1, bytes_of(tbs, n), sig,
+	return outcome(keyd_tls_sign(mine.keyd, label, md, pss == 1, bytes_of(tbs, n), sig,
 				     siglen, &mine.e));
 }
 
@@ -62,11 +62,11 @@ static int sign(void *arg, const char *md, int pss, const unsigned char *tbs, si
 static int tls_decrypt(void *arg, unsigned client_version, unsigned negotiated_version,
 		       const unsigned char *in, size_t n, unsigned char out[48])
 {
-	const struct node_key *key = arg;
+	const char *label = arg;
 
 	(void)negotiated_version;
 	be_patient();
-	return outcome(keyd_tls_decrypt(mine.keyd, key->node, client_version & 0xffff,
+	return outcome(keyd_tls_decrypt(mine.keyd, label, client_version & 0xffff,
 					bytes_of(in, n), out, &mine.e));
 }
 

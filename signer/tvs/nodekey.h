@@ -8,11 +8,7 @@
 #include "keyd/client.h"
 #include "provider/provider.h"
 
-struct node_key {
-	const char *node; /* borrowed */
-};
-
-/* With a struct node_key as its argument. */
+/* With the key's label as its argument. */
 extern const struct provider_ops node_key_ops;
 
 /* This thread's connection; borrowed. */

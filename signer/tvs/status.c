@@ -20,7 +20,7 @@ static json_t *of_listener(const struct listener *l)
 		(void)hex_of(bytes_of(sha1, n), hex, sizeof hex);
 	if (!serves)
 		(void)err_text(&l->why, why, sizeof why);
-	return json_pack("{s:s, s:s, s:i, s:b, s:s, s:b, s:s}", "node", l->key.node, "address",
+	return json_pack("{s:s, s:s, s:i, s:b, s:s, s:b, s:s}", "node", l->conf->node->id, "address",
 			 tvs_listener_address(l->conf), "port", (int)l->conf->node->tvs_port,
 			 "serves", serves, "certificate", hex, "rsa-key-exchange",
 			 l->ctx && l->rsa, "why", why);

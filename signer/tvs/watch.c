@@ -17,7 +17,6 @@ enum rc watch_open(const struct watch_setup *s, struct watch **out, struct err *
 	*w = (struct watch){.given = *s, .nlisteners = s->conf->nlisteners};
 	for (size_t i = 0; i < w->nlisteners; i++) {
 		w->listeners[i].conf = &s->conf->listeners[i];
-		w->listeners[i].key.node = s->conf->listeners[i].node->id;
 	}
 	if (keyd_open(s->keyd_socket, &w->keyd, e) != RC_OK) {
 		free(w);
@@ -41,6 +40,11 @@ static void tell(struct err *now, const struct err *e, const char *event)
 
 /* ---- listeners ---- */
 
+static const char *node_of(const struct listener *l)
+{
+	return l->conf->node->id;
+}
+
 static void forget_context(struct listener *l)
 {
 	X509_free(l->cert);
@@ -50,58 +54,58 @@ static void forget_context(struct listener *l)
 }
 
 /* RC_OK: *rsa is known. */
-static enum rc probe(struct watch *w, struct listener *l, X509 *cert, bool *rsa, struct err *e)
+static enum rc probe(struct watch *w, const struct listener *l, const struct keyd_key *key,
+		     bool *rsa, struct err *e)
 {
-	enum rc rc = context_probe_rsa(w->keyd, &l->key, cert, e);
+	enum rc rc = context_probe_rsa(w->keyd, key, e);
 
 	*rsa = rc == RC_OK;
 	if (rc != RC_TOKEN || !e->code)
 		return rc;
 	log_warn("event=no-rsa-key-exchange node=%s why=\"%s\" msg=\"the token does not decrypt for TLS: phones without ECDHE (8861, 79xx) are not served\"",
-		 l->key.node, e->name[0] ? e->name : e->why);
+		 node_of(l), e->name[0] ? e->name : e->why);
 	return RC_OK;
 }
 
-static void make_context(struct watch *w, struct listener *l, X509 *cert)
+static void make_context(struct watch *w, struct listener *l, const struct keyd_key *key)
 {
 	struct context_plan plan = {
 		.lib = w->given.lib,
-		.key = &l->key,
-		.cert = cert,
+		.key = key,
 		.tls_min = l->conf->tls_min,
 	};
 	SSL_CTX *ctx = NULL;
 	struct err e;
 
-	if (probe(w, l, cert, &plan.rsa, &e) != RC_OK || context_new(&plan, &ctx, &e) != RC_OK) {
+	if (probe(w, l, key, &plan.rsa, &e) != RC_OK || context_new(&plan, &ctx, &e) != RC_OK) {
 		tell(&l->why, &e, "listener");
 		return;
 	}
 	forget_context(l);
-	(void)X509_up_ref(cert);
-	l->cert = cert;
+	(void)X509_up_ref(key->cert);
+	l->cert = key->cert;
 	l->ctx = ctx;
 	l->rsa = plan.rsa;
 	l->why = (struct err){.rc = RC_OK};
-	log_info("event=certificate node=%s tls-min=1.%u rsa-key-exchange=%s", l->key.node,
+	log_info("event=certificate node=%s tls-min=1.%u rsa-key-exchange=%s", node_of(l),
 		 l->conf->tls_min, l->rsa ? "yes" : "no");
 }
 
 /* True if its TLS is another one now. */
 static bool look_at_cert(struct watch *w, struct listener *l)
 {
-	X509 *cert = keys_cert(&w->keys, UNIT_TVS, l->key.node);
+	const struct keyd_key *key = keys_current(&w->keys, UNIT_TVS, node_of(l));
 	const SSL_CTX *before = l->ctx;
 	struct err e;
 
-	if (!cert) {
+	if (!key) {
 		err_set(&e, RC_NOTFOUND, "listener", "the node has no TVS certificate yet",
 			"itlctl cluster init, or set cert regen TVS, makes one", "%s",
-			l->key.node);
+			node_of(l));
 		tell(&l->why, &e, "listener");
 		forget_context(l);
-	} else if (!l->cert || X509_cmp(l->cert, cert) != 0) {
-		make_context(w, l, cert);
+	} else if (!l->cert || X509_cmp(l->cert, key->cert) != 0) {
+		make_context(w, l, key);
 	}
 	return l->ctx != before;
 }
@@ -123,7 +127,7 @@ static void look_at_socket(struct watch *w, struct listener *l)
 	}
 	l->bound = true;
 	l->why = (struct err){.rc = RC_OK};
-	log_info("event=listen node=%s address=%s port=%u", l->key.node, address, port);
+	log_info("event=listen node=%s address=%s port=%u", node_of(l), address, port);
 }
 
 /* ---- whom phones may trust ---- */
@@ -210,10 +214,11 @@ static bool look_at_keys(struct watch *w)
 
 static bool look_at_file(struct watch *w)
 {
+	const struct keyd_key *audit = keys_current(&w->keys, UNIT_AUDIT, NULL);
 	char path[CLUSTER_PATH_MAX];
 
 	cluster_path(w->given.cluster, PATH_TRUST_FILE, path);
-	if (!trustfile_look(&w->file, path, keys_cert(&w->keys, UNIT_AUDIT, NULL), w->trust))
+	if (!trustfile_look(&w->file, path, audit ? audit->cert : NULL, w->trust))
 		return false;
 	if (w->file.state == TRUSTFILE_REFUSED)
 		log_error("trust-file", &w->file.why);

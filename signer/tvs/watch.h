@@ -14,7 +14,6 @@
 /* What is known of a listener. */
 struct listener {
 	const struct tvs_listener *conf;
-	struct node_key key;
 	X509 *cert;   /* owned: that of the context; NULL: there is none yet */
 	SSL_CTX *ctx; /* owned */
 	bool rsa;     /* RSA key exchange */

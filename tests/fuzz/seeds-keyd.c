@@ -438,7 +438,7 @@ static void tls(void)
 	for (int verify = 0; verify <= 1; verify++) {
 		seed('0');
 		begin();
-		write_text(&b, "n1");
+		write_text(&b, "TVS/n1/1");
 		write_text(&b, "SHA256");
 		write_u8(&b, (uint8_t)verify);
 		write_u32(&b, verify ? 64 + sizeof context + 32 : 64 + 4 + 65);
@@ -456,12 +456,12 @@ static void tls(void)
 		seed('T');
 		write_u8(&in, 1);
 		write_u8(&in, (uint8_t)verify);
-		write_bytes(&in, bytes_of(body + 2 + 2 + 2 + 6 + 1 + 4, b.n - 17));
+		write_bytes(&in, bytes_of(body + 2 + 8 + 2 + 6 + 1 + 4, b.n - 23));
 		save(verify ? "shape-verify" : "shape-ecdhe");
 	}
 	seed('0');
 	begin();
-	write_text(&b, "n2");
+	write_text(&b, "TVS/n2/1");
 	write_u16(&b, 0x0303);
 	write_u32(&b, 128);
 	fill(6, 128);

@@ -292,14 +292,28 @@ full() { # PORT
 	[[ $(s_client "$1" -tls1_2) == *"New, TLSv1.2, Cipher is ECDHE"* ]]
 }
 
+# Until $dir/renewed is there: one after the other.
+phones_come() { # PORT
+	until [ -e "$dir/renewed" ]; do
+		full "$1" >>"$dir/came" 2>&1 || : >"$dir/failed"
+		echo came >>"$dir/came"
+	done
+}
+
 @test "a renewed TVS key is taken up, without a restart" {
 	tvs=$(pid_of tvs)
 	before=$(sha1_of TVS test10sub)
 	s_client "$port" -tls1_2 -sess_out "$dir/session" >/dev/null
+	phones_come "$port" 3>&- &
+	phones=$!
+	wait_until test -s "$dir/came"
 	demo_ctl "$dir" --password-file "$dir/secret/admin-password" \
 		set cert regen TVS --node test10sub --yes
 	[ "$(sha1_of TVS test10sub)" != "$before" ]
 	wait_until presents "$port" "$(sha1_of TVS test10sub)"
+	: >"$dir/renewed"
+	wait "$phones"
+	[ ! -e "$dir/failed" ]
 	# The phone meets the new certificate, and not its old session.
 	run s_client "$port" -tls1_2 -sess_in "$dir/session"
 	[[ $output == *"New, TLSv1.2"* ]]

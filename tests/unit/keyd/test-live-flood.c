@@ -144,7 +144,7 @@ static struct frame *handshake(void)
 	uint8_t message[100] = {0};
 
 	memcpy(message + 64, "\3\0\35\40", 4); /* an X25519 key exchange */
-	write_text(&f->w, "n1");
+	write_text(&f->w, "TVS/n1/1");
 	write_text(&f->w, "SHA256");
 	write_u8(&f->w, 0);
 	write_bytes32(&f->w, bytes_of(message, sizeof message));

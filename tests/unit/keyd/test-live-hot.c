@@ -221,7 +221,7 @@ static void what_nobody_encrypted(void **state)
 	live_be(&live, LIVE_TVS);
 	k = client();
 	for (; in[127] < 3; in[127]++)
-		assert_ok(keyd_tls_decrypt(k, "n1", 0x0303, bytes_of(in, sizeof in), premaster,
+		assert_ok(keyd_tls_decrypt(k, "TVS/n1/1", 0x0303, bytes_of(in, sizeof in), premaster,
 					   &e), &e);
 	keyd_free(k);
 	live_be(&live, LIVE_ROOT);

@@ -253,7 +253,7 @@ static void what_is_no_handshake(void **state)
 	for (int good = 0; good < 2; good++) {
 		struct frame *f = frame_of(KEYD_TLS_SIGN);
 
-		write_text(&f->w, "n1");
+		write_text(&f->w, "TVS/n1/1");
 		write_text(&f->w, "SHA256");
 		write_u8(&f->w, 0);
 		if (good) /* the shape of an X25519 key exchange */
@@ -267,7 +267,7 @@ static void what_is_no_handshake(void **state)
 	for (size_t n = 127; n <= 129; n++) {
 		struct frame *f = frame_of(KEYD_TLS_DECRYPT);
 
-		write_text(&f->w, "n1");
+		write_text(&f->w, "TVS/n1/1");
 		write_u16(&f->w, 0x0303);
 		memset(f->w.p + f->w.n + 4, 0xff, n); /* above the modulus */
 		write_u32(&f->w, (uint32_t)n);

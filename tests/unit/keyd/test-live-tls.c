@@ -88,12 +88,12 @@ static void signatures(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		for (int node = 1; node <= 2; node++) {
-			const char *id = node == 1 ? "n1" : "n2";
-			EVP_PKEY *key = public_key(k, id);
+			const char *label = node == 1 ? "TVS/n1/1" : "TVS/n2/1";
+			EVP_PKEY *key = public_key(k, node == 1 ? "n1" : "n2");
 			size_t n = sizeof signature;
 			struct err e;
 
-			assert_ok(keyd_tls_sign(k, id, rows[i].digest, rows[i].pss,
+			assert_ok(keyd_tls_sign(k, label, rows[i].digest, rows[i].pss,
 						rows[i].message, signature, &n, &e), &e);
 			assert_int_equal(n, 128);
 			if (!verifies(key, rows[i].digest, rows[i].pss, rows[i].message,
@@ -102,7 +102,7 @@ static void signatures(void **state)
 			EVP_PKEY_free(key);
 			/* one byte too few for it */
 			n = 127;
-			assert_int_equal(keyd_tls_sign(k, id, rows[i].digest, rows[i].pss,
+			assert_int_equal(keyd_tls_sign(k, label, rows[i].digest, rows[i].pss,
 						       rows[i].message, signature, &n, &e),
 					 RC_ERROR);
 		}
@@ -112,6 +112,13 @@ static void signatures(void **state)
 /* Of a digest, of a list, of a certificate: nothing that could be one of these. */
 static void shapes(void **state)
 {
+	static const struct {
+		const char *label;
+		enum rc rc;
+	} others[] = {
+		{"TVS/n9/1", RC_REFUSED}, {"CallManager/n1/1", RC_REFUSED}, {"n1", RC_REFUSED},
+		{"", RC_REFUSED},         {"TVS/n1/2", RC_NOTFOUND},
+	};
 	uint8_t signature[KEYD_TLS_SIGNATURE_MAX], good[130], message[1100];
 	struct keyd *k = tvs();
 	struct err e;
@@ -122,7 +129,7 @@ static void shapes(void **state)
 	memset(message, 0x30, sizeof message);
 	for (size_t len = 0; len <= 600; len += len < 140 ? 1 : 17) {
 		n = sizeof signature;
-		assert_int_equal(keyd_tls_sign(k, "n1", "SHA256", len % 2,
+		assert_int_equal(keyd_tls_sign(k, "TVS/n1/1", "SHA256", len % 2,
 					       bytes_of(message, len), signature, &n, &e),
 				 RC_REFUSED);
 	}
@@ -132,20 +139,22 @@ static void shapes(void **state)
 
 		good[at] ^= 1;
 		n = sizeof signature;
-		assert_int_equal(keyd_tls_sign(k, "n1", "SHA256", true, m, signature, &n, &e),
+		assert_int_equal(keyd_tls_sign(k, "TVS/n1/1", "SHA256", true, m, signature, &n, &e),
 				 RC_REFUSED);
 	}
 	/* Too long for any, here already. */
 	n = sizeof signature;
-	assert_int_equal(keyd_tls_sign(k, "n1", "SHA256", true,
+	assert_int_equal(keyd_tls_sign(k, "TVS/n1/1", "SHA256", true,
 				       bytes_of(message, sizeof message), signature, &n, &e),
 			 RC_USAGE);
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		n = sizeof signature;
+		assert_int_equal(keyd_tls_sign(k, others[i].label, "SHA256", true,
+					       verify13(good), signature, &n, &e),
+				 others[i].rc);
+	}
 	n = sizeof signature;
-	assert_int_equal(keyd_tls_sign(k, "n9", "SHA256", true, verify13(good), signature, &n,
-				       &e),
-			 RC_NOTFOUND);
-	n = sizeof signature;
-	assert_int_equal(keyd_tls_sign(k, "n1", "SHA224", true, verify13(good), signature, &n,
+	assert_int_equal(keyd_tls_sign(k, "TVS/n1/1", "SHA224", true, verify13(good), signature, &n,
 				       &e),
 			 RC_REFUSED);
 	no_more(k);
@@ -166,17 +175,17 @@ static void key_exchange(void **state)
 	assert_int_equal(EVP_PKEY_encrypt_init(ctx), 1);
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING), 1);
 	assert_int_equal(EVP_PKEY_encrypt(ctx, cipher, &n, premaster, sizeof premaster), 1);
-	assert_ok(keyd_tls_decrypt(k, "n1", 0x0303, bytes_of(cipher, n), got, &e), &e);
+	assert_ok(keyd_tls_decrypt(k, "TVS/n1/1", 0x0303, bytes_of(cipher, n), got, &e), &e);
 	assert_memory_equal(got, premaster, sizeof got);
 	/* Another version, another node's key: secrets of nobody. */
-	assert_ok(keyd_tls_decrypt(k, "n1", 0x0301, bytes_of(cipher, n), got, &e), &e);
+	assert_ok(keyd_tls_decrypt(k, "TVS/n1/1", 0x0301, bytes_of(cipher, n), got, &e), &e);
 	assert_memory_not_equal(got, premaster, sizeof got);
 	memcpy(first, got, sizeof first);
-	assert_ok(keyd_tls_decrypt(k, "n1", 0x0301, bytes_of(cipher, n), got, &e), &e);
+	assert_ok(keyd_tls_decrypt(k, "TVS/n1/1", 0x0301, bytes_of(cipher, n), got, &e), &e);
 	assert_memory_not_equal(got, first, sizeof got);
-	assert_ok(keyd_tls_decrypt(k, "n2", 0x0303, bytes_of(cipher, n), got, &e), &e);
+	assert_ok(keyd_tls_decrypt(k, "TVS/n2/1", 0x0303, bytes_of(cipher, n), got, &e), &e);
 	assert_memory_not_equal(got, premaster, sizeof got);
-	assert_int_equal(keyd_tls_decrypt(k, "n1", 0x0303, bytes_of(cipher, n - 1), got, &e),
+	assert_int_equal(keyd_tls_decrypt(k, "TVS/n1/1", 0x0303, bytes_of(cipher, n - 1), got, &e),
 			 RC_REFUSED);
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(key);
@@ -194,19 +203,19 @@ static void comes_back(void **state)
 
 	(void)state;
 	keyd_set_patience(k, 0.1, 500);
-	assert_ok(keyd_tls_sign(k, "n1", "SHA256", false, ecdhe(a), signature, &n, &e), &e);
+	assert_ok(keyd_tls_sign(k, "TVS/n1/1", "SHA256", false, ecdhe(a), signature, &n, &e), &e);
 	live_be(&live, LIVE_ROOT);
 	live_kill(&live);
 	live_be(&live, LIVE_TVS);
 	before = proc_now();
-	assert_int_equal(keyd_tls_sign(k, "n1", "SHA256", false, ecdhe(a), signature, &n, &e),
+	assert_int_equal(keyd_tls_sign(k, "TVS/n1/1", "SHA256", false, ecdhe(a), signature, &n, &e),
 			 RC_TOKEN);
 	assert_int_equal(e.code, 0); /* not the token's own word */
 	assert_true(proc_now() - before < 5);
 	live_be(&live, LIVE_ROOT);
 	live_keyd(&live);
 	live_be(&live, LIVE_TVS);
-	assert_ok(keyd_tls_sign(k, "n1", "SHA256", false, ecdhe(a), signature, &n, &e), &e);
+	assert_ok(keyd_tls_sign(k, "TVS/n1/1", "SHA256", false, ecdhe(a), signature, &n, &e), &e);
 	no_more(k);
 }
 

@@ -306,7 +306,7 @@ static void every_digest_of_tls(void **state)
 			enum rc rc;
 
 			memcpy(message + 64, "\3\0\35\40", 4);
-			write_text(&f->w, "n1");
+			write_text(&f->w, "TVS/n1/1");
 			write_text(&f->w, digests[d]);
 			write_u8(&f->w, pss);
 			write_bytes32(&f->w, bytes_of(message, sizeof message));

@@ -261,7 +261,11 @@ enum rc keyd_override(struct keyd *k, const struct secret *password, const char 
 char *keyd_override_text(const char *op, const char *node, const char *why,
 			 char text[KEYD_OVERRIDE_MAX]);
 
-/* ---- tvs: handshakes with a node's TVS key, and nothing else ---- */
+/* ---- tvs: handshakes with a node's TVS key, and nothing else ----
+ *
+ * label: of the key whose certificate the phone was shown. It may have been renewed a
+ * moment ago: any generation that the token has.
+ */
 
 #define KEYD_TLS_SIGNATURE_MAX 512u /* bytes: RSA-4096 */
 
@@ -270,14 +274,14 @@ char *keyd_override_text(const char *op, const char *node, const char *why,
  * "MD5-SHA1"; pss: with a salt of its length. RC_REFUSED for any message of another
  * shape. *n: in: room, out: the key's length.
  */
-enum rc keyd_tls_sign(struct keyd *k, const char *node, const char *digest, bool pss,
+enum rc keyd_tls_sign(struct keyd *k, const char *label, const char *digest, bool pss,
 		      struct bytes message, uint8_t *signature, size_t *n,
 		      struct err *e) MUST_CHECK;
 
 /* RSA key exchange (RFC 5246 7.4.7.1): always gives a premaster secret, a random one
  * for whatever fault of the client's. RC_TOKEN with the token's code if the token does
  * not decrypt raw blocks. version: the client's, as in its hello. */
-enum rc keyd_tls_decrypt(struct keyd *k, const char *node, unsigned version,
+enum rc keyd_tls_decrypt(struct keyd *k, const char *label, unsigned version,
 			 struct bytes in, uint8_t premaster[48], struct err *e) MUST_CHECK;
 
 /* ---- front ---- */

@@ -52,9 +52,9 @@ enum keyd_request {
 	KEYD_GENERATE,     /* ticketed; unit u8, node text ("" for the cluster's)
 			      -> one key as in KEYD_KEYS, tries u32 */
 	KEYD_NOTE,         /* event text, text -> - */
-	KEYD_TLS_SIGN,     /* node text, digest text, pss u8, message bytes
+	KEYD_TLS_SIGN,     /* label text, digest text, pss u8, message bytes
 			      -> signature bytes */
-	KEYD_TLS_DECRYPT,  /* node text, client version u16, bytes -> 48 bytes */
+	KEYD_TLS_DECRYPT,  /* label text, client version u16, bytes -> 48 bytes */
 	KEYD_EXPORT,       /* consented; derived security password (32), key-
 			      encryption key (32), IV (16) -> one key as in
 			      KEYD_KEYS, route text, wrapped bytes */
