@@ -15,9 +15,8 @@ enum rc watch_open(const struct watch_setup *s, struct watch **out, struct err *
 	if (!w)
 		return err_errno(e, RC_ERROR, "calloc", NULL, "tvs");
 	*w = (struct watch){.given = *s, .nlisteners = s->conf->nlisteners};
-	for (size_t i = 0; i < w->nlisteners; i++) {
+	for (size_t i = 0; i < w->nlisteners; i++)
 		w->listeners[i].conf = &s->conf->listeners[i];
-	}
 	if (keyd_open(s->keyd_socket, &w->keyd, e) != RC_OK) {
 		free(w);
 		return e->rc;
