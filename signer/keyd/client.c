@@ -134,9 +134,13 @@ enum rc call_keyd(struct keyd *k, unsigned what, const struct writer *body,
 	/* The second one may be to the same keyd: one that is ending still takes
 	 * connections. More than that would feed a keyd that dies of the request. */
 	for (int tries = again ? 3 : 1; rc == RC_STALE && tries > 0; tries--) {
+		int left = patience(k, what, since);
+
+		if (!left) /* it would be worked on for nobody */
+			break;
 		if (call_dial(k, e) != RC_OK)
 			return e->rc;
-		rc = ask(k, what, writer_bytes(body), patience(k, what, since), r, e);
+		rc = ask(k, what, writer_bytes(body), left, r, e);
 		if (rc == RC_STALE)
 			call_hang_up(k);
 	}

@@ -258,7 +258,8 @@ static void wait_for_work(struct release *r)
 }
 
 /* Nothing else is on its way; or as many wait as are still being worked on: who asks again
- * after an answer then never leaves the workers without work. Called locked. */
+ * after an answer then never leaves the workers without work. A few wait for more all the
+ * same, while they gather. Called locked. */
 static bool is_enough(const struct release *r)
 {
 	int in_flight = atomic_load(&r->in_flight);
@@ -281,7 +282,7 @@ static void wait_until_enough(struct release *r, double seconds)
  * itself takes comes little later, and far fewer are made. Called locked. */
 static void wait_for_more(struct release *r)
 {
-	r->gathering = true;
+	r->gathering = r->open.nlines > 0;
 	wait_until_enough(r, r->sync);
 	r->gathering = false;
 	wait_until_enough(r, RELEASE_WAIT_MS / 1000.0);
@@ -321,11 +322,13 @@ static void is_on_disk(struct release *r, const struct batch *b)
 static void flush(struct release *r, struct batch *b)
 {
 	struct err e;
-	double began = proc_now(), most = RELEASE_WAIT_MS / 1000.0;
+	double began = proc_now(), most = RELEASE_WAIT_MS / 1000.0, took;
 	enum logfile_end end =
 		logfile_append(&r->file, bytes_of(b->lines, b->nlines), &e);
 
-	r->sync = proc_now() - began < most ? proc_now() - began : most;
+	took = proc_now() - began;
+	if (b->nlines)
+		r->sync = took < most ? took : most;
 	if (end == LOGFILE_STUCK) {
 		get_stuck(r, b, &e);
 		return;

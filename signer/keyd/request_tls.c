@@ -19,15 +19,17 @@ static enum rc tvs_key(struct request *q, struct held_key **out, struct err *e)
 	read_text(&q->in, text, sizeof text);
 	if (q->in.bad)
 		return request_read_done(q, e);
+	note_detail(&q->note, "asked=%s", text);
 	if (!label_read(text, strlen(text), &l) || l.unit != UNIT_TVS ||
 	    !label_in_use(&l, q->service->config->cluster))
 		return err_set(e, RC_REFUSED, q->note.event,
-			       "is no TVS key of a node of this cluster", NULL, "%s", text);
+			       "is no TVS key of a node of keyd's configuration",
+			       "keyd takes a changed cluster.conf up in a moment; its log says what is wrong with the file",
+			       "%s", text);
 	*out = keyring_by_label(&q->service->keys, &l);
 	if (!*out)
 		return err_set(e, RC_NOTFOUND, q->note.event,
-			       "the token has no such key with a certificate",
-			       "itlctl set cert regen TVS makes the node's next one", "%s",
+			       "the token has no such key with a certificate", NULL, "%s",
 			       text);
 	note_key(&q->note, *out);
 	return RC_OK;

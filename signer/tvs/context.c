@@ -3,7 +3,6 @@
 #include "ticket.h"
 #include <openssl/err.h>
 #include <openssl/sha.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,8 +81,7 @@ static enum rc failed(const struct context_plan *p, struct err *e)
 
 /* ---- the key's label, which lives as long as the context ---- */
 
-static int label_index = -1;
-static pthread_once_t label_once = PTHREAD_ONCE_INIT;
+static int label_index = -1; /* contexts are made by one thread */
 
 static void free_label(void *ctx, void *label, CRYPTO_EX_DATA *data, int index, long argl,
 		       void *argp)
@@ -92,16 +90,12 @@ static void free_label(void *ctx, void *label, CRYPTO_EX_DATA *data, int index, 
 	free(label);
 }
 
-static void make_label_index(void)
-{
-	label_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_label);
-}
-
 static char *keep_label(SSL_CTX *ctx, const struct label *l)
 {
 	char *label = malloc(LABEL_MAX);
 
-	(void)pthread_once(&label_once, make_label_index);
+	if (label_index < 0)
+		label_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_label);
 	if (!label || SSL_CTX_set_ex_data(ctx, label_index, label) != 1) {
 		free(label);
 		return NULL;

@@ -12,7 +12,7 @@ struct context_plan {
 	bool rsa;          /* RSA key exchange is offered: the token decrypts */
 };
 
-/* Threads may share *out. SSL_CTX_free() it. */
+/* By one thread at a time; threads may share *out. SSL_CTX_free() it. */
 enum rc context_new(const struct context_plan *p, SSL_CTX **out, struct err *e) MUST_CHECK;
 
 /*

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 
-#define SPARE_FILES 64u /* beside connections: listeners, keyd, loops */
+#define SPARE_FILES 64u /* beside what connections, loops and listeners need */
 
 struct main {
 	struct event_base *base;

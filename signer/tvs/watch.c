@@ -83,6 +83,7 @@ static void make_context(struct watch *w, struct listener *l, const struct keyd_
 	forget_context(l);
 	(void)X509_up_ref(key->cert);
 	l->cert = key->cert;
+	l->generation = key->label.generation;
 	l->ctx = ctx;
 	l->rsa = plan.rsa;
 	l->why = (struct err){.rc = RC_OK};
@@ -103,7 +104,8 @@ static bool look_at_cert(struct watch *w, struct listener *l)
 			node_of(l));
 		tell(&l->why, &e, "listener");
 		forget_context(l);
-	} else if (!l->cert || X509_cmp(l->cert, key->cert) != 0) {
+	} else if (!l->cert || X509_cmp(l->cert, key->cert) != 0 ||
+		   l->generation != key->label.generation) {
 		make_context(w, l, key);
 	}
 	return l->ctx != before;

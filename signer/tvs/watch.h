@@ -15,6 +15,7 @@
 struct listener {
 	const struct tvs_listener *conf;
 	X509 *cert;   /* owned: that of the context; NULL: there is none yet */
+	unsigned generation; /* of its key, which the context names */
 	SSL_CTX *ctx; /* owned */
 	bool rsa;     /* RSA key exchange */
 	bool bound;

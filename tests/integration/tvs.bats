@@ -294,7 +294,7 @@ full() { # PORT
 
 # Until $dir/renewed is there: one after the other.
 phones_come() { # PORT
-	until [ -e "$dir/renewed" ]; do
+	until [ -e "$dir/renewed" ] || [ ! -d "$dir" ]; do
 		full "$1" >>"$dir/came" 2>&1 || : >"$dir/failed"
 		echo came >>"$dir/came"
 	done

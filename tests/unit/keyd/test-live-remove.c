@@ -134,6 +134,37 @@ static unsigned entries(char *log, const char *label, const char *rc)
 	return n;
 }
 
+/* As tvs asks; a phone may have been shown the certificate before this one. */
+static enum rc shake_hands(const char *label)
+{
+	uint8_t message[100] = {0}, signature[KEYD_TLS_SIGNATURE_MAX];
+	size_t n = sizeof signature;
+	struct keyd *k;
+	struct err e;
+	enum rc rc;
+
+	memcpy(message + 64, "\3\0\35\40", 4); /* an X25519 key exchange */
+	live_be(&live, LIVE_TVS);
+	k = client();
+	rc = keyd_tls_sign(k, label, "SHA256", false, bytes_of(message, sizeof message),
+			   signature, &n, &e);
+	keyd_free(k);
+	live_be(&live, LIVE_ROOT);
+	return rc;
+}
+
+static void retired_it_shakes_hands(void **state)
+{
+	struct err e;
+
+	(void)state;
+	assert_int_equal(shake_hands("TVS/n1/2"), RC_OK);
+	assert_int_equal(shake_hands("TVS/n1/1"), RC_OK);
+	assert_ok(remove_key("TVS/n1/1", "TVS/n1/1", LIVE_ADMIN, &e), &e);
+	assert_int_equal(shake_hands("TVS/n1/1"), RC_NOTFOUND);
+	assert_int_equal(shake_hands("TVS/n1/2"), RC_OK);
+}
+
 static void it_is_gone_for_good(void **state)
 {
 	uint8_t CLEANUP_FREE *log = NULL;
@@ -276,6 +307,7 @@ int main(void)
 		cmocka_unit_test(only_with_its_ticket),
 		cmocka_unit_test(never_a_current_one),
 		cmocka_unit_test(it_is_gone_for_good),
+		cmocka_unit_test(retired_it_shakes_hands),
 		cmocka_unit_test(others_sign_meanwhile),
 		cmocka_unit_test(of_a_node_that_went),
 	};
