@@ -394,7 +394,7 @@ nothing_aside() { # NAME
 	kill -KILL "$(pid_of front)"
 	wait "$restarting" || true
 	wait_until all_are_new sftp 300
-	nothing_aside sftp
+	wait_until nothing_aside sftp # the last one's, too
 }
 
 is_under_way() { # DIR
