@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/proc.h"
+#include "coverage.h"
 #include "logfile.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,16 +25,6 @@ struct batch {
 	bool last;
 	struct audit_chain end; /* of its lines */
 	uint64_t upto, notes;   /* release.appended, coverage.notes at its end */
-};
-
-/* What is known of checkpoints; entries are counted since the start. */
-struct coverage {
-	unsigned seconds;
-	uint64_t notes, synced; /* entries but the log's own: made, on disk */
-	uint64_t point, covered; /* by the one being made; by the last one */
-	double since; /* proc_now() when the first that is not covered was made; 0 */
-	double not_before;
-	bool busy, hurry;
 };
 
 struct release {
@@ -124,8 +115,7 @@ static void get_stuck(struct release *r, struct batch *b, const struct err *e)
 	r->open = (struct batch){.last = next.last};
 	last = b->last || next.last;
 	r->chain = r->on_disk;
-	r->cover.notes = r->cover.synced;
-	r->cover.covered = 0; /* a checkpoint may have been among them */
+	coverage_give_up(&r->cover);
 	r->stuck = true;
 	r->why = *e;
 	r->probe = proc_now() + 1;
@@ -175,9 +165,8 @@ static void probe(struct release *r)
 	log_info("event=audit-writable refused=%lu", r->refused);
 	r->stuck = false;
 	r->chain = r->on_disk = chain;
-	r->cover.synced = ++r->cover.notes;
-	if (r->cover.since == 0)
-		r->cover.since = proc_now();
+	coverage_note(&r->cover);
+	r->cover.synced = r->cover.notes;
 }
 
 static enum rc still_stuck(const struct release *r, struct err *e)
@@ -404,9 +393,7 @@ static void append(struct release *r, const struct answer *a,
 
 		r->open.nlines += audit_format(&r->chain, entry, line);
 		r->appended++;
-		r->cover.notes++;
-		if (r->cover.since == 0)
-			r->cover.since = proc_now();
+		coverage_note(&r->cover);
 	}
 	append_answer(r, a);
 }
@@ -501,16 +488,10 @@ struct audit_point release_point(struct release *r)
 
 bool release_checkpoint_begin(struct release *r)
 {
-	struct coverage *c = &r->cover;
-	double now = proc_now();
 	bool due;
 
 	(void)pthread_mutex_lock(&r->lock);
-	due = !c->busy && !r->stuck && now >= c->not_before &&
-	      c->synced > c->covered &&
-	      (c->hurry || c->synced - c->covered >= RELEASE_UNCOVERED ||
-	       now - c->since >= c->seconds);
-	c->busy |= due;
+	due = !r->stuck && coverage_begin(&r->cover);
 	(void)pthread_mutex_unlock(&r->lock);
 	return due;
 }
@@ -518,12 +499,10 @@ bool release_checkpoint_begin(struct release *r)
 enum rc release_checkpoint_point(struct release *r, struct audit_point *out,
 				 struct err *e)
 {
-	struct coverage *c = &r->cover;
 	bool any;
 
 	(void)pthread_mutex_lock(&r->lock);
-	any = c->synced > c->covered;
-	c->point = c->synced;
+	any = coverage_point(&r->cover);
 	*out = audit_chain_point(&r->on_disk);
 	(void)pthread_mutex_unlock(&r->lock);
 	return any ? RC_OK
@@ -571,17 +550,8 @@ bool release_checkpoint(struct release *r, const struct audit_checkpoint *c)
 
 void release_checkpoint_end(struct release *r, bool done)
 {
-	struct coverage *c = &r->cover;
-
 	(void)pthread_mutex_lock(&r->lock);
-	c->busy = false;
-	if (done) {
-		c->covered = c->point;
-		c->hurry = false;
-		c->since = c->notes > c->covered ? proc_now() : 0;
-	} else {
-		c->not_before = proc_now() + c->seconds;
-	}
+	coverage_end(&r->cover, done);
 	(void)pthread_mutex_unlock(&r->lock);
 }
 

@@ -28,7 +28,6 @@
 #define RELEASE_WAIT_MS 8
 #define RELEASE_SHARED 8 /* answers that share a sync well: those are no longer few */
 #define RELEASE_BATCH 64 /* answers that are worth a sync of their own */
-#define RELEASE_UNCOVERED 1000u /* entries that want a checkpoint at once */
 
 struct release;
 
