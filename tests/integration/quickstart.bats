@@ -58,6 +58,15 @@ left_running() { # DIR
 	[ "$status" = 0 ]
 }
 
+@test "without the folder of a build it says so, and starts nothing" {
+	for folder in "" "$dir"; do
+		run "$dir/clone/packaging/quickstart" --build ${folder:+"$folder"}
+		[ "$status" = 1 ]
+		[[ $output == *"--build wants the folder of a build: there is no ${folder:-DIR}/bin/itlkeeperd"* ]]
+	done
+	[ ! -e "$dir/clone/build" ]
+}
+
 @test "in a clone that is closed to other users it is staged in /var/tmp" {
 	chmod 0700 "$dir/clone"
 	tell
