@@ -86,9 +86,10 @@ static enum rc ask(struct keyd *k, unsigned what, struct bytes body, int ms,
 	if (sock_send(k->fd, writer_bytes(&w), -1, 0, e) != RC_OK)
 		return e->rc;
 	do {
-		/* in all: answers to others do not make it longer */
+		/* in all: answers to others do not make it longer; and to its very end,
+		 * or a moment is left to ask once more */
 		left = end - proc_now();
-		if (sock_wait(k->fd, left > 0 ? (int)(left * 1000) : 0, e) != RC_OK ||
+		if (sock_wait(k->fd, left > 0 ? (int)(left * 1000) + 1 : 0, e) != RC_OK ||
 		    sock_recv(k->fd, k->answer, SOCK_MESSAGE_MAX, &k->answered,
 			      NULL, 0, e) != RC_OK)
 			return e->rc;

@@ -149,7 +149,7 @@ static void patience(void **state)
 	char *dir = support_tmpdir(), path[108];
 	struct keyd_status status;
 	struct keyd *k = NULL;
-	int listener = -1;
+	int listener = -1, asked = -1, again = -1;
 	double before;
 	struct err e;
 
@@ -162,6 +162,12 @@ static void patience(void **state)
 	assert_int_equal(keyd_status(k, &status, &e), RC_STALE);
 	assert_true(proc_now() - before > 0.25);
 	assert_true(proc_now() - before < 10); /* not a minute, or three */
+	/* Nor is a keyd that is slow asked again by who waits no longer. */
+	assert_ok(sock_accept(listener, &asked, &e), &e);
+	assert_true(asked >= 0);
+	assert_ok(sock_accept(listener, &again, &e), &e);
+	assert_true(again < 0);
+	close(asked);
 	close(listener);
 	keyd_free(k);
 	support_tmpdir_remove(dir);
